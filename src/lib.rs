@@ -1,0 +1,14 @@
+//! webphone-rtc: the engine behind a W3C `RTCPeerConnection` for Node.
+//!
+//! The layers, from the top; imports go down only (docs/architecture.md):
+//! [`connection`] joins [`negotiation`], [`transport`] and [`media`]; `bridge` shows it to JavaScript.
+
+#[cfg(feature = "bridge")]
+mod bridge;
+pub mod connection;
+pub mod error;
+pub mod media;
+pub mod negotiation;
+pub mod rtcp;
+pub mod rtp;
+pub mod transport;
