@@ -1,0 +1,256 @@
+//! The one table of codecs, and how a codec in a description is recognised.
+//!
+//! Invariant: a codec is what its name (in any case), clock rate and channel count say. An fmtp never decides whether
+//! two ends have a codec in common, and a payload type, once given to a codec, stays its own for the session.
+
+use super::types::{Features, Kind};
+use std::collections::BTreeMap;
+
+/// A codec with the payload type it has in a section.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct CodecParameters {
+    /// RTP payload type.
+    pub payload_type: u8,
+    /// As registered: `opus`, `PCMU`, `PCMA`, `G722`, `telephone-event`…
+    pub name: String,
+    /// RTP clock in Hz.
+    pub clock_rate: u32,
+    /// As in `a=rtpmap`; 1 where it says none.
+    pub channels: u8,
+    /// Parameters of `a=fmtp`, of the end that receives; empty if none.
+    pub fmtp: String,
+}
+
+/// RTCRtpCodec without the kind.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct CodecCapability {
+    /// The subtype: `opus`, not `audio/opus`.
+    pub name: String,
+    /// RTP clock in Hz.
+    pub clock_rate: u32,
+    /// `None` means 1.
+    pub channels: Option<u8>,
+    /// `sdpFmtpLine`.
+    pub fmtp: Option<String>,
+}
+
+/// What a codec is for.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+enum Role {
+    /// Carries media by itself.
+    Media,
+    /// Needs another codec beside it.
+    Companion,
+}
+
+/// A line of the table.
+#[derive(Debug)]
+pub(super) struct Row {
+    kind: Kind,
+    name: &'static str,
+    clock_rate: u32,
+    channels: u8,
+    /// Asked for in offers when it is free.
+    payload_type: u8,
+    fmtp: &'static str,
+    role: Role,
+    enabled: fn(&Features) -> bool,
+}
+
+/// In order of preference. A codec belongs here when the media layer has it both ways.
+#[rustfmt::skip]
+static TABLE: &[Row] = &[
+    Row { kind: Kind::Audio, name: "opus", clock_rate: 48_000, channels: 2, payload_type: 111, fmtp: "minptime=10;useinbandfec=1", role: Role::Media, enabled: |_| true },
+    Row { kind: Kind::Audio, name: "red", clock_rate: 48_000, channels: 2, payload_type: 63, fmtp: "", role: Role::Companion, enabled: |features| features.red },
+    Row { kind: Kind::Audio, name: "G722", clock_rate: 8_000, channels: 1, payload_type: 9, fmtp: "", role: Role::Media, enabled: |features| features.g722 },
+    Row { kind: Kind::Audio, name: "PCMU", clock_rate: 8_000, channels: 1, payload_type: 0, fmtp: "", role: Role::Media, enabled: |_| true },
+    Row { kind: Kind::Audio, name: "PCMA", clock_rate: 8_000, channels: 1, payload_type: 8, fmtp: "", role: Role::Media, enabled: |_| true },
+    Row { kind: Kind::Audio, name: "telephone-event", clock_rate: 48_000, channels: 1, payload_type: 110, fmtp: "", role: Role::Companion, enabled: |_| true },
+    Row { kind: Kind::Audio, name: "telephone-event", clock_rate: 8_000, channels: 1, payload_type: 126, fmtp: "", role: Role::Companion, enabled: |_| true },
+    Row { kind: Kind::Video, name: "VP8", clock_rate: 90_000, channels: 1, payload_type: 96, fmtp: "", role: Role::Media, enabled: |features| features.video },
+];
+
+/// Payload types that need no `a=rtpmap` (RFC 3551 section 6), as far as gateways still send them.
+pub(super) const STATIC: &[(u8, &str, u32, u8)] = &[
+    (0, "PCMU", 8_000, 1),
+    (3, "GSM", 8_000, 1),
+    (4, "G723", 8_000, 1),
+    (8, "PCMA", 8_000, 1),
+    (9, "G722", 8_000, 1),
+    (10, "L16", 44_100, 2),
+    (11, "L16", 44_100, 1),
+    (13, "CN", 8_000, 1),
+    (15, "G728", 8_000, 1),
+    (18, "G729", 8_000, 1),
+    (26, "JPEG", 90_000, 1),
+    (31, "H261", 90_000, 1),
+    (34, "H263", 90_000, 1),
+];
+
+impl Row {
+    fn capability(&self) -> CodecCapability {
+        CodecCapability {
+            name: self.name.to_owned(),
+            clock_rate: self.clock_rate,
+            channels: (self.kind == Kind::Audio).then_some(self.channels),
+            fmtp: (!self.fmtp.is_empty()).then(|| self.fmtp.to_owned()),
+        }
+    }
+
+    fn parameters(&self, payload_type: u8) -> CodecParameters {
+        CodecParameters {
+            payload_type,
+            name: self.name.to_owned(),
+            clock_rate: self.clock_rate,
+            channels: self.channels,
+            fmtp: self.fmtp.to_owned(),
+        }
+    }
+
+    fn matches(&self, codec: &CodecParameters) -> bool {
+        self.name.eq_ignore_ascii_case(&codec.name)
+            && self.clock_rate == codec.clock_rate
+            && self.channels == codec.channels
+    }
+
+    fn is_capability(&self, wanted: &CodecCapability) -> bool {
+        self.name.eq_ignore_ascii_case(&wanted.name)
+            && self.clock_rate == wanted.clock_rate
+            && wanted.channels.unwrap_or(1) == self.channels
+            && (self.name == "red" || wanted.fmtp.as_deref().unwrap_or_default() == self.fmtp)
+    }
+}
+
+/// What can be negotiated for `kind`, best first (RTCRtpCapabilities).
+pub fn capabilities(kind: Kind, features: &Features) -> Vec<CodecCapability> {
+    enabled(kind, features).map(Row::capability).collect()
+}
+
+fn enabled(kind: Kind, features: &Features) -> impl Iterator<Item = &'static Row> {
+    TABLE.iter().filter(move |row| row.kind == kind && (row.enabled)(features))
+}
+
+/// There is at least one codec for `kind`; without one its sections are refused.
+pub(super) fn negotiable(kind: Kind, features: &Features) -> bool {
+    enabled(kind, features).any(|row| row.role == Role::Media)
+}
+
+/// The rows that preferences name, in their order; `None` if one is unknown or none of them carries media.
+pub(super) fn preferred(wanted: &[CodecCapability], kind: Kind, features: &Features) -> Option<Vec<&'static Row>> {
+    let mut rows: Vec<&'static Row> = Vec::new();
+    for capability in wanted {
+        let row = enabled(kind, features).find(|row| row.is_capability(capability))?;
+        if !rows.iter().any(|known| std::ptr::eq(*known, row)) {
+            rows.push(row);
+        }
+    }
+    rows.iter().any(|row| row.role == Role::Media).then_some(rows)
+}
+
+/// Which codec each payload type of a session stands for.
+pub(super) type PayloadTypes = BTreeMap<u8, (String, u32, u8)>;
+
+/// Remembers that `codec` has its payload type.
+pub(super) fn remember(known: &mut PayloadTypes, codec: &CodecParameters) {
+    known.insert(codec.payload_type, (codec.name.to_ascii_lowercase(), codec.clock_rate, codec.channels));
+}
+
+/// Codecs for an offer. `rows`: preferences, or everything. `own`: payload types of this section so far, kept where
+/// possible; `all`: those of all sections, which must not be given a second meaning (RFC 8843 section 9.1).
+/// `first`: what the section negotiated last, which stays in front.
+pub(super) fn offered(
+    rows: Option<&[&'static Row]>,
+    kind: Kind,
+    features: &Features,
+    own: &PayloadTypes,
+    all: &PayloadTypes,
+    first: &[CodecParameters],
+) -> Vec<CodecParameters> {
+    let mut rows: Vec<&'static Row> = match rows {
+        Some(rows) => rows.to_vec(),
+        None => {
+            let mut all: Vec<_> = enabled(kind, features).collect();
+            let place = |row: &Row| first.iter().position(|codec| row.matches(codec)).unwrap_or(usize::MAX);
+            all.sort_by_key(|row| place(row));
+            all
+        }
+    };
+    rows.dedup_by(|a, b| std::ptr::eq(*a, *b));
+    let mut taken: Vec<u8> = Vec::new();
+    let mut codecs = Vec::new();
+    for row in rows {
+        let key = (row.name.to_ascii_lowercase(), row.clock_rate, row.channels);
+        let free = |payload_type: u8| {
+            !taken.contains(&payload_type)
+                && own.get(&payload_type).is_none_or(|known| *known == key)
+                && all.get(&payload_type).is_none_or(|known| *known == key)
+        };
+        let latest = first.iter().find(|codec| row.matches(codec)).map(|codec| codec.payload_type);
+        let earlier = own.iter().find(|(_, known)| **known == key).map(|(payload_type, _)| *payload_type);
+        let wanted = latest.into_iter().chain(earlier).chain([row.payload_type]).chain(96..=127).chain(35..=63);
+        if let Some(payload_type) = wanted.into_iter().find(|payload_type| free(*payload_type)) {
+            taken.push(payload_type);
+            codecs.push(row.parameters(payload_type));
+        }
+    }
+    link_red(&mut codecs);
+    codecs
+}
+
+/// Codecs for an answer: what `remote` offers and we have, under the offer's payload types, in the offer's order unless
+/// the application has preferences. Empty when nothing in common carries media.
+pub(super) fn answered(
+    rows: Option<&[&'static Row]>,
+    kind: Kind,
+    features: &Features,
+    remote: &[CodecParameters],
+) -> Vec<CodecParameters> {
+    let mut common: Vec<(&'static Row, u8)> = Vec::new();
+    for codec in remote {
+        let allowed = |row: &&Row| rows.is_none_or(|rows| rows.iter().any(|wanted| std::ptr::eq(*wanted, *row)));
+        let Some(row) = enabled(kind, features).find(|row| row.matches(codec)).filter(allowed) else { continue };
+        if !common.iter().any(|(known, _)| std::ptr::eq(*known, row)) {
+            common.push((row, codec.payload_type));
+        }
+    }
+    if let Some(rows) = rows {
+        common.sort_by_key(|(row, _)| rows.iter().position(|wanted| std::ptr::eq(*wanted, *row)));
+    }
+    if !common.iter().any(|(row, _)| row.role == Role::Media) {
+        return Vec::new();
+    }
+    let mut codecs: Vec<_> = common.into_iter().map(|(row, payload_type)| row.parameters(payload_type)).collect();
+    link_red(&mut codecs);
+    codecs
+}
+
+/// The codecs of `list` that `other` has too, in the order of `list` and with its payload types and fmtp, but under
+/// their registered names.
+pub(super) fn common(
+    kind: Kind,
+    features: &Features,
+    list: &[CodecParameters],
+    other: &[CodecParameters],
+) -> Vec<CodecParameters> {
+    let mut codecs: Vec<CodecParameters> = Vec::new();
+    for codec in list {
+        let Some(row) = enabled(kind, features).find(|row| row.matches(codec)) else { continue };
+        if other.iter().any(|codec| row.matches(codec)) && !codecs.iter().any(|known| row.matches(known)) {
+            codecs.push(CodecParameters { name: row.name.to_owned(), ..codec.clone() });
+        }
+    }
+    codecs
+}
+
+/// `codec` carries media by itself.
+pub(super) fn carries_media(codec: &CodecParameters) -> bool {
+    TABLE.iter().any(|row| row.role == Role::Media && row.matches(codec))
+}
+
+/// RED says in its fmtp which payload type it doubles (RFC 2198 section 5).
+fn link_red(codecs: &mut [CodecParameters]) {
+    let opus = codecs.iter().find(|codec| codec.name == "opus").map(|codec| codec.payload_type);
+    for red in codecs.iter_mut().filter(|codec| codec.name == "red") {
+        red.fmtp = opus.map(|payload_type| format!("{payload_type}/{payload_type}")).unwrap_or_default();
+    }
+}

@@ -1,0 +1,450 @@
+//! setRemoteDescription (RFC 8829 section 5.10 and 5.11, W3C section 4.4.1.6).
+//!
+//! Invariant: nothing is applied before the whole description was found sound.
+
+use super::codec;
+use super::description::{RemoteDescription, RemoteSection};
+use super::local::settle;
+use super::random::{self, Random};
+use super::sdp::{self, Section, Session};
+use super::slot::{Content, RemoteMedia, Slot};
+use super::state::State;
+use super::transceiver::{Origin, Transceiver};
+use super::transport::{RemoteIce, Transport, credentials};
+use super::types::{Direction, Kind, SdpType, SignalingState, TransceiverId, TransportId};
+use crate::error::{Error, ErrorKind, Result};
+use std::sync::Arc;
+
+/// Sets the far end's description.
+pub(super) fn set(state: &mut State, random: &mut dyn Random, ty: SdpType, text: &str) -> Result<()> {
+    use SignalingState::{HaveLocalOffer, HaveRemoteOffer, HaveRemotePrAnswer, Stable};
+    match (ty, state.signaling) {
+        (SdpType::Rollback, _) => state.roll_back(),
+        (SdpType::Offer, Stable | HaveRemoteOffer) => set_offer(state, random, text),
+        (SdpType::Offer, HaveLocalOffer) => {
+            state.roll_back()?;
+            set_offer(state, random, text)
+        }
+        (SdpType::Answer | SdpType::PrAnswer, HaveLocalOffer | HaveRemotePrAnswer) => {
+            set_answer(state, random, ty, text)
+        }
+        _ => Err(Error::new(ErrorKind::InvalidState, "a remote description of this type cannot be set now")),
+    }
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidAccess, message)
+}
+
+/// What we could do with a section of the far end.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Use {
+    Media(Kind),
+    Data,
+    Nothing,
+}
+
+fn use_of(state: &State, section: &Section) -> Use {
+    match Kind::from_media(&section.media) {
+        _ if !section.is_live() => Use::Nothing,
+        Some(kind) if section.is_rtp() && state.is_negotiable(kind) => Use::Media(kind),
+        None if section.is_data() && state.config.features.data => Use::Data,
+        _ => Use::Nothing,
+    }
+}
+
+fn set_offer(state: &mut State, random: &mut dyn Random, text: &str) -> Result<()> {
+    let session = sdp::parse(text)?;
+    let uses: Vec<_> = session.sections.iter().map(|section| use_of(state, section)).collect();
+    check_mids(&session)?;
+    check_transports(state, &session, &uses)?;
+    if session.sections.len() < state.agreement.slots.len() {
+        return Err(invalid("the offer has fewer m= sections than the session"));
+    }
+    check_continuity(state, &session)?;
+    state.open_negotiation();
+    let mut lines = Vec::new();
+    for (index, (section, what)) in session.sections.iter().zip(&uses).enumerate() {
+        apply_offered_section(state, random, index, &session, *what)?;
+        lines
+            .push(RemoteSection { mid: state.agreement.slots[index].mid.clone(), ufrag: section.shared.ufrag.clone() });
+    }
+    apply_offered_transports(state, random, &session, &uses);
+    state.agreement.offered_bundles.clone_from(&session.bundles);
+    state.pending_remote = Some(described(SdpType::Offer, text, session, lines));
+    state.signaling = SignalingState::HaveRemoteOffer;
+    state.last_offer = None;
+    state.last_answer = None;
+    Ok(())
+}
+
+fn described(ty: SdpType, text: &str, session: Session, sections: Vec<RemoteSection>) -> RemoteDescription {
+    let trickles = session.sections.iter().any(Section::trickles);
+    RemoteDescription { ty, text: text.to_owned(), session: Arc::new(session), trickles, sections }
+}
+
+/// mids are unique and groups name existing ones, each once (RFC 8843 section 7.2).
+fn check_mids(session: &Session) -> Result<()> {
+    let mut mids: Vec<&String> = session.sections.iter().filter_map(|section| section.mid.as_ref()).collect();
+    let count = mids.len();
+    mids.sort();
+    mids.dedup();
+    if mids.len() < count {
+        return Err(invalid("two m= sections have the same mid"));
+    }
+    let mut grouped: Vec<&String> = Vec::new();
+    for mid in session.bundles.iter().flatten() {
+        if !mids.contains(&mid) || grouped.contains(&mid) {
+            return Err(invalid(format!("BUNDLE names mid {mid}, which does not exist or is in another group")));
+        }
+        grouped.push(mid);
+    }
+    Ok(())
+}
+
+/// Sections that can be the first of their group: the answer will not refuse them.
+fn leads(state: &State, session: &Session, uses: &[Use]) -> Vec<bool> {
+    let leads = |(index, (section, what)): (usize, (&Section, &Use))| match what {
+        Use::Nothing => false,
+        _ if section.bundle_only => false,
+        Use::Data => true,
+        Use::Media(kind) => {
+            let slot = state.agreement.slots.get(index).filter(|slot| !slot.rejected);
+            let transceiver = slot.and_then(Slot::transceiver).and_then(|id| state.transceiver(id).ok());
+            let common = codec::answered(None, *kind, &state.config.features, &section.codecs);
+            !common.is_empty() && !transceiver.is_some_and(Transceiver::is_ending)
+        }
+    };
+    session.sections.iter().zip(uses).enumerate().map(leads).collect()
+}
+
+/// The group that section `index` is in, as indexes.
+fn group_of(session: &Session, index: usize) -> Option<Vec<usize>> {
+    let mid = session.sections[index].mid.as_ref()?;
+    let group = session.bundles.iter().find(|group| group.contains(mid))?;
+    let position = |mid: &String| session.sections.iter().position(|section| section.mid.as_ref() == Some(mid));
+    Some(group.iter().filter_map(position).collect())
+}
+
+/// The section whose ICE and DTLS lines count for section `index`: the first of its group that can lead it.
+fn carrier(session: &Session, leads: &[bool], index: usize) -> usize {
+    let first = group_of(session, index).and_then(|group| group.into_iter().find(|member| leads[*member]));
+    first.unwrap_or(index)
+}
+
+/// Each transport in use has ICE credentials and a fingerprint; RTP shares its port with RTCP.
+fn check_transports(state: &State, session: &Session, uses: &[Use]) -> Result<()> {
+    let leads = leads(state, session, uses);
+    for (index, section) in session.sections.iter().enumerate().filter(|(index, _)| uses[*index] != Use::Nothing) {
+        let holder = &session.sections[carrier(session, &leads, index)];
+        if holder.credentials().is_none() {
+            return Err(invalid("section without ice-ufrag and ice-pwd"));
+        }
+        if holder.shared.fingerprints.is_empty() {
+            return Err(invalid("section without a DTLS fingerprint that can be checked"));
+        }
+        // Gateways of 2016 have a second port for RTCP and do not mux; their calls work with RTP alone.
+        let second_port = section.candidates.iter().any(|candidate| candidate.component == 2)
+            || section.rtcp_port.is_some_and(|port| port != section.port && port != 9);
+        let unmuxed = section.is_rtp() && !section.rtcp_mux && !holder.rtcp_mux;
+        if state.config.rtcp_mux_require && unmuxed && !second_port {
+            return Err(invalid("section without rtcp-mux"));
+        }
+    }
+    Ok(())
+}
+
+/// A line in use keeps its media type until it was refused (RFC 8829 section 5.10).
+fn check_continuity(state: &State, session: &Session) -> Result<()> {
+    for (slot, section) in state.agreement.slots.iter().zip(&session.sections) {
+        if slot.media != section.media && !slot.rejected && slot.content != Content::Refused {
+            return Err(invalid("the offer changes the media type of an m= section that is in use"));
+        }
+    }
+    Ok(())
+}
+
+fn apply_offered_section(
+    state: &mut State,
+    random: &mut dyn Random,
+    index: usize,
+    session: &Session,
+    what: Use,
+) -> Result<()> {
+    let section = &session.sections[index];
+    let slot = match state.agreement.slots.get(index) {
+        Some(slot) if is_same_line(slot, section, what) => slot.clone(),
+        _ => new_slot(state, random, index, session, what)?,
+    };
+    let mut slot = adopt_mid(state, slot, index, section);
+    slot.protocol.clone_from(&section.protocol);
+    slot.formats.clone_from(&section.formats);
+    slot.rejected = what == Use::Nothing;
+    if slot.rejected {
+        slot.remote = None;
+        if let Some(id) = slot.transceiver() {
+            state.transceiver_mut(id)?.end();
+        }
+    } else {
+        let heard = remote_media(state, random, &slot, section)?;
+        slot.remember_codecs(&heard.codecs);
+        slot.remote = Some(heard);
+    }
+    if index < state.agreement.slots.len() {
+        state.agreement.slots[index] = slot;
+    } else {
+        state.agreement.slots.push(slot);
+    }
+    Ok(())
+}
+
+/// The line goes on as what it was. A refused one that comes back to life is a new line.
+fn is_same_line(slot: &Slot, section: &Section, what: Use) -> bool {
+    let fits = match what {
+        Use::Media(_) => matches!(slot.content, Content::Media(_)),
+        Use::Data => slot.content == Content::Data,
+        Use::Nothing => true,
+    };
+    fits && slot.media == section.media && (!slot.rejected || what == Use::Nothing)
+}
+
+fn new_slot(state: &mut State, random: &mut dyn Random, index: usize, session: &Session, what: Use) -> Result<Slot> {
+    let section = &session.sections[index];
+    let content = match what {
+        Use::Media(kind) => Content::Media(associate(state, random, kind, session, section)),
+        Use::Data => Content::Data,
+        Use::Nothing => Content::Refused,
+    };
+    let mid = match (&section.mid, state.agreement.slots.get(index)) {
+        (Some(mid), _) => mid.clone(),
+        (None, _) => State::fresh_mid(&state.agreement.slots, &mut state.next_mid),
+    };
+    Ok(Slot::new(content, mid, &section.media, &section.protocol))
+}
+
+/// The far end names its lines as it likes; a mid of ours that it takes elsewhere makes room.
+fn adopt_mid(state: &mut State, mut slot: Slot, index: usize, section: &Section) -> Slot {
+    slot.mid_on_wire = section.mid.is_some();
+    if let Some(mid) = &section.mid {
+        let taken = state.agreement.slots.iter().enumerate().position(|(at, other)| at != index && other.mid == *mid);
+        if let Some(taken) = taken {
+            let fresh = State::fresh_mid(&state.agreement.slots, &mut state.next_mid);
+            state.agreement.slots[taken].mid = fresh;
+        }
+        slot.mid.clone_from(mid);
+    }
+    slot
+}
+
+/// The transceiver for a new line: the first that `addTrack` made and that waits for one, else a new one. JSEP gives
+/// such a transceiver to a line that wants our media only. A far end that knows neither BUNDLE nor msid is a gateway
+/// with one line for ever: there it must not be lost to a call that begins on hold.
+fn associate(
+    state: &mut State,
+    random: &mut dyn Random,
+    kind: Kind,
+    session: &Session,
+    section: &Section,
+) -> TransceiverId {
+    let wants_ours = section.direction().receives();
+    let gateway = session.bundles.is_empty() && section.msids.is_empty();
+    let waits = |transceiver: &&Transceiver| {
+        transceiver.kind == kind
+            && !transceiver.is_ending()
+            && transceiver.origin == Origin::AddTrack
+            && state.slot_of(transceiver.id).is_none()
+    };
+    let found = state.transceivers.iter().find(waits).map(|transceiver| transceiver.id);
+    match found.filter(|_| wants_ours || gateway) {
+        Some(id) => id,
+        None => state.new_transceiver(kind, Origin::Remote, Direction::RecvOnly, random).id,
+    }
+}
+
+/// What a section says, from our side. Names the remote track and its streams.
+fn remote_media(state: &mut State, random: &mut dyn Random, slot: &Slot, section: &Section) -> Result<RemoteMedia> {
+    let direction = section.direction().reversed();
+    let mut streams = Vec::new();
+    if let Some(id) = slot.transceiver() {
+        let transceiver = state.transceiver_mut(id)?;
+        let msids: Vec<_> =
+            section.msids.iter().chain(section.ssrc_msid.iter().filter(|_| section.msids.is_empty())).collect();
+        let track = msids.iter().find_map(|(_, track)| track.clone());
+        transceiver.remote_track.get_or_insert_with(|| track.unwrap_or_else(|| random::uuid(random)));
+        if direction.receives() {
+            streams = streams_of(&msids, &transceiver.generated_stream);
+        }
+    }
+    Ok(RemoteMedia {
+        direction: Some(direction),
+        streams,
+        codecs: section.codecs.clone(),
+        ptime_ms: section.ptime_ms,
+        max_ptime_ms: section.max_ptime_ms,
+        mid_extension: section.shared.mid_extension,
+        extension_ids: section.shared.extension_ids.clone(),
+        rtcp_mux: section.rtcp_mux,
+        rtcp_reduced_size: section.rtcp_reduced_size,
+        ssrcs: section.ssrcs.clone(),
+        sctp_port: section.sctp_port,
+        max_message_size: section.max_message_size,
+    })
+}
+
+/// No msid at all means one stream without a name, `-` means none.
+fn streams_of(msids: &[&(String, Option<String>)], generated: &str) -> Vec<String> {
+    if msids.is_empty() {
+        return vec![generated.to_owned()];
+    }
+    let mut streams: Vec<String> = Vec::new();
+    for (stream, _) in msids {
+        if stream != "-" && !streams.contains(stream) {
+            streams.push(stream.clone());
+        }
+    }
+    streams
+}
+
+/// Gives every live line of an offer its transport, and the transports the far end's side.
+fn apply_offered_transports(state: &mut State, random: &mut dyn Random, session: &Session, uses: &[Use]) {
+    let leads = leads(state, session, uses);
+    state.agreement.bundle = None;
+    for index in (0..uses.len()).filter(|index| uses[*index] != Use::Nothing) {
+        let holder = carrier(session, &leads, index);
+        let known = known_transport(state, session, holder);
+        let shared = known.is_some_and(|id| holder == index && is_shared_before(state, session, index, id));
+        let id = known.filter(|_| !shared).unwrap_or_else(|| new_remote_transport(state, random));
+        state.agreement.slots[holder].transport = Some(id);
+        state.agreement.slots[index].transport = Some(id);
+        if holder == index {
+            apply_remote_transport(state, id, session, index);
+            offer_restart(state, random, id);
+        }
+        if group_of(session, index).is_some() {
+            state.agreement.bundle.get_or_insert(id);
+        }
+    }
+}
+
+/// The transport that a line, or another of its group, has already.
+fn known_transport(state: &State, session: &Session, holder: usize) -> Option<TransportId> {
+    let of = |index: &usize| {
+        let slot = state.agreement.slots.get(*index).filter(|slot| !slot.rejected)?;
+        slot.transport.filter(|id| state.agreement.transports.contains_key(id))
+    };
+    of(&holder).or_else(|| group_of(session, holder)?.iter().find_map(of))
+}
+
+/// Before our answer: lines whose transceiver was stopped meanwhile no longer lead their group.
+pub(super) fn reassign(state: &mut State, random: &mut dyn Random) {
+    let Some(session) = state.pending_remote.as_ref().map(|remote| remote.session.clone()) else { return };
+    let ended = |slot: &Slot| slot.transceiver().and_then(|id| state.transceiver(id).ok()).is_some_and(Transceiver::is_ending);
+    if state.agreement.slots.iter().any(|slot| !slot.rejected && ended(slot)) {
+        let uses: Vec<_> = session.sections.iter().map(|section| use_of(state, section)).collect();
+        apply_offered_transports(state, random, &session, &uses);
+    }
+}
+
+/// An earlier line outside this line's group has the transport: this line has left that group.
+fn is_shared_before(state: &State, session: &Session, index: usize, id: TransportId) -> bool {
+    let group = group_of(session, index).unwrap_or_default();
+    let mut earlier = state.agreement.slots[..index].iter().enumerate().filter(|(other, _)| !group.contains(other));
+    earlier.any(|(_, slot)| !slot.rejected && slot.transport == Some(id))
+}
+
+fn new_remote_transport(state: &mut State, random: &mut dyn Random) -> TransportId {
+    let local = credentials(random);
+    state.new_transport(Transport::new(local, false))
+}
+
+fn apply_remote_transport(state: &mut State, id: TransportId, session: &Session, index: usize) {
+    let before = state.stable.as_ref().and_then(|stable| stable.transports.get(&id));
+    let before: Option<RemoteIce> = before.and_then(|transport| transport.remote.clone());
+    if let Some(transport) = state.agreement.transports.get_mut(&id) {
+        transport.apply_remote(&session.sections[index], session.ice_lite, before.as_ref());
+    }
+}
+
+/// The far end restarts ICE: our answer will have new credentials (RFC 8839 section 4.4.1.1).
+fn offer_restart(state: &mut State, random: &mut dyn Random, id: TransportId) {
+    if let Some(transport) = state.agreement.transports.get_mut(&id) {
+        transport.next_local = transport.remote_restarted.then(|| credentials(random));
+    }
+}
+
+fn set_answer(state: &mut State, random: &mut dyn Random, ty: SdpType, text: &str) -> Result<()> {
+    let session = sdp::parse(text)?;
+    check_mids(&session)?;
+    let uses = check_answer(state, &session)?;
+    check_transports(state, &session, &uses)?;
+    let mut lines = Vec::new();
+    for (index, section) in session.sections.iter().enumerate() {
+        let mut slot = state.agreement.slots[index].clone();
+        slot.rejected |= uses[index] == Use::Nothing;
+        slot.remote = if slot.rejected { None } else { Some(remote_media(state, random, &slot, section)?) };
+        slot.remember_codecs(&section.codecs);
+        lines.push(RemoteSection { mid: slot.mid.clone(), ufrag: section.shared.ufrag.clone() });
+        state.agreement.slots[index] = slot;
+    }
+    collapse_transports(state, &session, &uses)?;
+    state.pending_remote = Some(described(ty, text, session, lines));
+    settle(state, true, ty);
+    if ty == SdpType::PrAnswer {
+        state.signaling = SignalingState::HaveRemotePrAnswer;
+    } else {
+        state.current_local = state.pending_local.take();
+        state.current_remote = state.pending_remote.take();
+    }
+    Ok(())
+}
+
+/// An answer has the offer's lines, in its order (RFC 3264 section 6).
+fn check_answer(state: &State, session: &Session) -> Result<Vec<Use>> {
+    let slots = &state.agreement.slots;
+    if session.sections.len() != slots.len() {
+        return Err(invalid("the answer has not as many m= sections as the offer"));
+    }
+    let mut uses = Vec::new();
+    for (slot, section) in slots.iter().zip(&session.sections) {
+        if slot.media != section.media {
+            return Err(invalid("the answer changes the media type of an m= section"));
+        }
+        if section.mid.as_ref().is_some_and(|mid| *mid != slot.mid) {
+            return Err(invalid("the answer changes the mid of an m= section"));
+        }
+        let what = if slot.rejected { Use::Nothing } else { use_of(state, section) };
+        if what == Use::Nothing && section.is_live() && !slot.rejected {
+            return Err(invalid("the answer has another protocol than the offer"));
+        }
+        if let (Use::Media(kind), Some(local)) = (what, &slot.local) {
+            let common = codec::common(kind, &state.config.features, &section.codecs, &local.codecs);
+            if !common.iter().any(codec::carries_media) {
+                return Err(invalid("the answer has no codec of the offer"));
+            }
+        }
+        uses.push(what);
+    }
+    Ok(uses)
+}
+
+/// Lines that the answer bundles share the transport of the first of them.
+fn collapse_transports(state: &mut State, session: &Session, uses: &[Use]) -> Result<()> {
+    let mut bundled = None;
+    let mut held: Vec<TransportId> = Vec::new();
+    let leads = leads(state, session, uses);
+    for index in (0..uses.len()).filter(|index| uses[*index] != Use::Nothing) {
+        let holder = carrier(session, &leads, index);
+        let id = state.agreement.slots[holder].transport;
+        state.agreement.slots[index].transport = id;
+        bundled = bundled.or(id.filter(|_| group_of(session, index).is_some()));
+        if let Some(id) = id.filter(|_| holder == index) {
+            if held.contains(&id) {
+                return Err(invalid("the answer does not bundle sections that have one transport"));
+            }
+            held.push(id);
+            apply_remote_transport(state, id, session, index);
+        }
+    }
+    state.agreement.bundle = bundled;
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! What the facade mirrors after each operation.
+//!
+//! Invariant: plain values; nothing in a snapshot changes after it was taken.
+
+use super::codec::CodecParameters;
+use super::types::{Direction, Kind, SdpType, SignalingState, TransceiverId, TransportId};
+
+/// The negotiated state as W3C's slots show it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Snapshot {
+    /// RTCSignalingState.
+    pub signaling_state: SignalingState,
+    /// W3C `[[CurrentLocalDescription]]`, with the candidates gathered so far.
+    pub current_local: Option<Description>,
+    /// W3C `[[PendingLocalDescription]]`, with the candidates gathered so far.
+    pub pending_local: Option<Description>,
+    /// W3C `[[CurrentRemoteDescription]]`, with the candidates added so far.
+    pub current_remote: Option<Description>,
+    /// W3C `[[PendingRemoteDescription]]`, with the candidates added so far.
+    pub pending_remote: Option<Description>,
+    /// W3C canTrickleIceCandidates.
+    pub can_trickle: Option<bool>,
+    /// W3C "check if negotiation is needed", whatever the signaling state.
+    pub negotiation_needed: bool,
+    /// All transceivers ever made, in the order of their creation; stopped ones stay in the list.
+    pub transceivers: Vec<TransceiverSnapshot>,
+    /// The data section once it has a transport.
+    pub data: Option<DataSnapshot>,
+    /// Transports in use.
+    pub transports: Vec<TransportId>,
+}
+
+/// A session description.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Description {
+    /// What it is.
+    pub ty: SdpType,
+    /// Its text.
+    pub sdp: String,
+}
+
+/// The data section.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DataSnapshot {
+    /// Its mid.
+    pub mid: String,
+    /// What carries it.
+    pub transport: TransportId,
+    /// Largest message that the far end takes, in bytes; 0 means no limit, 65536 until it has told (RFC 8841).
+    pub max_message_size: u64,
+}
+
+/// A transceiver.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TransceiverSnapshot {
+    /// Its name.
+    pub id: TransceiverId,
+    /// What it is.
+    pub kind: Kind,
+    /// `None` while it is not associated.
+    pub mid: Option<String>,
+    /// `None` while it is not associated.
+    pub m_line_index: Option<u16>,
+    /// Wanted; `Stopped` from `stop()` on.
+    pub direction: Direction,
+    /// Negotiated.
+    pub current_direction: Option<Direction>,
+    /// `stop()` was called.
+    pub stopping: bool,
+    /// Stopped for good.
+    pub stopped: bool,
+    /// A remote description made it.
+    pub created_by_remote: bool,
+    /// What carries it.
+    pub transport: Option<TransportId>,
+    /// Direction of the last applied remote description, reversed: the value that W3C's "process remote tracks" puts
+    /// into `[[FiredDirection]]`. The facade compares it with the one before to fire `track`, `mute` and the like.
+    pub firing: Option<Direction>,
+    /// The last applied remote description sends to us.
+    pub receiving: bool,
+    /// As announced by `a=msid`, else generated; the same for the life of the transceiver.
+    pub remote_track_id: Option<String>,
+    /// As announced; no `a=msid` at all gives exactly one generated id, `a=msid:-` gives none.
+    pub remote_stream_ids: Vec<String>,
+    /// Negotiated for sending, first preferred.
+    pub send_codecs: Vec<CodecParameters>,
+    /// Negotiated for receiving.
+    pub recv_codecs: Vec<CodecParameters>,
+    /// telephone-event was negotiated for sending.
+    pub dtmf: bool,
+    /// Our RTCP name.
+    pub cname: String,
+    /// RFC 5506 was negotiated.
+    pub reduced_size_rtcp: bool,
+    /// Our stream, fixed for life.
+    pub ssrc: u32,
+}

@@ -1,0 +1,97 @@
+//! What the application wants of a transceiver, and what it keeps for life.
+//!
+//! Invariant: nothing in here is undone by a rollback; what negotiation decided lives in the m-line's slot.
+
+use super::codec::{CodecCapability, Row, preferred};
+use super::random::{self, Random};
+use super::types::{Direction, Features, Kind, TransceiverId};
+
+/// Who made a transceiver; only `addTrack`'s are taken by a remote offer (RFC 8829 section 5.10).
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) enum Origin {
+    AddTrack,
+    AddTransceiver,
+    Remote,
+}
+
+/// A transceiver.
+#[derive(Clone, Debug)]
+pub(super) struct Transceiver {
+    pub id: TransceiverId,
+    pub kind: Kind,
+    pub origin: Origin,
+    pub direction: Direction,
+    pub track: Option<String>,
+    pub streams: Vec<String>,
+    pub preferences: Vec<CodecCapability>,
+    /// `addTrack` took it into use after a remote description made it: a rollback must not stop it.
+    pub adopted: bool,
+    /// Was negotiated for sending once; `addTrack` never takes such a sender again.
+    pub ever_sent: bool,
+    pub stopping: bool,
+    pub stopped: bool,
+    pub ssrc: u32,
+    /// Track id in our `a=msid`: the first track's, whatever replaces it.
+    pub announced_track: String,
+    /// Stream of a remote track that was announced without any.
+    pub generated_stream: String,
+    pub remote_track: Option<String>,
+}
+
+impl Transceiver {
+    pub fn new(id: TransceiverId, kind: Kind, origin: Origin, direction: Direction, random: &mut dyn Random) -> Self {
+        Self {
+            id,
+            kind,
+            origin,
+            direction,
+            track: None,
+            streams: Vec::new(),
+            preferences: Vec::new(),
+            adopted: false,
+            ever_sent: false,
+            stopping: false,
+            stopped: false,
+            ssrc: random::ssrc(random),
+            announced_track: random::uuid(random),
+            generated_stream: random::uuid(random),
+            remote_track: None,
+        }
+    }
+
+    /// Gives the sender its track.
+    pub fn attach(&mut self, track: &str, streams: &[String]) {
+        if !self.ever_sent {
+            self.announced_track = track.to_owned();
+        }
+        self.track = Some(track.to_owned());
+        self.set_streams(streams);
+    }
+
+    /// W3C takes a set: repeated ids count once.
+    pub fn set_streams(&mut self, streams: &[String]) {
+        self.streams.clear();
+        for stream in streams {
+            if !self.streams.contains(stream) {
+                self.streams.push(stream.clone());
+            }
+        }
+    }
+
+    /// `stop()` was called, or negotiation ended it.
+    pub fn is_ending(&self) -> bool {
+        self.stopping || self.stopped
+    }
+
+    /// Ends it for good.
+    pub fn end(&mut self) {
+        self.stopping = true;
+        self.stopped = true;
+        self.direction = Direction::Stopped;
+    }
+
+    /// Codec rows in the application's order, `None` without preferences.
+    pub fn rows(&self, features: &Features) -> Option<Vec<&'static Row>> {
+        preferred(&self.preferences, self.kind, features)
+    }
+}

@@ -1,0 +1,143 @@
+//! What negotiation knows of one ICE and DTLS transport.
+//!
+//! Invariant: candidates belong to the credentials beside them; a change of credentials empties the list.
+
+use super::candidate::Candidate;
+use super::plan::{DtlsPlan, DtlsRole, IceCredentials};
+use super::random::{self, Random};
+use super::sdp::{Section, Setup};
+use super::types::Fingerprint;
+
+/// A transport.
+#[derive(Clone, Debug)]
+pub(super) struct Transport {
+    pub local: IceCredentials,
+    /// Credentials for our answer to the far end's ICE restart.
+    pub next_local: Option<IceCredentials>,
+    pub generation: u32,
+    pub gather: bool,
+    pub candidates: Vec<Candidate>,
+    pub complete: bool,
+    pub remote: Option<RemoteIce>,
+    /// We offered new credentials; `remote` still belongs to the old ones.
+    pub awaiting_remote: bool,
+    /// The last remote description changed the far end's credentials.
+    pub remote_restarted: bool,
+    pub controlling: bool,
+    /// Of the last remote description, perhaps still pending.
+    pub remote_dtls: Option<RemoteDtls>,
+    pub dtls: Option<DtlsPlan>,
+}
+
+/// The far end's ICE side.
+#[derive(Clone, Debug)]
+pub(super) struct RemoteIce {
+    pub credentials: IceCredentials,
+    pub lite: bool,
+    pub candidates: Vec<Candidate>,
+    pub complete: bool,
+}
+
+/// The far end's DTLS side.
+#[derive(Clone, Debug)]
+pub(super) struct RemoteDtls {
+    pub setup: Option<Setup>,
+    pub fingerprints: Vec<Fingerprint>,
+}
+
+/// New credentials: 48 and 144 random bits (RFC 8445 asks for 24 and 128).
+pub(super) fn credentials(random: &mut dyn Random) -> IceCredentials {
+    IceCredentials { ufrag: random::token(random, 8), pwd: random::token(random, 24) }
+}
+
+impl Transport {
+    pub fn new(local: IceCredentials, controlling: bool) -> Self {
+        Self {
+            local,
+            next_local: None,
+            generation: 0,
+            gather: false,
+            candidates: Vec::new(),
+            complete: false,
+            remote: None,
+            awaiting_remote: false,
+            remote_restarted: false,
+            controlling,
+            remote_dtls: None,
+            dtls: None,
+        }
+    }
+
+    /// Takes `local` into use; gathers anew if it is new.
+    pub fn use_credentials(&mut self, local: &IceCredentials, we_offer: bool) {
+        self.gather = true;
+        self.next_local = None;
+        if self.local != *local {
+            self.local = local.clone();
+            self.generation += 1;
+            self.candidates.clear();
+            self.complete = false;
+            self.awaiting_remote = we_offer;
+        }
+    }
+
+    /// Takes in the far end's description of this transport. `before`: its side before the pending negotiation.
+    pub fn apply_remote(&mut self, section: &Section, lite: bool, before: Option<&RemoteIce>) {
+        if let Some(credentials) = section.credentials() {
+            self.remote_restarted = before.is_some_and(|before| before.credentials != credentials);
+            self.awaiting_remote = false;
+            let known = self.remote.take().filter(|known| known.credentials == credentials);
+            let mut remote = known.unwrap_or(RemoteIce { credentials, lite, candidates: Vec::new(), complete: false });
+            remote.lite = lite;
+            for candidate in section.candidates.iter().filter(|candidate| candidate.component == 1) {
+                remote.add(candidate);
+            }
+            // Who neither trickles nor lists anything is found by its own checks only.
+            let all_told = !section.trickles() && !section.candidates.is_empty();
+            remote.complete |= section.end_of_candidates || all_told;
+            self.controlling |= lite;
+            self.remote = Some(remote);
+        }
+        if !section.shared.fingerprints.is_empty() {
+            let fingerprints = section.shared.fingerprints.clone();
+            self.remote_dtls = Some(RemoteDtls { setup: section.shared.setup, fingerprints });
+        }
+    }
+
+    /// Our DTLS role. An association lives as long as the far end's fingerprints; it keeps its role whatever a gateway
+    /// writes into a later `a=setup`, unless an ICE restart says that another machine took over.
+    pub fn dtls_role(&self, we_offered: bool) -> Option<DtlsRole> {
+        let remote = self.remote_dtls.as_ref()?;
+        let asked = match remote.setup {
+            Some(Setup::Active) => Some(DtlsRole::Server),
+            Some(Setup::Passive) => Some(DtlsRole::Client),
+            _ => None,
+        };
+        let established =
+            self.dtls.as_ref().filter(|dtls| dtls.fingerprints == remote.fingerprints).map(|dtls| dtls.role);
+        // An offer of actpass (or without setup) is answered active; an answer without setup is taken for active.
+        let default = if we_offered { DtlsRole::Server } else { DtlsRole::Client };
+        Some(match (established, asked) {
+            (Some(_), Some(asked)) if self.remote_restarted => asked,
+            (Some(established), _) => established,
+            (None, asked) => asked.unwrap_or(default),
+        })
+    }
+
+    /// Fixes role and fingerprints; an answer was applied.
+    pub fn settle_dtls(&mut self, we_offered: bool) {
+        let role = self.dtls_role(we_offered);
+        if let Some((role, remote)) = role.zip(self.remote_dtls.as_ref()) {
+            self.dtls = Some(DtlsPlan { role, fingerprints: remote.fingerprints.clone() });
+        }
+    }
+}
+
+impl RemoteIce {
+    /// Keeps each candidate once.
+    pub fn add(&mut self, candidate: &Candidate) {
+        if !self.candidates.contains(candidate) {
+            self.candidates.push(candidate.clone());
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The state as others see it: [`Snapshot`] for the facade, [`Plan`] for the engine.
+//!
+//! Invariant: looking changes nothing.
+
+use super::codec::{CodecParameters, carries_media};
+use super::description::{LocalDescription, RemoteDescription};
+use super::needed;
+use super::plan::{DataPlan, IcePlan, MediaPlan, Plan, RecvPlan, SendPlan, TransportPlan};
+use super::slot::{Content, Negotiated, Slot};
+use super::snapshot::{DataSnapshot, Description, Snapshot, TransceiverSnapshot};
+use super::state::{Agreement, State};
+use super::transceiver::Transceiver;
+use super::transport::Transport;
+use super::types::{Direction, SignalingState, TransportId};
+
+/// Packet durations that every codec of the table has, in milliseconds.
+const PTIMES_MS: [u16; 4] = [10, 20, 40, 60];
+/// What is sent to a far end that does not say what it likes.
+const DEFAULT_PTIME_MS: u16 = 20;
+/// RFC 8841 section 6.1: what may be sent before the far end has told its limit.
+const DEFAULT_MAX_MESSAGE_BYTES: u64 = 65_536;
+/// RFC 8841 section 5: what a far end means that names no port.
+const DEFAULT_SCTP_PORT: u16 = 5000;
+
+/// For the facade.
+pub(super) fn snapshot(state: &State) -> Snapshot {
+    let local = |description: &Option<LocalDescription>| {
+        description.as_ref().map(|it| Description { ty: it.ty, sdp: it.render(|ufrag| state.gathered(ufrag)) })
+    };
+    let remote = |description: &Option<RemoteDescription>| {
+        description.as_ref().map(|it| Description { ty: it.ty, sdp: it.text.clone() })
+    };
+    let latest_remote = state.pending_remote.as_ref().or(state.current_remote.as_ref());
+    Snapshot {
+        signaling_state: state.signaling,
+        current_local: local(&state.current_local),
+        pending_local: local(&state.pending_local),
+        current_remote: remote(&state.current_remote),
+        pending_remote: remote(&state.pending_remote),
+        can_trickle: latest_remote.map(|remote| remote.trickles),
+        negotiation_needed: needed::check(state),
+        transceivers: state.transceivers.iter().map(|transceiver| show_transceiver(state, transceiver)).collect(),
+        data: data_slot(&state.agreement).map(|(slot, transport)| DataSnapshot {
+            mid: slot.mid.clone(),
+            transport,
+            max_message_size: max_message_bytes(slot),
+        }),
+        transports: used_transports(&state.agreement),
+    }
+}
+
+fn show_transceiver(state: &State, transceiver: &Transceiver) -> TransceiverSnapshot {
+    let index = state.slot_of(transceiver.id).filter(|_| !transceiver.stopped);
+    let slot = index.map(|index| &state.agreement.slots[index]);
+    let remote = slot.and_then(|slot| slot.remote.as_ref());
+    let negotiated = slot.and_then(|slot| slot.negotiated.as_ref());
+    let firing = remote.and_then(|remote| remote.direction);
+    let codecs = |pick: fn(&Negotiated) -> &Vec<CodecParameters>| negotiated.map(pick).cloned().unwrap_or_default();
+    let current = if transceiver.stopped { Some(Direction::Stopped) } else { negotiated.map(|it| it.direction) };
+    TransceiverSnapshot {
+        id: transceiver.id,
+        kind: transceiver.kind,
+        mid: slot.map(|slot| slot.mid.clone()),
+        m_line_index: index.and_then(|index| u16::try_from(index).ok()),
+        direction: transceiver.direction,
+        current_direction: current,
+        stopping: transceiver.stopping,
+        stopped: transceiver.stopped,
+        created_by_remote: transceiver.origin == super::transceiver::Origin::Remote,
+        transport: slot.and_then(|slot| slot.transport),
+        firing,
+        receiving: firing.is_some_and(Direction::receives),
+        remote_track_id: transceiver.remote_track.clone(),
+        remote_stream_ids: remote.map(|remote| remote.streams.clone()).unwrap_or_default(),
+        send_codecs: codecs(|negotiated| &negotiated.send_codecs),
+        recv_codecs: codecs(|negotiated| &negotiated.recv_codecs),
+        dtmf: negotiated.is_some_and(|it| it.direction.sends() && dtmf_of(&it.send_codecs).is_some()),
+        cname: state.cname.clone(),
+        reduced_size_rtcp: negotiated.is_some_and(|it| it.remote.rtcp_reduced_size),
+        ssrc: transceiver.ssrc,
+    }
+}
+
+fn used_transports(agreement: &Agreement) -> Vec<TransportId> {
+    let mut used: Vec<_> =
+        agreement.slots.iter().filter(|slot| !slot.rejected).filter_map(|slot| slot.transport).collect();
+    used.sort();
+    used.dedup();
+    used
+}
+
+fn data_slot(agreement: &Agreement) -> Option<(&Slot, TransportId)> {
+    let slot = agreement.slots.iter().find(|slot| slot.content == Content::Data && !slot.rejected)?;
+    Some((slot, slot.transport?))
+}
+
+fn max_message_bytes(slot: &Slot) -> u64 {
+    let told = slot.remote.as_ref().and_then(|remote| remote.max_message_size);
+    told.unwrap_or(DEFAULT_MAX_MESSAGE_BYTES)
+}
+
+/// For the engine.
+pub(super) fn plan(state: &State) -> Plan {
+    if state.signaling == SignalingState::Closed {
+        return Plan::default();
+    }
+    // What the far end offers comes true with our answer; until then the former agreement stands, and of the new one
+    // only transports that did not exist.
+    let offered = state.signaling == SignalingState::HaveRemoteOffer;
+    let before = state.stable.as_deref().filter(|_| offered);
+    let mut ids = used_transports(&state.agreement);
+    ids.extend(before.map(used_transports).unwrap_or_default());
+    ids.sort();
+    ids.dedup();
+    let transport = |id: &TransportId| {
+        let old = before.and_then(|before| before.transports.get(id));
+        old.or_else(|| state.agreement.transports.get(id)).map(|transport| plan_transport(*id, transport))
+    };
+    let agreement = before.unwrap_or(&state.agreement);
+    Plan {
+        transports: ids.iter().filter_map(transport).collect(),
+        media: agreement.slots.iter().filter_map(|slot| plan_media(state, slot)).collect(),
+        data: plan_data(agreement),
+    }
+}
+
+fn plan_transport(id: TransportId, transport: &Transport) -> TransportPlan {
+    let remote = transport.remote.as_ref().filter(|_| !transport.awaiting_remote);
+    TransportPlan {
+        id,
+        ice: IcePlan {
+            local: transport.local.clone(),
+            remote: remote.map(|remote| remote.credentials.clone()),
+            remote_lite: remote.is_some_and(|remote| remote.lite),
+            controlling: transport.controlling,
+            remote_candidates: remote.map(|remote| remote.candidates.clone()).unwrap_or_default(),
+            remote_complete: remote.is_some_and(|remote| remote.complete),
+        },
+        dtls: transport.dtls.clone(),
+        gather: transport.gather,
+        generation: transport.generation,
+    }
+}
+
+fn plan_media(state: &State, slot: &Slot) -> Option<MediaPlan> {
+    let transceiver = state.transceiver(slot.transceiver()?).ok().filter(|transceiver| !transceiver.is_ending())?;
+    let (negotiated, transport) = slot.negotiated.as_ref().zip(slot.transport)?;
+    let send = plan_send(state, transceiver, negotiated).filter(|_| negotiated.direction.sends());
+    let recv = negotiated.direction.receives().then(|| RecvPlan {
+        codecs: negotiated.recv_codecs.clone(),
+        ssrcs: negotiated.remote.ssrcs.clone(),
+        mid_extension: agreed_mid_extension(negotiated),
+    });
+    Some(MediaPlan {
+        transceiver: transceiver.id,
+        transport,
+        kind: transceiver.kind,
+        mid: slot.mid.clone(),
+        send,
+        recv,
+    })
+}
+
+fn plan_send(state: &State, transceiver: &Transceiver, negotiated: &Negotiated) -> Option<SendPlan> {
+    let codecs = &negotiated.send_codecs;
+    let codec = codecs.iter().find(|codec| carries_media(codec))?.clone();
+    let named =
+        |name: &str, rate: u32| codecs.iter().find(|codec| codec.name == name && codec.clock_rate == rate).cloned();
+    Some(SendPlan {
+        dtmf: named("telephone-event", codec.clock_rate).or_else(|| dtmf_of(codecs)),
+        cn: named("CN", codec.clock_rate),
+        ptime_ms: ptime_ms(negotiated.remote.ptime_ms, negotiated.remote.max_ptime_ms),
+        max_ptime_ms: negotiated.remote.max_ptime_ms,
+        ssrc: transceiver.ssrc,
+        cname: state.cname.clone(),
+        mid_extension: agreed_mid_extension(negotiated),
+        rtcp_reduced_size: negotiated.remote.rtcp_reduced_size,
+        codec,
+    })
+}
+
+/// The digits' codec that every gateway has: 8000 Hz, else any.
+fn dtmf_of(codecs: &[CodecParameters]) -> Option<CodecParameters> {
+    let digits = || codecs.iter().filter(|codec| codec.name == "telephone-event");
+    digits().find(|codec| codec.clock_rate == 8000).or_else(|| digits().next()).cloned()
+}
+
+/// Both ends have written it, with the id of the one that offered.
+fn agreed_mid_extension(negotiated: &Negotiated) -> Option<u8> {
+    negotiated.local.mid_extension.filter(|id| negotiated.remote.mid_extension == Some(*id))
+}
+
+/// The longest duration we have that is not above what the far end wants.
+fn ptime_ms(wanted: Option<u16>, limit: Option<u16>) -> u16 {
+    let wanted = wanted.unwrap_or(DEFAULT_PTIME_MS).min(limit.unwrap_or(u16::MAX));
+    PTIMES_MS.into_iter().rev().find(|ptime| *ptime <= wanted).unwrap_or(PTIMES_MS[0])
+}
+
+fn plan_data(agreement: &Agreement) -> Option<DataPlan> {
+    let (slot, transport) = data_slot(agreement)?;
+    let remote = slot.remote.as_ref()?;
+    agreement.transports.get(&transport)?.dtls.as_ref()?;
+    Some(DataPlan {
+        transport,
+        mid: slot.mid.clone(),
+        remote_port: remote.sctp_port.unwrap_or(DEFAULT_SCTP_PORT),
+        max_message_size: max_message_bytes(slot),
+    })
+}
