@@ -1,0 +1,286 @@
+//! One DTLS association over whatever pair ICE has selected.
+//!
+//! Invariant: it ends up, closed or failed; the remote certificate matches a signalled fingerprint before any key of
+//! this association is used.
+
+use super::certificate::{self, Certificate};
+use super::failed;
+use super::flight::Flight;
+use super::guard::{Deadline, is_forged_ccs};
+use super::srtp::{Keys, Master};
+use crate::error::Result;
+use crate::negotiation::{DtlsPlan, DtlsRole};
+use bytes::BytesMut;
+use rtc::crypto::RTCCryptoProvider;
+use rtc::dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig};
+use rtc::dtls::endpoint::{Endpoint, EndpointEvent};
+use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile as Offered;
+use rtc::dtls::state::State;
+use rtc::shared::error::Error as MachineError;
+use rtc::shared::{TransportContext, TransportProtocol};
+use rtc::srtp::config::{Config as SrtpConfig, LABEL_EXTRACTOR_DTLS_SRTP};
+use rtc::srtp::protection_profile::ProtectionProfile;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// First retransmission; each further one waits twice as long (RFC 6347 section 4.2.4.1), eight fill the deadline.
+const RETRANSMIT: Duration = Duration::from_millis(200);
+
+/// What an association reports.
+pub(super) enum DtlsEvent {
+    /// The handshake is complete and the certificate is the right one.
+    Up(Box<Keys>),
+    /// The far end sent close_notify.
+    PeerClosed,
+    /// It is dead, for this reason.
+    Failed(String),
+}
+
+/// What statistics show of an association.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Agreed {
+    pub cipher: String,
+    pub profile: &'static str,
+    pub remote_certificate: Vec<u8>,
+}
+
+pub(super) struct Association {
+    plan: DtlsPlan,
+    /// Gone when it is closed or dead: a server endpoint would take the next datagram for a new association.
+    endpoint: Option<Endpoint>,
+    /// A client's parameters until it has a path to send its ClientHello on.
+    hello: Option<Arc<HandshakeConfig>>,
+    deadline: Option<Deadline>,
+    /// The machine's own timer does not back off, so only its changes are taken from it.
+    machine_timer: Option<Instant>,
+    retransmit_at: Option<Instant>,
+    backoff: Duration,
+    flight: Flight,
+    agreed: Option<Agreed>,
+    out: VecDeque<BytesMut>,
+}
+
+impl Association {
+    pub(super) fn new(crypto: &Arc<dyn RTCCryptoProvider>, own: &Certificate, plan: DtlsPlan) -> Result<Self> {
+        let client = plan.role == DtlsRole::Client;
+        let config = Arc::new(handshake_config(crypto, own, &plan)?);
+        Ok(Self {
+            endpoint: Some(Endpoint::new(
+                TransportContext::default().local_addr,
+                TransportProtocol::UDP,
+                (!client).then(|| config.clone()),
+            )),
+            hello: client.then_some(config),
+            plan,
+            deadline: None,
+            machine_timer: None,
+            retransmit_at: None,
+            backoff: RETRANSMIT,
+            flight: Flight::default(),
+            agreed: None,
+            out: VecDeque::new(),
+        })
+    }
+
+    /// Does this association serve `plan`, as far as can be known? One that is up serves every plan that its
+    /// certificate fits: roles never change within an association.
+    pub(super) fn serves(&self, plan: &DtlsPlan) -> bool {
+        match &self.agreed {
+            Some(agreed) => certificate::matches_any(&agreed.remote_certificate, &plan.fingerprints),
+            None => self.plan == *plan,
+        }
+    }
+
+    pub(super) fn role(&self) -> DtlsRole {
+        self.plan.role
+    }
+
+    pub(super) fn agreed(&self) -> Option<&Agreed> {
+        self.agreed.as_ref()
+    }
+
+    /// There is a path now. The deadline runs from here.
+    pub(super) fn start(&mut self, now: Instant) -> Option<DtlsEvent> {
+        if self.deadline.is_none() && self.agreed.is_none() {
+            self.deadline = Some(Deadline::from(now));
+        }
+        let (Some(config), Some(endpoint)) = (self.hello.take(), self.endpoint.as_mut()) else { return None };
+        let outcome = endpoint.connect(now, peer(), config, None);
+        self.collect(now);
+        self.follow_machine_timer(now);
+        outcome.err().map(|error| self.fail(error.to_string()))
+    }
+
+    pub(super) fn receive(&mut self, now: Instant, datagram: &[u8]) -> Option<DtlsEvent> {
+        if is_forged_ccs(datagram) {
+            return None;
+        }
+        let endpoint = self.endpoint.as_mut()?;
+        if self.agreed.is_none() && self.flight.is_repeat(self.plan.role, datagram) {
+            self.out.extend(self.flight.again(now).iter().cloned());
+            return None;
+        }
+        let outcome = endpoint.read(now, peer(), None, BytesMut::from(datagram));
+        self.collect(now);
+        self.follow_machine_timer(now);
+        match outcome {
+            Ok(events) => events.into_iter().find_map(|event| self.take(event)),
+            Err(error) if is_fatal(&error) => Some(self.fail(error.to_string())),
+            Err(_) => None, // a record that could not be read
+        }
+    }
+
+    fn take(&mut self, event: EndpointEvent) -> Option<DtlsEvent> {
+        match event {
+            EndpointEvent::HandshakeComplete => Some(match self.agree() {
+                Ok(keys) => DtlsEvent::Up(Box::new(keys)),
+                Err(reason) => self.fail(reason),
+            }),
+            EndpointEvent::PeerClosed => {
+                self.endpoint = None;
+                self.deadline = None;
+                Some(DtlsEvent::PeerClosed)
+            }
+            _ => None, // application data belongs to SCTP
+        }
+    }
+
+    pub(super) fn poll_transmit(&mut self) -> Option<BytesMut> {
+        self.out.pop_front()
+    }
+
+    /// Takes over what the machine has to send, also when it has just failed: an alert is part of that.
+    fn collect(&mut self, now: Instant) {
+        let Some(endpoint) = &mut self.endpoint else { return };
+        let datagrams: Vec<_> = std::iter::from_fn(|| endpoint.poll_transmit()).map(|sent| sent.message).collect();
+        if self.agreed.is_none() {
+            self.flight.sent(now, self.plan.role, &datagrams);
+        }
+        self.out.extend(datagrams);
+    }
+
+    pub(super) fn timeout(&self) -> Option<Instant> {
+        self.endpoint.as_ref()?;
+        [self.retransmit_at, self.deadline.map(Deadline::at)].into_iter().flatten().min()
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Option<DtlsEvent> {
+        let endpoint = self.endpoint.as_mut()?;
+        if self.deadline.is_some_and(|deadline| deadline.has_passed(now)) {
+            return Some(self.fail("the handshake took too long".to_owned()));
+        }
+        if self.retransmit_at.is_some_and(|at| at <= now) {
+            let outcome = endpoint.handle_timeout(peer(), now);
+            self.machine_timer = endpoint.poll_timeout(&peer());
+            self.backoff *= 2;
+            self.retransmit_at = self.machine_timer.map(|_| now + self.backoff);
+            self.collect(now);
+            return outcome.err().map(|error| self.fail(error.to_string()));
+        }
+        None
+    }
+
+    /// Queues close_notify; nothing goes in any more.
+    pub(super) fn close(&mut self, now: Instant) {
+        if let Some(endpoint) = &mut self.endpoint {
+            let _ = endpoint.close(now);
+        }
+        self.collect(now);
+        self.endpoint = None;
+        self.hello = None;
+        self.deadline = None;
+        self.retransmit_at = None;
+    }
+
+    fn fail(&mut self, reason: String) -> DtlsEvent {
+        self.endpoint = None;
+        self.deadline = None;
+        self.retransmit_at = None;
+        DtlsEvent::Failed(reason)
+    }
+
+    /// A timer that moved means that a flight was sent: its retransmissions start afresh.
+    fn follow_machine_timer(&mut self, now: Instant) {
+        let timer = self.endpoint.as_ref().and_then(|endpoint| endpoint.poll_timeout(&peer()));
+        if timer != self.machine_timer {
+            self.machine_timer = timer;
+            self.backoff = RETRANSMIT;
+            self.retransmit_at = timer.map(|_| now + self.backoff);
+        }
+    }
+
+    fn agree(&mut self) -> std::result::Result<Keys, String> {
+        let state = self.endpoint.as_ref().and_then(|endpoint| endpoint.get_connection_state(peer()));
+        let state = state.ok_or("the association is gone")?;
+        let (profile, name) = match state.srtp_protection_profile() {
+            Offered::Srtp_Aead_Aes_128_Gcm => (ProtectionProfile::AeadAes128Gcm, "SRTP_AEAD_AES_128_GCM"),
+            Offered::Srtp_Aes128_Cm_Hmac_Sha1_80 => {
+                (ProtectionProfile::Aes128CmHmacSha1_80, "SRTP_AES128_CM_HMAC_SHA1_80")
+            }
+            _ => return Err("no common SRTP profile".to_owned()),
+        };
+        let keys = export(state, profile).map_err(|error| error.to_string())?;
+        let remote_certificate = state.peer_certificates.first().cloned().ok_or("no remote certificate")?;
+        let cipher = state.cipher_suite().map(|suite| suite.to_string()).unwrap_or_default();
+        self.agreed = Some(Agreed { cipher, profile: name, remote_certificate });
+        self.deadline = None;
+        self.flight = Flight::default();
+        Ok(keys)
+    }
+}
+
+/// RFC 5764 section 4.2.
+fn export(state: &State, profile: ProtectionProfile) -> std::result::Result<Keys, MachineError> {
+    let mut config = SrtpConfig { profile, ..SrtpConfig::default() };
+    let material = state.export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], config.keying_material_len())?;
+    config.set_session_keys_from_keying_material(material.as_ref(), state.is_client())?;
+    Ok(Keys {
+        profile,
+        local: Master { key: config.keys.local_master_key, salt: config.keys.local_master_salt },
+        remote: Master { key: config.keys.remote_master_key, salt: config.keys.remote_master_salt },
+    })
+}
+
+fn handshake_config(
+    crypto: &Arc<dyn RTCCryptoProvider>,
+    own: &Certificate,
+    plan: &DtlsPlan,
+) -> Result<HandshakeConfig> {
+    let fingerprints = plan.fingerprints.clone();
+    ConfigBuilder::default()
+        .with_crypto_provider(crypto.clone())
+        .with_certificates(vec![own.dtls.clone()])
+        .with_srtp_protection_profiles(vec![Offered::Srtp_Aead_Aes_128_Gcm, Offered::Srtp_Aes128_Cm_Hmac_Sha1_80])
+        .with_client_auth(ClientAuthType::RequireAnyClientCert)
+        .with_insecure_skip_verify(true) // no authority vouches for it: the fingerprint does
+        .with_verify_peer_certificate(Some(Arc::new(move |chain, _| {
+            let leaf = chain.first().ok_or(MachineError::ErrNonCertificate)?;
+            if certificate::matches_any(leaf, &fingerprints) {
+                Ok(())
+            } else {
+                Err(MachineError::ErrNoMatchingCertificateFingerprint)
+            }
+        })))
+        .with_extended_master_secret(ExtendedMasterSecretType::Request)
+        .with_flight_interval(RETRANSMIT)
+        .build(plan.role == DtlsRole::Client, None)
+        .map_err(|error| failed("DTLS", error))
+}
+
+/// The machine keys associations by peer address; ours runs over ICE, whatever the address.
+fn peer() -> SocketAddr {
+    TransportContext::default().peer_addr
+}
+
+/// The machine returns an error for junk records as well as for a dead handshake.
+fn is_fatal(error: &MachineError) -> bool {
+    matches!(
+        error,
+        MachineError::ErrAlertFatalOrClose
+            | MachineError::ErrNoMatchingCertificateFingerprint
+            | MachineError::ErrInvalidFsmTransition
+            | MachineError::ErrNonCertificate
+    )
+}

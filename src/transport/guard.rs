@@ -1,0 +1,138 @@
+//! The five holes that the protocol machines leave open to anybody who can send a datagram, closed in one place.
+//!
+//! Invariant: a datagram that no key vouches for changes nothing but bounded counters.
+//!
+//! 1. [`Peers`] and [`is_forged_ccs`]: the DTLS machine acts on an undecrypted ChangeCipherSpec, and DTLS and SRTP
+//!    would be taken from any address.
+//! 2. [`authentic`]: the ICE agent acts on role conflicts before it checks MESSAGE-INTEGRITY.
+//! 3. [`authentic`]: unauthenticated STUN indications count as a sign of life.
+//! 4. [`Streams`]: the SRTP context keeps state for each SSRC it is shown, authenticated or not.
+//! 5. [`Deadline`]: junk in mid-handshake leaves the DTLS machine waiting for ever.
+
+use rtc::crypto::RTCCrypto;
+use rtc::stun::integrity::MessageIntegrity;
+use rtc::stun::message::Message;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// A handshake takes two round trips; a lost flight some seconds more.
+pub(super) const HANDSHAKE_LIMIT: Duration = Duration::from_secs(30);
+/// A call has one or two live addresses at the far end, and one more per ICE restart.
+const MAX_PEERS: usize = 32;
+/// Streams of one far end over the life of its keys.
+const MAX_STREAMS: usize = 256;
+/// Unknown SSRCs tried on one spare context before it is replaced.
+pub(super) const MAX_PROBES: u32 = 64;
+
+const CHANGE_CIPHER_SPEC: u8 = 20;
+const RECORD_HEADER_LEN: usize = 13;
+
+/// Is there a ChangeCipherSpec of a later epoch than the first? No honest handshake ends with one.
+pub(super) fn is_forged_ccs(datagram: &[u8]) -> bool {
+    let mut rest = datagram;
+    while let Some(header) = rest.get(..RECORD_HEADER_LEN) {
+        if header[0] == CHANGE_CIPHER_SPEC && header[3..5] != [0, 0] {
+            return true;
+        }
+        let len = RECORD_HEADER_LEN + usize::from(u16::from_be_bytes([header[11], header[12]]));
+        rest = rest.get(len..).unwrap_or_default();
+    }
+    false
+}
+
+/// Decodes a STUN message whose MESSAGE-INTEGRITY proves that its sender knows `pwd`.
+pub(super) fn authentic(datagram: &[u8], pwd: &str, crypto: &dyn RTCCrypto) -> Option<Message> {
+    let mut message = Message { raw: datagram.to_vec(), ..Message::default() };
+    message.decode().ok()?;
+    MessageIntegrity::check(&mut message, pwd.as_bytes(), crypto).ok()?;
+    Some(message)
+}
+
+/// Addresses that have passed an authenticated STUN check, most recent first.
+#[derive(Debug, Default)]
+pub(super) struct Peers(Vec<SocketAddr>);
+
+impl Peers {
+    pub(super) fn admit(&mut self, peer: SocketAddr) {
+        match self.0.iter().position(|known| *known == peer) {
+            Some(0) => {}
+            Some(at) => self.0[..=at].rotate_right(1),
+            None => {
+                self.0.truncate(MAX_PEERS - 1);
+                self.0.insert(0, peer);
+            }
+        }
+    }
+
+    pub(super) fn knows(&self, peer: SocketAddr) -> bool {
+        self.0.contains(&peer)
+    }
+}
+
+/// SSRCs from which one packet at least was authentic.
+#[derive(Debug, Default)]
+pub(super) struct Streams(Vec<u32>);
+
+impl Streams {
+    pub(super) fn knows(&self, ssrc: u32) -> bool {
+        self.0.contains(&ssrc)
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.0.len() < MAX_STREAMS
+    }
+
+    pub(super) fn admit(&mut self, ssrc: u32) {
+        self.0.push(ssrc);
+    }
+}
+
+/// The time by which a handshake must have ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline(Instant);
+
+impl Deadline {
+    pub(super) fn from(now: Instant) -> Self {
+        Self(now + HANDSHAKE_LIMIT)
+    }
+
+    pub(super) fn at(self) -> Instant {
+        self.0
+    }
+
+    pub(super) fn has_passed(self, now: Instant) -> bool {
+        now >= self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(kind: u8, epoch: u8, body: &[u8]) -> Vec<u8> {
+        let mut record = vec![kind, 0xFE, 0xFD, 0, epoch, 0, 0, 0, 0, 0, 1, 0, body.len() as u8];
+        record.extend_from_slice(body);
+        record
+    }
+
+    #[test]
+    fn only_a_change_cipher_spec_of_a_later_epoch_is_forged() {
+        let honest = [record(20, 0, &[1]), record(22, 1, &[9; 40])].concat();
+        assert!(!is_forged_ccs(&honest));
+        let hidden = [record(22, 0, &[9; 40]), record(20, 1, &[3, 3])].concat();
+        assert!(is_forged_ccs(&hidden));
+        assert!(!is_forged_ccs(&[20]));
+    }
+
+    #[test]
+    fn the_latest_peers_stay_known() {
+        let address = |port: u16| SocketAddr::from(([10, 0, 0, 1], port));
+        let mut peers = Peers::default();
+        for port in 0..100 {
+            peers.admit(address(port));
+            peers.admit(address(0));
+        }
+        assert!(peers.knows(address(0)) && peers.knows(address(99)) && !peers.knows(address(1)));
+        assert_eq!(peers.0.len(), MAX_PEERS);
+    }
+}

@@ -1,0 +1,464 @@
+//! One ICE session: the checks between one pair of credentials (RFC 8445). A restart makes a new session and keeps the
+//! old one until the new has a pair.
+//!
+//! Invariant: the agent inside sees a message only after its MESSAGE-INTEGRITY was checked; what keeps a selected pair
+//! alive is [`Consent`], never the agent's own timers.
+
+use super::consent::{Consent, Freshness};
+use super::{Transmit, failed, guard};
+use crate::error::Result;
+use crate::negotiation::{Candidate, CandidateKind, IceCredentials, Protocol};
+use bytes::BytesMut;
+use rtc::crypto::RTCCryptoProvider;
+use rtc::ice::agent::agent_config::AgentConfig;
+use rtc::ice::agent::{Agent, Event};
+use rtc::ice::attributes::control::{AttrControlled, AttrControlling};
+use rtc::ice::attributes::priority::PriorityAttr;
+use rtc::ice::candidate::candidate_host::CandidateHostConfig;
+use rtc::ice::candidate::candidate_relay::CandidateRelayConfig;
+use rtc::ice::candidate::{Candidate as AgentCandidate, CandidateConfig};
+use rtc::ice::mdns::MulticastDnsMode;
+use rtc::sansio::Protocol as _;
+use rtc::shared::error::Error as MachineError;
+use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
+use rtc::stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_USE_CANDIDATE, ATTR_USERNAME};
+use rtc::stun::error_code::{CODE_ROLE_CONFLICT, ErrorCodeAttribute};
+use rtc::stun::fingerprint::FINGERPRINT;
+use rtc::stun::integrity::MessageIntegrity;
+use rtc::stun::message::{BINDING_REQUEST, Getter, Message, Setter, TransactionId};
+use rtc::stun::textattrs::Username;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// More remote candidates than any honest far end has.
+const MAX_REMOTE_CANDIDATES: usize = 100;
+/// Requests whose answers are still of interest.
+const MAX_TRANSACTIONS: usize = 128;
+/// A relayed pair is nominated only when direct ones had this long to answer.
+const RELAY_WAIT: Duration = Duration::from_millis(500);
+/// Checks triggered by the far end's requests come no faster than this.
+const MIN_CHECK_INTERVAL: Duration = Duration::from_millis(20);
+/// RFC 8445 section 5.1.2.1 with the type preference of peer-reflexive candidates.
+const PRFLX_PRIORITY: u32 = (110 << 24) | (65_535 << 8) | 255;
+
+const REQUEST: [u8; 2] = [0x00, 0x01];
+const SUCCESS: [u8; 2] = [0x01, 0x01];
+const ERROR: [u8; 2] = [0x01, 0x11];
+
+/// Our base and the far end's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pair {
+    pub local: SocketAddr,
+    pub peer: SocketAddr,
+}
+
+/// Binding requests and responses, for statistics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Checks {
+    pub requests_sent: u64,
+    pub responses_received: u64,
+    pub requests_received: u64,
+    pub responses_sent: u64,
+    pub consent_requests_sent: u64,
+    pub round_trips: u32,
+    pub total_round_trip: Duration,
+    pub round_trip: Option<Duration>,
+}
+
+struct Transaction {
+    id: TransactionId,
+    pair: Pair,
+    at: Instant,
+    controlling: bool,
+    consent: bool,
+}
+
+pub(super) struct Session {
+    crypto: Arc<dyn RTCCryptoProvider>,
+    agent: Agent,
+    local: IceCredentials,
+    remote: Option<IceCredentials>,
+    started: Option<Instant>,
+    last_check: Option<Instant>,
+    next_check: Option<Instant>,
+    transactions: VecDeque<Transaction>,
+    /// As the agent drew it; seen in its first request.
+    tie_breaker: u64,
+    /// A USE-CANDIDATE that the agent will answer once our own check of that pair has succeeded.
+    nomination: Option<(Pair, Vec<u8>)>,
+    selected: Option<(Pair, Consent)>,
+    checks: Checks,
+    out: VecDeque<Transmit>,
+}
+
+impl Session {
+    pub(super) fn new(now: Instant, crypto: Arc<dyn RTCCryptoProvider>, local: IceCredentials) -> Result<Self> {
+        let config = AgentConfig {
+            local_ufrag: local.ufrag.clone(),
+            local_pwd: local.pwd.clone(),
+            multicast_dns_mode: MulticastDnsMode::Disabled,
+            check_interval: MIN_CHECK_INTERVAL,
+            // A far end that learns of us late must still find its pair waiting; our own deadline ends the checks.
+            max_binding_requests: Some(u16::MAX),
+            disconnected_timeout: Some(Duration::ZERO),
+            failed_timeout: Some(Duration::ZERO),
+            keepalive_interval: Some(Duration::ZERO),
+            srflx_acceptance_min_wait: Some(Duration::ZERO),
+            prflx_acceptance_min_wait: Some(Duration::ZERO),
+            relay_acceptance_min_wait: Some(RELAY_WAIT),
+            ..AgentConfig::default()
+        };
+        let agent = Agent::new(now, Arc::new(config), crypto.clone()).map_err(|error| failed("ICE", error))?;
+        Ok(Self {
+            crypto,
+            agent,
+            local,
+            remote: None,
+            started: None,
+            last_check: None,
+            next_check: None,
+            transactions: VecDeque::new(),
+            tie_breaker: 0,
+            nomination: None,
+            selected: None,
+            checks: Checks::default(),
+            out: VecDeque::new(),
+        })
+    }
+
+    pub(super) fn has_credentials(&self, local: &IceCredentials, remote: Option<&IceCredentials>) -> bool {
+        self.local == *local && self.remote.as_ref() == remote
+    }
+
+    /// Could this session be the one between these credentials, unknown ones being yet to come?
+    pub(super) fn may_have_credentials(&self, local: &IceCredentials, remote: Option<&IceCredentials>) -> bool {
+        self.local == *local && (self.remote.is_none() || remote.is_none() || self.remote.as_ref() == remote)
+    }
+
+    pub(super) fn local(&self) -> &IceCredentials {
+        &self.local
+    }
+
+    pub(super) fn started(&self) -> Option<Instant> {
+        self.started
+    }
+
+    pub(super) fn is_controlling(&self) -> bool {
+        self.agent.role()
+    }
+
+    pub(super) fn selected(&self) -> Option<Pair> {
+        self.selected.map(|(pair, _)| pair)
+    }
+
+    pub(super) fn freshness(&mut self, now: Instant) -> Option<Freshness> {
+        let (_, consent) = self.selected.as_mut()?;
+        let freshness = consent.freshness(now);
+        consent.noted(freshness);
+        Some(freshness)
+    }
+
+    pub(super) fn checks(&self) -> Checks {
+        self.checks
+    }
+
+    /// Checks can leave from this address. Reflexive candidates need no entry: their base has one.
+    pub(super) fn add_local(&mut self, now: Instant, base: SocketAddr, priority: u32) -> Result<()> {
+        let candidate = agent_candidate(CandidateKind::Host, base, priority).map_err(|e| failed("candidate", e))?;
+        self.agent.add_local_candidate(candidate).map_err(|error| failed("candidate", error))?;
+        self.check(now);
+        Ok(())
+    }
+
+    /// Starts the checks; without effect once they run.
+    pub(super) fn start(&mut self, now: Instant, remote: &IceCredentials, controlling: bool) -> Result<()> {
+        if self.started.is_some() {
+            return Ok(());
+        }
+        self.agent
+            .start_connectivity_checks(now, controlling, remote.ufrag.clone(), remote.pwd.clone())
+            .map_err(|error| failed("ICE", error))?;
+        self.remote = Some(remote.clone());
+        self.started = Some(now);
+        self.check(now);
+        Ok(())
+    }
+
+    /// Names, TCP and other generations are passed over, as are addresses already known.
+    pub(super) fn add_remote(&mut self, now: Instant, candidate: &Candidate) {
+        let Some(address) = self.usable(candidate) else { return };
+        let known = self.agent.get_remote_candidates();
+        if known.len() >= MAX_REMOTE_CANDIDATES || known.iter().any(|other| other.addr() == address) {
+            return;
+        }
+        if let Ok(candidate) = agent_candidate(candidate.kind, address, candidate.priority) {
+            let _ = self.agent.add_remote_candidate(candidate);
+            self.check(now);
+        }
+    }
+
+    fn usable(&self, candidate: &Candidate) -> Option<SocketAddr> {
+        let remote = self.remote.as_ref()?;
+        let same_generation = candidate.ufrag.as_ref().is_none_or(|ufrag| *ufrag == remote.ufrag);
+        let address = SocketAddr::new(candidate.address.parse().ok()?, candidate.port);
+        let reachable = address.port() != 0 && !address.ip().is_unspecified() && !address.ip().is_multicast();
+        (same_generation && reachable && candidate.component == 1 && candidate.protocol == Protocol::Udp)
+            .then_some(address)
+    }
+
+    /// One STUN message. `true` where a key of this session vouches for it.
+    pub(super) fn receive(&mut self, now: Instant, pair: Pair, datagram: &[u8]) -> bool {
+        let Some(kind) = datagram.get(..2) else { return false };
+        let pwd = match [kind[0], kind[1]] {
+            REQUEST => &self.local.pwd,
+            SUCCESS | ERROR => match &self.remote {
+                Some(remote) => &remote.pwd,
+                None => return false,
+            },
+            _ => return false,
+        };
+        let Some(message) = guard::authentic(datagram, pwd, self.crypto.crypto()) else { return false };
+        match [kind[0], kind[1]] {
+            REQUEST => {
+                self.receive_request(now, pair, datagram, &message);
+                true
+            }
+            kind => self.receive_answer(now, pair, datagram, &message, kind == SUCCESS),
+        }
+    }
+
+    fn receive_request(&mut self, now: Instant, pair: Pair, datagram: &[u8], message: &Message) {
+        self.checks.requests_received += 1;
+        let news = !self.agent.get_remote_candidates().iter().any(|known| known.addr() == pair.peer);
+        let nominates = message.contains(ATTR_USE_CANDIDATE);
+        let answered = self.feed(now, pair, datagram, message.transaction_id);
+        if nominates && !self.agent.role() {
+            if answered {
+                self.select(now, pair);
+            } else {
+                self.nomination = Some((pair, datagram.to_vec()));
+            }
+        }
+        if news || self.last_check.is_none_or(|last| now >= last + MIN_CHECK_INTERVAL) {
+            self.check(now);
+        }
+    }
+
+    fn receive_answer(&mut self, now: Instant, pair: Pair, datagram: &[u8], message: &Message, success: bool) -> bool {
+        let asked = |sent: &Transaction| sent.id == message.transaction_id && sent.pair == pair;
+        let Some(at) = self.transactions.iter().position(asked) else { return false };
+        let Some(sent) = self.transactions.remove(at) else { return false };
+        if !success {
+            self.yield_role(now, &sent, message);
+            return true;
+        }
+        self.checks.responses_received += 1;
+        let round_trip = now.saturating_duration_since(sent.at);
+        self.checks.round_trips += 1;
+        self.checks.total_round_trip += round_trip;
+        if let Some((selected, consent)) = &mut self.selected
+            && *selected == pair
+        {
+            consent.answered(now);
+            self.checks.round_trip = Some(round_trip);
+        }
+        if !sent.consent {
+            self.feed(now, pair, datagram, message.transaction_id);
+            self.nominate_late(now, pair);
+            self.check(now);
+        }
+        true
+    }
+
+    /// RFC 8445 section 7.2.5.1. An answer to a request sent in a role that we have since left says nothing.
+    fn yield_role(&mut self, now: Instant, sent: &Transaction, message: &Message) {
+        let mut code = ErrorCodeAttribute::default();
+        let conflict = code.get_from(message).is_ok() && code.code == CODE_ROLE_CONFLICT;
+        if conflict && sent.controlling == self.agent.role() {
+            self.agent.set_role(!sent.controlling);
+            self.check(now);
+        }
+    }
+
+    /// The agent does not answer USE-CANDIDATE on a pair that it has not checked itself: show it again now.
+    fn nominate_late(&mut self, now: Instant, pair: Pair) {
+        if let Some((_, datagram)) = self.nomination.take_if(|(nominated, _)| *nominated == pair)
+            && !self.agent.role()
+        {
+            let id = transaction_id(&datagram).unwrap_or_default();
+            if self.feed(now, pair, &datagram, id) {
+                self.select(now, pair);
+            }
+        }
+    }
+
+    /// Hands a checked message to the agent. `true` where the agent answered the request `id` with success.
+    fn feed(&mut self, now: Instant, pair: Pair, datagram: &[u8], id: TransactionId) -> bool {
+        let role = self.agent.role();
+        let _ = self.agent.handle_read(TaggedBytesMut {
+            now,
+            transport: TransportContext {
+                local_addr: pair.local,
+                peer_addr: pair.peer,
+                ecn: None,
+                transport_protocol: TransportProtocol::UDP,
+            },
+            message: BytesMut::from(datagram),
+        });
+        let before = self.out.len();
+        self.pump(now);
+        if self.agent.role() != role {
+            // We gave way, so there is no conflict any more to complain of.
+            self.out.retain(|transmit| !transmit.payload.starts_with(&ERROR));
+        }
+        let answers = |transmit: &Transmit| {
+            transmit.payload.starts_with(&SUCCESS) && transaction_id(&transmit.payload) == Some(id)
+        };
+        self.out.iter().skip(before).any(answers)
+    }
+
+    fn check(&mut self, now: Instant) {
+        let _ = self.agent.handle_timeout(now);
+        self.last_check = Some(now);
+        self.pump(now);
+        let pace = |started: Instant| now + check_interval(now.saturating_duration_since(started));
+        self.next_check = self.started.filter(|_| self.selected.is_none()).map(pace);
+    }
+
+    fn pump(&mut self, now: Instant) {
+        while let Some(message) = self.agent.poll_write() {
+            let pair = Pair { local: message.transport.local_addr, peer: message.transport.peer_addr };
+            self.send(now, pair, message.message, false);
+        }
+        while let Some(tagged) = self.agent.poll_event() {
+            if let Event::SelectedCandidatePairChange(local, remote) = tagged.event {
+                self.select(now, Pair { local: local.base_addr(), peer: remote.addr() });
+            }
+        }
+    }
+
+    fn send(&mut self, now: Instant, pair: Pair, payload: BytesMut, consent: bool) {
+        if payload.starts_with(&REQUEST) {
+            self.checks.requests_sent += 1;
+            self.tie_breaker = find_tie_breaker(&payload).unwrap_or(self.tie_breaker);
+            if self.transactions.len() == MAX_TRANSACTIONS {
+                self.transactions.pop_front();
+            }
+            let id = transaction_id(&payload).unwrap_or_default();
+            self.transactions.push_back(Transaction { id, pair, at: now, controlling: self.agent.role(), consent });
+        } else if payload.starts_with(&SUCCESS) {
+            self.checks.responses_sent += 1;
+        }
+        self.out.push_back(Transmit { local: pair.local, peer: pair.peer, payload });
+    }
+
+    /// The agent never leaves its first selected pair; when controlled we follow each further nomination.
+    fn select(&mut self, now: Instant, pair: Pair) {
+        if self.selected() != Some(pair) {
+            self.selected = Some((pair, Consent::granted(now)));
+            self.nomination = None;
+            self.next_check = None;
+        }
+    }
+
+    pub(super) fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.out.pop_front()
+    }
+
+    pub(super) fn timeout(&self) -> Option<Instant> {
+        let consent = self.selected.as_ref().map(|(_, consent)| consent.timeout());
+        [self.next_check, consent].into_iter().flatten().min()
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if self.next_check.is_some_and(|at| at <= now) {
+            self.check(now);
+        }
+        if let Some((pair, mut consent)) = self.selected
+            && consent.is_due(now)
+        {
+            if let Some(request) = self.consent_request() {
+                consent.requested(now, request[19]);
+                self.checks.consent_requests_sent += 1;
+                self.send(now, pair, BytesMut::from(&request[..]), true);
+            }
+            self.selected = Some((pair, consent));
+        }
+    }
+
+    /// No further checks: the far end did not answer in time. Its own requests are still served.
+    pub(super) fn give_up(&mut self) {
+        self.next_check = None;
+    }
+
+    fn consent_request(&self) -> Option<Vec<u8>> {
+        let remote = self.remote.as_ref()?;
+        let role: Box<dyn Setter> = match self.agent.role() {
+            true => Box::new(AttrControlling(self.tie_breaker)),
+            false => Box::new(AttrControlled(self.tie_breaker)),
+        };
+        let integrity =
+            MessageIntegrity::new_short_term_integrity_with_provider(remote.pwd.clone(), self.crypto.crypto());
+        let mut message = Message::new();
+        message
+            .build(&[
+                Box::new(BINDING_REQUEST),
+                Box::new(TransactionId::new()),
+                Box::new(Username::new(ATTR_USERNAME, format!("{}:{}", remote.ufrag, self.local.ufrag))),
+                role,
+                Box::new(PriorityAttr(PRFLX_PRIORITY)),
+                Box::new(integrity),
+                Box::new(FINGERPRINT),
+            ])
+            .ok()?;
+        Some(message.raw)
+    }
+}
+
+/// Fast while a call is being set up, then ever slower.
+fn check_interval(running: Duration) -> Duration {
+    Duration::from_millis(match running.as_millis() {
+        0..1_000 => 50,
+        1_000..5_000 => 200,
+        _ => 500,
+    })
+}
+
+/// All kinds but relayed ones are alike to the agent, so that none waits before it may be nominated.
+fn agent_candidate(
+    kind: CandidateKind,
+    address: SocketAddr,
+    priority: u32,
+) -> std::result::Result<AgentCandidate, MachineError> {
+    let base_config = CandidateConfig {
+        network: "udp".to_owned(),
+        address: address.ip().to_string(),
+        port: address.port(),
+        component: 1,
+        priority,
+        ..CandidateConfig::default()
+    };
+    match kind {
+        CandidateKind::Relay => CandidateRelayConfig { base_config, ..Default::default() }.new_candidate_relay(),
+        _ => CandidateHostConfig { base_config, ..Default::default() }.new_candidate_host(),
+    }
+}
+
+fn transaction_id(datagram: &[u8]) -> Option<TransactionId> {
+    Some(TransactionId(datagram.get(8..20)?.try_into().ok()?))
+}
+
+fn find_tie_breaker(request: &[u8]) -> Option<u64> {
+    let mut rest = request.get(20..)?;
+    while let Some(header) = rest.get(..4) {
+        let kind = u16::from_be_bytes([header[0], header[1]]);
+        let len = usize::from(u16::from_be_bytes([header[2], header[3]]));
+        if kind == ATTR_ICE_CONTROLLED.0 || kind == ATTR_ICE_CONTROLLING.0 {
+            return Some(u64::from_be_bytes(rest.get(4..12)?.try_into().ok()?));
+        }
+        rest = rest.get(4 + len.next_multiple_of(4)..)?;
+    }
+    None
+}

@@ -1,0 +1,521 @@
+//! The transport: ICE, DTLS and SRTP joined. Sans-I/O and pure in time.
+//!
+//! Invariant: media leaves only on a pair whose far end consents, under keys whose certificate was signalled; it goes on
+//! leaving on the last such pair while ICE restarts.
+
+use super::certificate::Certificate;
+use super::consent::Freshness;
+use super::dtls::{Association, DtlsEvent};
+use super::guard::Peers;
+use super::ice::{Pair, Session};
+use super::srtp::Srtp;
+use super::stats::{PairInfo, TransportStats};
+use super::{Transmit, crypto};
+use crate::error::Result;
+use crate::negotiation::{
+    Candidate, CandidateKind, DtlsPlan, IceCredentials, IcePlan, LocalCandidate, TransportPlan,
+};
+use crate::rtp::{RtpHeader, RtpPacket};
+use bytes::BytesMut;
+use rtc::crypto::RTCCryptoProvider;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Without a pair after this time ICE has failed.
+const CONNECT_LIMIT: Duration = Duration::from_secs(30);
+
+/// RTCIceTransportState.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum IceState {
+    /// No remote credentials yet.
+    #[default]
+    New,
+    /// Looking for a pair.
+    Checking,
+    /// A pair is selected and the far end consents.
+    Connected,
+    /// As connected, and we, controlling, know all remote candidates.
+    Completed,
+    /// No answer for 5 s.
+    Disconnected,
+    /// No pair, or no answer, for 30 s.
+    Failed,
+    /// Closed by us.
+    Closed,
+}
+
+/// RTCDtlsTransportState.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum DtlsState {
+    /// No handshake yet.
+    #[default]
+    New,
+    /// In the handshake.
+    Connecting,
+    /// The far end is who the signalling says.
+    Connected,
+    /// Closed by either side.
+    Closed,
+    /// The handshake failed.
+    Failed,
+}
+
+/// What a transport reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransportEvent {
+    /// The ICE state changed.
+    Ice(IceState),
+    /// The DTLS state changed.
+    Dtls(DtlsState),
+    /// Media takes another pair from now on.
+    SelectedPair(Box<PairInfo>),
+    /// An authentic RTP packet.
+    Rtp(RtpPacket),
+    /// An authentic compound RTCP packet.
+    Rtcp(Vec<u8>),
+    /// The far end closed DTLS; reported once.
+    PeerClosed,
+    /// DTLS failed, for this reason.
+    Failed(String),
+}
+
+/// What a transport is made with.
+#[derive(Clone, Debug)]
+pub struct TransportConfig {
+    /// Ours.
+    pub certificate: Certificate,
+    /// Our ICE credentials until a plan says otherwise.
+    pub local: IceCredentials,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Traffic {
+    packets_sent: u64,
+    packets_received: u64,
+    bytes_sent: u64,
+    bytes_received: u64,
+    pair_changes: u32,
+}
+
+/// One transport.
+pub struct Transport {
+    crypto: Arc<dyn RTCCryptoProvider>,
+    certificate: Certificate,
+    locals: Vec<(LocalCandidate, SocketAddr)>,
+    remotes: Vec<Candidate>,
+    remotes_complete: bool,
+    /// The session of the current credentials.
+    ice: Session,
+    /// The session before a restart, in use until the restart has found a pair.
+    ice_before: Option<Session>,
+    peers: Peers,
+    dtls: Option<Association>,
+    srtp: Option<Srtp>,
+    path: Option<Pair>,
+    may_send: bool,
+    ice_state: IceState,
+    dtls_state: DtlsState,
+    traffic: Traffic,
+    /// DTLS output that no pair can carry yet.
+    stalled: VecDeque<BytesMut>,
+    out: VecDeque<Transmit>,
+    events: VecDeque<TransportEvent>,
+}
+
+impl Transport {
+    /// A transport without addresses. `now` is the moment that its clock starts.
+    pub fn new(now: Instant, config: TransportConfig) -> Result<Self> {
+        let crypto = crypto()?;
+        Ok(Self {
+            ice: Session::new(now, crypto.clone(), config.local)?,
+            crypto,
+            certificate: config.certificate,
+            locals: Vec::new(),
+            remotes: Vec::new(),
+            remotes_complete: false,
+            ice_before: None,
+            peers: Peers::default(),
+            dtls: None,
+            srtp: None,
+            path: None,
+            may_send: false,
+            ice_state: IceState::New,
+            dtls_state: DtlsState::New,
+            traffic: Traffic::default(),
+            stalled: VecDeque::new(),
+            out: VecDeque::new(),
+            events: VecDeque::new(),
+        })
+    }
+
+    /// Goes over to the wanted state. Applying a plan again changes nothing.
+    ///
+    /// Other credentials start another ICE session (an ICE restart; going back to those before the restart ends it), a
+    /// remote fingerprint that the far end's certificate does not have starts another DTLS association.
+    pub fn apply(&mut self, now: Instant, plan: &TransportPlan) -> Result<()> {
+        if self.ice_state == IceState::Closed {
+            return Ok(());
+        }
+        self.apply_ice(now, &plan.ice)?;
+        if let Some(dtls) = &plan.dtls {
+            self.apply_dtls(now, dtls)?;
+        }
+        self.settle(now);
+        Ok(())
+    }
+
+    fn apply_ice(&mut self, now: Instant, plan: &IcePlan) -> Result<()> {
+        if !self.ice.may_have_credentials(&plan.local, plan.remote.as_ref()) {
+            let back = |before: &mut Session| before.has_credentials(&plan.local, plan.remote.as_ref());
+            match self.ice_before.take_if(back) {
+                Some(before) => self.ice = before,
+                None => self.restart(now, &plan.local)?,
+            }
+        }
+        if let Some(remote) = &plan.remote {
+            self.ice.start(now, remote, plan.controlling || plan.remote_lite)?;
+        }
+        for candidate in &plan.remote_candidates {
+            self.ice.add_remote(now, candidate);
+        }
+        if self.remotes != plan.remote_candidates {
+            self.remotes.clone_from(&plan.remote_candidates);
+        }
+        self.remotes_complete = plan.remote_complete;
+        Ok(())
+    }
+
+    fn restart(&mut self, now: Instant, local: &IceCredentials) -> Result<()> {
+        let mut session = Session::new(now, self.crypto.clone(), local.clone())?;
+        for (candidate, base) in self.locals.iter().filter(|(candidate, _)| sends(candidate)) {
+            session.add_local(now, *base, candidate.priority)?;
+        }
+        let before = std::mem::replace(&mut self.ice, session);
+        if before.selected().is_some() {
+            self.ice_before = Some(before);
+        }
+        Ok(())
+    }
+
+    fn apply_dtls(&mut self, now: Instant, plan: &DtlsPlan) -> Result<()> {
+        if self.dtls.as_ref().is_some_and(|association| association.serves(plan)) {
+            return Ok(());
+        }
+        self.dtls = Some(Association::new(&self.crypto, &self.certificate, plan.clone())?);
+        self.stalled.clear();
+        if self.path.is_some() {
+            self.start_dtls(now);
+        }
+        Ok(())
+    }
+
+    /// `base` is the socket's address; for a relayed candidate the relayed address, and the driver wraps what leaves
+    /// from it.
+    pub fn add_local_address(&mut self, now: Instant, candidate: LocalCandidate, base: SocketAddr) -> Result<()> {
+        if self.locals.iter().any(|known| known.0 == candidate) {
+            return Ok(());
+        }
+        if sends(&candidate) {
+            self.ice.add_local(now, base, candidate.priority)?;
+        }
+        self.locals.push((candidate, base));
+        self.settle(now);
+        Ok(())
+    }
+
+    /// The next ICE restart does without this address; a pair that uses it now fails by itself.
+    pub fn remove_local_address(&mut self, base: SocketAddr) {
+        self.locals.retain(|(_, known)| *known != base);
+    }
+
+    /// A remote candidate whose name the driver has resolved meanwhile. Plans bring all others.
+    pub fn add_remote_candidate(&mut self, now: Instant, candidate: &Candidate) {
+        self.ice.add_remote(now, candidate);
+        self.settle(now);
+    }
+
+    /// One datagram in, told apart by its first byte (RFC 7983).
+    pub fn receive(&mut self, now: Instant, local: SocketAddr, peer: SocketAddr, datagram: &[u8]) {
+        if self.ice_state == IceState::Closed {
+            return;
+        }
+        match datagram.first() {
+            Some(0..=3) => self.receive_stun(now, Pair { local, peer }, datagram),
+            Some(_) if !self.peers.knows(peer) => {}
+            Some(20..=63) => self.receive_dtls(now, datagram),
+            Some(128..=191) => self.receive_srtp(now, datagram),
+            _ => {}
+        }
+    }
+
+    fn receive_stun(&mut self, now: Instant, pair: Pair, datagram: &[u8]) {
+        let authentic = self.ice.receive(now, pair, datagram)
+            || self.ice_before.as_mut().is_some_and(|before| before.receive(now, pair, datagram));
+        if authentic {
+            self.peers.admit(pair.peer);
+            self.settle(now);
+        }
+    }
+
+    fn receive_dtls(&mut self, now: Instant, datagram: &[u8]) {
+        let event = self.dtls.as_mut().and_then(|association| association.receive(now, datagram));
+        self.take_dtls(now, event);
+    }
+
+    fn receive_srtp(&mut self, now: Instant, datagram: &[u8]) {
+        let Some(srtp) = &mut self.srtp else { return };
+        // RFC 5761 section 4: these payload types are RTCP packet types.
+        let event = if datagram.get(1).is_some_and(|kind| (192..=223).contains(kind)) {
+            srtp.open_rtcp(now, datagram).map(|compound| TransportEvent::Rtcp(compound.into()))
+        } else {
+            srtp.open_rtp(now, datagram).map(TransportEvent::Rtp)
+        };
+        if let Some(event) = event {
+            self.traffic.packets_received += 1;
+            self.traffic.bytes_received += datagram.len() as u64;
+            self.events.push_back(event);
+        }
+    }
+
+    /// `false` where it cannot go out now; the packet is dropped.
+    pub fn send_rtp(&mut self, header: &RtpHeader, payload: &[u8]) -> bool {
+        let sealed = self.srtp.as_mut().filter(|_| self.may_send).and_then(|srtp| srtp.seal_rtp(header, payload));
+        self.send_sealed(sealed)
+    }
+
+    /// `false` where it cannot go out now; the packet is dropped.
+    pub fn send_rtcp(&mut self, compound: &[u8]) -> bool {
+        let sealed = self.srtp.as_mut().filter(|_| self.may_send).and_then(|srtp| srtp.seal_rtcp(compound));
+        self.send_sealed(sealed)
+    }
+
+    fn send_sealed(&mut self, sealed: Option<BytesMut>) -> bool {
+        let (Some(payload), Some(path)) = (sealed, self.path) else { return false };
+        self.traffic.packets_sent += 1;
+        self.traffic.bytes_sent += payload.len() as u64;
+        self.out.push_back(Transmit { local: path.local, peer: path.peer, payload });
+        true
+    }
+
+    /// The next datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.out.pop_front()
+    }
+
+    /// The next thing that happened.
+    pub fn poll_event(&mut self) -> Option<TransportEvent> {
+        self.events.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] is next needed. A quiet connected transport asks for it every 2 s.
+    pub fn timeout(&self) -> Option<Instant> {
+        if self.ice_state == IceState::Closed {
+            return None;
+        }
+        let connect = self.connect_deadline().filter(|_| self.ice_state != IceState::Failed);
+        let before = self.ice_before.as_ref().and_then(Session::timeout);
+        let dtls = self.dtls.as_ref().and_then(Association::timeout);
+        [self.ice.timeout(), before, dtls, connect].into_iter().flatten().min()
+    }
+
+    fn connect_deadline(&self) -> Option<Instant> {
+        self.ice.started().filter(|_| self.ice.selected().is_none()).map(|started| started + CONNECT_LIMIT)
+    }
+
+    /// Time has come to `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.ice_state == IceState::Closed {
+            return;
+        }
+        self.ice.handle_timeout(now);
+        if let Some(before) = &mut self.ice_before {
+            before.handle_timeout(now);
+        }
+        let event = self.dtls.as_mut().and_then(|association| association.handle_timeout(now));
+        self.take_dtls(now, event);
+        self.settle(now);
+    }
+
+    /// ICE and DTLS state.
+    pub fn state(&self) -> (IceState, DtlsState) {
+        (self.ice_state, self.dtls_state)
+    }
+
+    /// The pair that media takes.
+    pub fn selected_pair(&self) -> Option<PairInfo> {
+        self.path.map(|path| PairInfo::new(path, &self.locals, &self.remotes))
+    }
+
+    /// The far end's certificate as DER, once DTLS is up.
+    pub fn remote_certificate(&self) -> Option<&[u8]> {
+        Some(&self.dtls.as_ref()?.agreed()?.remote_certificate)
+    }
+
+    /// Counters and properties at this moment.
+    pub fn stats(&self) -> TransportStats {
+        let agreed = self.dtls.as_ref().and_then(Association::agreed);
+        let mut stats = TransportStats {
+            ice: self.ice_state,
+            dtls: self.dtls_state,
+            controlling: self.ice.is_controlling(),
+            local_ufrag: self.ice.local().ufrag.clone(),
+            packets_sent: self.traffic.packets_sent,
+            packets_received: self.traffic.packets_received,
+            bytes_sent: self.traffic.bytes_sent,
+            bytes_received: self.traffic.bytes_received,
+            pair: self.selected_pair(),
+            pair_changes: self.traffic.pair_changes,
+            dtls_role: self.dtls.as_ref().map(Association::role),
+            dtls_cipher: agreed.map(|agreed| agreed.cipher.clone()),
+            srtp_profile: agreed.map(|agreed| agreed.profile),
+            ..TransportStats::default()
+        };
+        stats.count_checks(self.ice.checks());
+        stats
+    }
+
+    /// Says good-bye (in [`Self::poll_transmit`]) and ends.
+    pub fn close(&mut self, now: Instant) {
+        if self.ice_state == IceState::Closed {
+            return;
+        }
+        if let Some(association) = &mut self.dtls {
+            association.close(now);
+        }
+        self.drain_dtls();
+        self.srtp = None;
+        self.ice_before = None;
+        self.may_send = false;
+        self.set_ice_state(IceState::Closed);
+        self.set_dtls_state(DtlsState::Closed);
+    }
+
+    /// Takes over what the machines have come to.
+    fn settle(&mut self, now: Instant) {
+        for session in [Some(&mut self.ice), self.ice_before.as_mut()].into_iter().flatten() {
+            while let Some(transmit) = session.poll_transmit() {
+                self.out.push_back(transmit);
+            }
+        }
+        if self.ice.selected().is_some() {
+            self.ice_before = None;
+        }
+        let path = self.ice.selected().or_else(|| self.ice_before.as_ref().and_then(Session::selected));
+        self.follow(now, path.or(self.path));
+        let state = self.judge(now);
+        self.may_send = !matches!(state, IceState::Failed | IceState::Closed);
+        self.set_ice_state(state);
+    }
+
+    fn follow(&mut self, now: Instant, path: Option<Pair>) {
+        if self.path == path {
+            return;
+        }
+        self.path = path;
+        self.traffic.pair_changes += 1;
+        if let Some(pair) = self.selected_pair() {
+            self.events.push_back(TransportEvent::SelectedPair(Box::new(pair)));
+        }
+        self.start_dtls(now);
+    }
+
+    fn judge(&mut self, now: Instant) -> IceState {
+        let connected = match self.remotes_complete && self.ice.is_controlling() {
+            true => IceState::Completed,
+            false => IceState::Connected,
+        };
+        let before = self.ice_before.as_mut().and_then(|before| before.freshness(now));
+        match (self.ice.freshness(now), before) {
+            (Some(Freshness::Fresh), _) => connected,
+            (Some(Freshness::Stale), _) => IceState::Disconnected,
+            (Some(Freshness::Expired), _) => IceState::Failed,
+            (None, Some(Freshness::Fresh)) => self.ice_state,
+            (None, before) => match self.connect_deadline() {
+                Some(deadline) if now >= deadline => {
+                    self.ice.give_up();
+                    IceState::Failed
+                }
+                Some(_) => IceState::Checking,
+                None if before == Some(Freshness::Stale) => IceState::Disconnected,
+                None if before == Some(Freshness::Expired) => IceState::Failed,
+                None => self.ice_state,
+            },
+        }
+    }
+
+    fn start_dtls(&mut self, now: Instant) {
+        let Some(association) = &mut self.dtls else { return };
+        let event = association.start(now);
+        if self.dtls_state == DtlsState::New {
+            self.set_dtls_state(DtlsState::Connecting);
+        }
+        self.take_dtls(now, event);
+    }
+
+    fn take_dtls(&mut self, now: Instant, event: Option<DtlsEvent>) {
+        self.drain_dtls();
+        let outcome = match event {
+            None => return,
+            Some(DtlsEvent::Up(keys)) => self.take_keys(now, *keys).map_err(|error| error.to_string()),
+            Some(DtlsEvent::PeerClosed) => {
+                self.events.push_back(TransportEvent::PeerClosed);
+                self.end_dtls(DtlsState::Closed);
+                return;
+            }
+            Some(DtlsEvent::Failed(reason)) => Err(reason),
+        };
+        match outcome {
+            Ok(()) => self.set_dtls_state(DtlsState::Connected),
+            Err(reason) => {
+                self.events.push_back(TransportEvent::Failed(reason));
+                self.end_dtls(DtlsState::Failed);
+            }
+        }
+    }
+
+    fn take_keys(&mut self, now: Instant, keys: super::srtp::Keys) -> Result<()> {
+        match &mut self.srtp {
+            Some(srtp) => srtp.rekey(now, keys),
+            none => {
+                *none = Some(Srtp::new(self.crypto.clone(), keys)?);
+                Ok(())
+            }
+        }
+    }
+
+    fn end_dtls(&mut self, state: DtlsState) {
+        self.srtp = None;
+        self.set_dtls_state(state);
+    }
+
+    fn drain_dtls(&mut self) {
+        while let Some(record) = self.dtls.as_mut().and_then(Association::poll_transmit) {
+            self.stalled.push_back(record);
+        }
+        if let Some(path) = self.path {
+            let framed = |payload| Transmit { local: path.local, peer: path.peer, payload };
+            self.out.extend(self.stalled.drain(..).map(framed));
+        }
+    }
+
+    fn set_ice_state(&mut self, state: IceState) {
+        if self.ice_state != state {
+            self.ice_state = state;
+            self.events.push_back(TransportEvent::Ice(state));
+        }
+    }
+
+    fn set_dtls_state(&mut self, state: DtlsState) {
+        if self.dtls_state != state {
+            self.dtls_state = state;
+            self.events.push_back(TransportEvent::Dtls(state));
+        }
+    }
+}
+
+/// Reflexive candidates send from their base, which is a candidate of its own.
+fn sends(candidate: &LocalCandidate) -> bool {
+    matches!(candidate.kind, CandidateKind::Host | CandidateKind::Relay)
+}

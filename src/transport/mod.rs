@@ -1,0 +1,51 @@
+//! ICE, DTLS and SRTP joined into one transport, and the driver's parts around it: sockets, gathering, name look-up.
+//! The only place that knows webrtc-rs; it takes typed plans and never sees SDP.
+//!
+//! Invariant: [`Transport`] and [`Gatherer`] do no I/O and read no clock: datagrams and `now` are arguments.
+
+mod certificate;
+mod consent;
+mod dtls;
+mod flight;
+mod gather;
+mod guard;
+mod ice;
+mod machine;
+mod random;
+mod resolve;
+mod socket;
+mod srtp;
+mod stats;
+
+pub use certificate::{Certificate, fingerprint_sha256};
+pub use gather::{GatherEvent, Gatherer, IceServer};
+pub use machine::{DtlsState, IceState, Transport, TransportConfig, TransportEvent};
+pub use random::SystemRandom;
+pub use resolve::{Lookup, look_up};
+pub use socket::{AddressPolicy, LoopbackPolicy, Sockets};
+pub use stats::{PairInfo, TransportStats};
+
+use crate::error::{Error, ErrorKind, Result};
+use bytes::BytesMut;
+use rtc::crypto::RTCCryptoProvider;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// A datagram to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// From this local address.
+    pub local: SocketAddr,
+    /// To this address.
+    pub peer: SocketAddr,
+    /// The whole datagram.
+    pub payload: BytesMut,
+}
+
+fn crypto() -> Result<Arc<dyn RTCCryptoProvider>> {
+    rtc::crypto::default_provider().map_err(|error| failed("cryptography", error))
+}
+
+fn failed(what: &str, error: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Operation, format!("{what}: {error}"))
+}

@@ -1,0 +1,114 @@
+//! What a transport shows of itself to statistics.
+//!
+//! Invariant: plain values, copied out; nothing here changes a transport.
+
+use super::ice::{Checks, Pair};
+use super::machine::{DtlsState, IceState};
+use crate::negotiation::{Candidate, CandidateKind, DtlsRole, LocalCandidate, Protocol};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A selected candidate pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairInfo {
+    /// Ours: the host or relayed candidate that sends.
+    pub local: LocalCandidate,
+    /// Theirs; peer-reflexive where it was never signalled.
+    pub remote: Candidate,
+    /// The socket that sends.
+    pub base: SocketAddr,
+    /// The far end's address.
+    pub peer: SocketAddr,
+}
+
+impl PairInfo {
+    pub(super) fn new(pair: Pair, locals: &[(LocalCandidate, SocketAddr)], remotes: &[Candidate]) -> Self {
+        let is_own = |(candidate, base): &&(LocalCandidate, SocketAddr)| {
+            *base == pair.local && matches!(candidate.kind, CandidateKind::Host | CandidateKind::Relay)
+        };
+        let ip = pair.peer.ip().to_string();
+        let is_theirs = |candidate: &&Candidate| {
+            candidate.protocol == Protocol::Udp && candidate.port == pair.peer.port() && candidate.address == ip
+        };
+        let local = locals.iter().find(is_own).map(|(candidate, _)| candidate.clone());
+        let remote = remotes.iter().find(is_theirs).cloned();
+        Self {
+            local: local.unwrap_or_else(|| unsignalled(CandidateKind::Host, pair.local)),
+            remote: remote.unwrap_or_else(|| unsignalled(CandidateKind::Prflx, pair.peer)),
+            base: pair.local,
+            peer: pair.peer,
+        }
+    }
+}
+
+fn unsignalled(kind: CandidateKind, address: SocketAddr) -> Candidate {
+    Candidate {
+        foundation: String::new(),
+        component: 1,
+        protocol: Protocol::Udp,
+        priority: super::gather::priority(kind, 0),
+        address: address.ip().to_string(),
+        port: address.port(),
+        kind,
+        related: None,
+        tcp_type: None,
+        ufrag: None,
+    }
+}
+
+/// Counters and properties of one transport.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TransportStats {
+    /// ICE state.
+    pub ice: IceState,
+    /// DTLS state.
+    pub dtls: DtlsState,
+    /// We nominate.
+    pub controlling: bool,
+    /// Our username fragment.
+    pub local_ufrag: String,
+    /// RTP and RTCP packets sent.
+    pub packets_sent: u64,
+    /// RTP and RTCP packets received, authentic ones.
+    pub packets_received: u64,
+    /// As UDP payload.
+    pub bytes_sent: u64,
+    /// As UDP payload.
+    pub bytes_received: u64,
+    /// The pair in use.
+    pub pair: Option<PairInfo>,
+    /// How often the pair changed.
+    pub pair_changes: u32,
+    /// Of the last connectivity check on the pair.
+    pub round_trip: Option<Duration>,
+    /// Sum over all answered checks.
+    pub total_round_trip: Duration,
+    /// Connectivity checks sent, consent included.
+    pub requests_sent: u64,
+    /// Connectivity checks answered by the far end.
+    pub responses_received: u64,
+    /// Connectivity checks of the far end.
+    pub requests_received: u64,
+    /// Connectivity checks that we answered.
+    pub responses_sent: u64,
+    /// Checks for consent alone.
+    pub consent_requests_sent: u64,
+    /// Our role in DTLS.
+    pub dtls_role: Option<DtlsRole>,
+    /// IANA name.
+    pub dtls_cipher: Option<String>,
+    /// IANA name.
+    pub srtp_profile: Option<&'static str>,
+}
+
+impl TransportStats {
+    pub(super) fn count_checks(&mut self, checks: Checks) {
+        self.round_trip = checks.round_trip;
+        self.total_round_trip = checks.total_round_trip;
+        self.requests_sent = checks.requests_sent;
+        self.responses_received = checks.responses_received;
+        self.requests_received = checks.requests_received;
+        self.responses_sent = checks.responses_sent;
+        self.consent_requests_sent = checks.consent_requests_sent;
+    }
+}
