@@ -1,0 +1,210 @@
+//! Codecs behind two small traits, and the table from a negotiated description to a codec.
+//!
+//! Invariant: a payload reaches a decoder only after [`Codec::ticks`] has said that it is well formed for that codec.
+
+mod g711;
+mod opus;
+
+/// A payload type as it was negotiated; the part of an SDP `rtpmap` and `fmtp` that media needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodecSpec {
+    /// RTP payload type.
+    pub payload_type: u8,
+    /// Encoding name in any case.
+    pub name: String,
+    /// RTP clock rate.
+    pub clock_rate: u32,
+    /// Channels of the `rtpmap`; 1 when it names none.
+    pub channels: u8,
+    /// Format parameters as text, may be empty.
+    pub fmtp: String,
+}
+
+/// The longest packet that is played: the limit of Opus (RFC 6716 section 3.2.5), used for all.
+pub(crate) const MAX_PACKET_MS: u32 = 120;
+/// Room for one encoded packet: 120 ms of G.711, far more than Opus ever makes of voice.
+pub(crate) const MAX_PAYLOAD: usize = 1275;
+
+/// A codec that this engine has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Codec {
+    /// RFC 7587, always with a 48 kHz RTP clock.
+    Opus,
+    /// G.711 mu-law.
+    Pcmu,
+    /// G.711 A-law.
+    Pcma,
+}
+
+/// What a payload type carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PayloadKind {
+    /// Speech or music.
+    Audio(Codec),
+    /// Named events: DTMF (RFC 4733).
+    TelephoneEvent,
+    /// Comfort noise (RFC 3389).
+    ComfortNoise,
+}
+
+/// Settings of an encoder; a codec without such a setting ignores it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EncoderSettings {
+    /// Target in bit/s.
+    pub bitrate_bps: u32,
+    /// 0 to 10: CPU against quality.
+    pub complexity: u8,
+    /// Spend bits on in-band redundancy for lost packets.
+    pub fec: bool,
+    /// Loss that the encoder prepares for, in percent.
+    pub loss_percent: u8,
+}
+
+impl Default for EncoderSettings {
+    fn default() -> Self {
+        Self { bitrate_bps: 32_000, complexity: 5, fec: false, loss_percent: 0 }
+    }
+}
+
+/// Turns PCM into payloads. Mono.
+pub trait Encoder: Send {
+    /// The rate that [`encode`](Self::encode) expects.
+    fn rate_hz(&self) -> u32;
+    /// Encodes one frame into `out` and returns the bytes used; `None` when the codec refuses.
+    fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> Option<usize>;
+    /// Changes settings between two frames.
+    fn configure(&mut self, settings: &EncoderSettings);
+}
+
+/// Turns payloads into PCM. Mono: stereo is mixed down by the codec itself.
+pub trait Decoder: Send {
+    /// The rate that comes out.
+    fn rate_hz(&self) -> u32;
+    /// Appends the decoded packet to `out`; `false` (and nothing appended) when there is no sound in it: it cannot be
+    /// decoded, or its sender is silent (Opus DTX).
+    fn decode(&mut self, payload: &[u8], out: &mut Vec<i16>) -> bool;
+}
+
+impl CodecSpec {
+    /// What this payload type carries, or `None` if the engine cannot handle it.
+    /// Name, clock and channels must all fit: OPUS/16000 is not Opus.
+    pub fn kind(&self) -> Option<PayloadKind> {
+        let is = |name: &str, clock: u32, channels: u8| {
+            self.name.eq_ignore_ascii_case(name) && self.clock_rate == clock && self.channels == channels
+        };
+        if is("opus", 48_000, 2) {
+            Some(PayloadKind::Audio(Codec::Opus))
+        } else if is("PCMU", 8000, 1) {
+            Some(PayloadKind::Audio(Codec::Pcmu))
+        } else if is("PCMA", 8000, 1) {
+            Some(PayloadKind::Audio(Codec::Pcma))
+        } else if self.name.eq_ignore_ascii_case("telephone-event") {
+            Some(PayloadKind::TelephoneEvent)
+        } else if self.name.eq_ignore_ascii_case("CN") {
+            Some(PayloadKind::ComfortNoise)
+        } else {
+            None
+        }
+    }
+
+    /// The audio codec of this payload type, or `None`.
+    pub fn codec(&self) -> Option<Codec> {
+        match self.kind() {
+            Some(PayloadKind::Audio(codec)) => Some(codec),
+            _ => None,
+        }
+    }
+}
+
+impl Codec {
+    /// RTP clock in Hz.
+    pub fn clock_hz(self) -> u32 {
+        match self {
+            Self::Opus => 48_000,
+            Self::Pcmu | Self::Pcma => 8000,
+        }
+    }
+
+    /// The rate nearest to `wanted_hz` that the codec works at natively.
+    pub fn native_hz(self, wanted_hz: u32) -> u32 {
+        match self {
+            Self::Opus => opus::RATES_HZ.into_iter().find(|rate| *rate >= wanted_hz).unwrap_or(48_000),
+            Self::Pcmu | Self::Pcma => 8000,
+        }
+    }
+
+    /// The packet length nearest to `wanted_ms` that the codec can make.
+    pub fn ptime_ms(self, wanted_ms: u16) -> u32 {
+        let wanted_ms = u32::from(wanted_ms);
+        match self {
+            Self::Opus => [60, 40, 20, 10].into_iter().find(|ms| *ms <= wanted_ms).unwrap_or(10),
+            Self::Pcmu | Self::Pcma => (wanted_ms / 10 * 10).clamp(10, MAX_PACKET_MS),
+        }
+    }
+
+    /// How long `payload` plays, in ticks of the RTP clock; `None` if it is not a packet of this codec.
+    pub fn ticks(self, payload: &[u8]) -> Option<u32> {
+        match self {
+            Self::Opus => opus::ticks(payload),
+            Self::Pcmu | Self::Pcma => g711::ticks(payload),
+        }
+    }
+
+    /// An encoder for PCM at `rate_hz`, one of the rates that [`native_hz`](Self::native_hz) gives.
+    pub fn encoder(self, rate_hz: u32, settings: &EncoderSettings) -> Option<Box<dyn Encoder>> {
+        match self {
+            Self::Opus => opus::OpusEncoder::new(rate_hz, settings).map(|it| Box::new(it) as Box<dyn Encoder>),
+            Self::Pcmu => Some(Box::new(g711::G711Encoder::mu_law())),
+            Self::Pcma => Some(Box::new(g711::G711Encoder::a_law())),
+        }
+    }
+
+    /// A decoder that gives PCM at `rate_hz`, one of the rates that [`native_hz`](Self::native_hz) gives.
+    pub fn decoder(self, rate_hz: u32) -> Option<Box<dyn Decoder>> {
+        match self {
+            Self::Opus => opus::OpusDecoder::new(rate_hz).map(|it| Box::new(it) as Box<dyn Decoder>),
+            Self::Pcmu => Some(Box::new(g711::G711Decoder::mu_law())),
+            Self::Pcma => Some(Box::new(g711::G711Decoder::a_law())),
+        }
+    }
+}
+
+/// A telephone event of RFC 4733 has four bytes: event, E and R bits with volume, duration. Gateways have been seen
+/// to send such packets under the payload type of the audio.
+pub(crate) fn looks_like_telephone_event(payload: &[u8]) -> bool {
+    matches!(payload, [event, flags, _, _] if *event <= 16 && flags & 0x40 == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(name: &str, clock_rate: u32, channels: u8) -> CodecSpec {
+        CodecSpec { payload_type: 96, name: name.into(), clock_rate, channels, fmtp: String::new() }
+    }
+
+    #[test]
+    fn a_codec_is_found_by_name_in_any_case_and_rate_and_channels() {
+        assert_eq!(spec("OPUS", 48_000, 2).codec(), Some(Codec::Opus));
+        assert_eq!(spec("pcmu", 8000, 1).codec(), Some(Codec::Pcmu));
+        assert_eq!(spec("PcmA", 8000, 1).codec(), Some(Codec::Pcma));
+        assert_eq!(spec("OPUS", 16_000, 1).codec(), None);
+        assert_eq!(spec("opus", 48_000, 1).codec(), None);
+        assert_eq!(spec("PCMU", 16_000, 1).codec(), None);
+        assert_eq!(spec("G729", 8000, 1).kind(), None);
+        assert_eq!(spec("telephone-event", 8000, 1).kind(), Some(PayloadKind::TelephoneEvent));
+        assert_eq!(spec("cn", 8000, 1).kind(), Some(PayloadKind::ComfortNoise));
+    }
+
+    #[test]
+    fn events_under_the_audio_payload_type_are_not_audio() {
+        for event in 0..=15u8 {
+            for codec in [Codec::Opus, Codec::Pcmu, Codec::Pcma] {
+                assert_eq!(codec.ticks(&[event, 0x8a, 0x03, 0x20]), None);
+            }
+        }
+        for codec in [Codec::Opus, Codec::Pcmu, Codec::Pcma] {
+            assert_eq!(codec.ticks(&[]), None);
+        }
+    }
+}

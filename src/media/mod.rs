@@ -1,0 +1,28 @@
+//! Sound: signals, codecs, digits, and the way between RTP packets and PCM.
+//!
+//! [`Ring`] is one signal with many readers. [`Sender`] reads a ring and makes packets; [`Receiver`] takes packets and
+//! writes a ring; [`Sink`] reads a ring as fixed frames for the application.
+//!
+//! Invariant: pure in time. `now` is an argument everywhere; nothing here sleeps, starts a thread or touches a socket.
+
+pub mod codec;
+mod conceal;
+pub mod dtmf;
+pub mod jitter;
+mod level;
+mod noise;
+mod receiver;
+mod reception;
+pub mod resample;
+mod ring;
+mod sender;
+mod sink;
+
+pub use codec::{Codec, CodecSpec, PayloadKind};
+pub use level::Level;
+pub use noise::ComfortNoise;
+pub use receiver::{Receiver, ReceiverEvent, ReceiverStats, RecvSpec};
+pub use reception::{Reception, ReceptionReport};
+pub use ring::{Hook, Reader, Ring, RingEvent, WriteOutcome};
+pub use sender::{SendSpec, Sender, SenderEvent, SenderStats};
+pub use sink::{FrameInfo, Sink, SinkQueue};

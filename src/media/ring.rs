@@ -1,0 +1,606 @@
+//! One audio signal with many readers. A track's signal is always a ring: an application or a receiver writes it,
+//! senders and sinks read it.
+//!
+//! Invariant: positions are absolute and only grow; every sample between `played` and `end` will be given, in order,
+//! to the fastest reader. A slow reader loses its oldest samples and never holds up the others.
+//!
+//! Two kinds. A *queue* is written ahead of time and paced by its readers (an application's speech). A *live* signal
+//! is paced by its writer (a remote track): it keeps only the recent past, never fills up, and gives whole blocks
+//! or nothing, because half a block would be a hole in the middle of a frame.
+
+use super::level::Level;
+use super::resample::Converter;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How far readers of a queue may lie apart before the slower one loses samples.
+const SPREAD_MS: u32 = 200;
+/// `clear` fades out over this long, so that it does not click.
+const FADE_MS: u32 = 5;
+/// A reader this far behind the fastest skips what `clear` has made obsolete.
+const CLEAR_SKIP_MS: u32 = 40;
+
+/// What happens to a ring; told to the hook of [`Ring::on_event`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RingEvent {
+    /// After a write that was refused or that filled the queue: there is room again.
+    Drain,
+    /// The fastest reader has passed the mark of this name.
+    Mark(String),
+    /// Everything written has been played and the fastest reader found nothing more.
+    Playout,
+}
+
+/// What became of a write.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WriteOutcome {
+    /// Milliseconds taken: all or nothing.
+    pub accepted_ms: f64,
+    /// No more fits now, or this did not fit: wait for [`RingEvent::Drain`].
+    pub full: bool,
+}
+
+/// What a ring tells its events to. Called on the thread that caused the event, without the ring's lock.
+pub type Hook = Arc<dyn Fn(RingEvent) + Send + Sync>;
+
+/// One audio signal; see the module.
+pub struct Ring {
+    live: bool,
+    state: Mutex<State>,
+    hook: Mutex<Option<Hook>>,
+}
+
+struct State {
+    rate_hz: u32,
+    channels: u8,
+    /// Frames that may wait to be played.
+    queue: usize,
+    /// Interleaved samples from `start` to `end`.
+    samples: VecDeque<i16>,
+    start: u64,
+    end: u64,
+    /// Position of the fastest reader there ever was.
+    played: u64,
+    readers: Vec<Seat>,
+    next_seat: u32,
+    marks: VecDeque<(u64, String)>,
+    /// Frames of room that a refused writer waits for.
+    wanted: Option<usize>,
+    /// Converts writes at another rate or of another channel count.
+    input: Option<Input>,
+    /// RTP time of positions, one for each discontinuity, oldest first.
+    stamps: VecDeque<Stamp>,
+    /// Something was written since the last [`RingEvent::Playout`].
+    playing: bool,
+    ended: bool,
+    level: Level,
+}
+
+/// A reader as its ring knows it.
+struct Seat {
+    id: u32,
+    position: u64,
+    rate_hz: u32,
+    dropped: u64,
+}
+
+struct Input {
+    from: (u32, u8),
+    converter: Converter,
+    /// Frames of filter delay still to be left out at the start, and owed at the end.
+    lead: usize,
+    tail: usize,
+    /// Kept between writes to spare allocations.
+    scratch: Vec<i16>,
+}
+
+/// The RTP timestamp of a position.
+#[derive(Clone, Copy, Debug)]
+struct Stamp {
+    position: u64,
+    timestamp: u32,
+    clock_hz: u32,
+}
+
+impl Ring {
+    /// A queue of `queue_ms` at `sample_rate_hz` with 1 or 2 channels.
+    pub fn new(sample_rate_hz: u32, channels: u8, queue_ms: u32) -> Arc<Self> {
+        Self::build(false, sample_rate_hz, channels, queue_ms)
+    }
+
+    /// A live signal that keeps the last `keep_ms`. Its rate follows its writer.
+    pub fn live(sample_rate_hz: u32, channels: u8, keep_ms: u32) -> Arc<Self> {
+        Self::build(true, sample_rate_hz, channels, keep_ms)
+    }
+
+    fn build(live: bool, rate_hz: u32, channels: u8, queue_ms: u32) -> Arc<Self> {
+        let rate_hz = rate_hz.max(1);
+        let state = State {
+            rate_hz,
+            channels: channels.clamp(1, 2),
+            queue: frames(queue_ms, rate_hz),
+            samples: VecDeque::new(),
+            start: 0,
+            end: 0,
+            played: 0,
+            readers: Vec::new(),
+            next_seat: 0,
+            marks: VecDeque::new(),
+            wanted: None,
+            input: None,
+            stamps: VecDeque::new(),
+            playing: false,
+            ended: false,
+            level: Level::default(),
+        };
+        Arc::new(Self { live, state: Mutex::new(state), hook: Mutex::new(None) })
+    }
+
+    /// A new reader. Of a queue it starts where the fastest reader is, so nothing unplayed is lost; of a live signal
+    /// it starts now.
+    pub fn reader(self: &Arc<Self>) -> Reader {
+        let mut state = self.lock();
+        let (id, rate_hz) = (state.next_seat, state.rate_hz);
+        state.next_seat = id.wrapping_add(1);
+        let position = if self.live { state.end } else { state.played };
+        state.readers.push(Seat { id, position, rate_hz, dropped: 0 });
+        drop(state);
+        Reader { ring: self.clone(), id, converter: None, scratch: Vec::new(), max_lag_ms: None }
+    }
+
+    /// Writes interleaved PCM at any rate, 1 or 2 channels, any length: all of it or, when it does not fit, nothing.
+    pub fn write(&self, pcm: &[i16], sample_rate_hz: u32, channels: u8) -> WriteOutcome {
+        let from = (sample_rate_hz.max(1), channels.clamp(1, 2));
+        let mut state = self.lock();
+        let count = pcm.len() / usize::from(from.1);
+        if state.ended || count == 0 {
+            return WriteOutcome { accepted_ms: 0.0, full: state.ended || state.room() == 0 };
+        }
+        let room = state.room();
+        let wanted = state.converted(count, from);
+        if !self.live && wanted > room {
+            state.wanted = Some(wanted.min(state.queue));
+            return WriteOutcome { accepted_ms: 0.0, full: true };
+        }
+        state.append(&pcm[..count * usize::from(from.1)], from);
+        let full = !self.live && state.room() == 0;
+        if full {
+            state.wanted = Some(state.queue / 2);
+        }
+        if self.live {
+            state.played = state.end;
+        }
+        state.trim(self.live);
+        WriteOutcome { accepted_ms: count as f64 * 1000.0 / f64::from(from.0), full }
+    }
+
+    /// Writes mono PCM of a live signal that has RTP timestamps. The ring takes over `rate_hz`.
+    pub(crate) fn write_live(&self, pcm: &[i16], rate_hz: u32, timestamp: u32, clock_hz: u32) {
+        let mut state = self.lock();
+        if state.ended {
+            return;
+        }
+        state.take_over(rate_hz);
+        state.stamp(timestamp, clock_hz);
+        state.append(pcm, (rate_hz, 1));
+        state.played = state.end;
+        state.trim(true);
+        state.level.add(pcm, rate_hz);
+    }
+
+    /// Frames at `sample_rate_hz` that [`write`](Self::write) would take now.
+    pub fn space(&self, sample_rate_hz: u32) -> usize {
+        let state = self.lock();
+        if state.ended {
+            return 0;
+        }
+        (state.room() as u64 * u64::from(sample_rate_hz) / u64::from(state.rate_hz)) as usize
+    }
+
+    /// Throws away what is queued, with a short fade instead of a click, and returns the milliseconds dropped.
+    /// Marks in the dropped part fire as soon as the fade has been played.
+    pub fn clear(&self) -> f64 {
+        let mut events = Vec::new();
+        let mut state = self.lock();
+        let dropped_ms = state.clear(&mut events);
+        drop(state);
+        self.tell(events);
+        dropped_ms
+    }
+
+    /// Milliseconds written and not yet played.
+    pub fn queued_ms(&self) -> f64 {
+        let state = self.lock();
+        state.ms(state.end - state.played)
+    }
+
+    /// Milliseconds played by the fastest reader since the start.
+    pub fn played_ms(&self) -> f64 {
+        let state = self.lock();
+        state.ms(state.played)
+    }
+
+    /// Asks for [`RingEvent::Mark`] once all that is written now has been played.
+    pub fn mark(&self, name: &str) {
+        let mut events = Vec::new();
+        let mut state = self.lock();
+        let end = state.end;
+        if end <= state.played {
+            events.push(RingEvent::Mark(name.into()));
+        } else {
+            state.marks.push_back((end, name.into()));
+        }
+        drop(state);
+        self.tell(events);
+    }
+
+    /// No more will be written. What is queued still plays.
+    pub fn end(&self) {
+        self.lock().ended = true;
+    }
+
+    /// Has [`end`](Self::end) been called?
+    pub fn ended(&self) -> bool {
+        self.lock().ended
+    }
+
+    /// Loudness of what was last played.
+    pub fn level(&self) -> Level {
+        self.lock().level
+    }
+
+    /// Does anybody listen?
+    pub fn has_readers(&self) -> bool {
+        !self.lock().readers.is_empty()
+    }
+
+    /// The highest rate that a reader asks for; `None` without readers.
+    pub fn wanted_hz(&self) -> Option<u32> {
+        self.lock().readers.iter().map(|seat| seat.rate_hz).max()
+    }
+
+    /// Rate of the samples held.
+    pub fn rate_hz(&self) -> u32 {
+        self.lock().rate_hz
+    }
+
+    /// Is this a signal paced by its writer?
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Where events go; replaces an earlier hook.
+    pub fn on_event(&self, hook: Option<Hook>) {
+        *self.hook.lock().unwrap_or_else(PoisonError::into_inner) = hook;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere leaves plain numbers that are still consistent enough to play.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, events: Vec<RingEvent>) {
+        if events.is_empty() {
+            return;
+        }
+        let hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(hook) = hook {
+            events.into_iter().for_each(|event| hook(event));
+        }
+    }
+}
+
+impl State {
+    fn ms(&self, frames: u64) -> f64 {
+        frames as f64 * 1000.0 / f64::from(self.rate_hz)
+    }
+
+    fn room(&self) -> usize {
+        self.queue.saturating_sub((self.end - self.played) as usize)
+    }
+
+    /// Frames that `count` frames of `from` become here.
+    fn converted(&self, count: usize, from: (u32, u8)) -> usize {
+        if from.0 == self.rate_hz {
+            return count;
+        }
+        match &self.input {
+            Some(input) if input.from == from => input.converter.available(count).saturating_sub(input.lead),
+            _ => (count as u64 * u64::from(self.rate_hz) / u64::from(from.0)) as usize,
+        }
+    }
+
+    fn append(&mut self, pcm: &[i16], from: (u32, u8)) {
+        let to = (self.rate_hz, self.channels);
+        if from == to {
+            self.flush_input();
+            self.extend(pcm);
+            return;
+        }
+        if self.input.as_ref().is_none_or(|input| input.from != from) {
+            self.flush_input();
+            let converter = Converter::new(from, to);
+            let lead = converter.delay();
+            self.input = Some(Input { from, converter, lead, tail: lead, scratch: Vec::new() });
+        }
+        self.convert(pcm);
+    }
+
+    fn convert(&mut self, pcm: &[i16]) {
+        let Some(mut input) = self.input.take() else { return };
+        let channels = usize::from(self.channels);
+        let count = input.converter.available(pcm.len() / usize::from(input.from.1));
+        let mut scratch = std::mem::take(&mut input.scratch);
+        scratch.clear();
+        scratch.resize(count * channels, 0);
+        input.converter.convert(pcm, &mut scratch);
+        let skipped = input.lead.min(count);
+        input.lead -= skipped;
+        self.extend(&scratch[skipped * channels..]);
+        input.scratch = scratch;
+        self.input = Some(input);
+    }
+
+    /// Lets out what the filter of the writer's rate still holds: the writer paused, ended or changed its rate.
+    fn flush_input(&mut self) {
+        let Some(input) = &self.input else { return };
+        let silence = input.converter.needed(input.tail) * usize::from(input.from.1);
+        if input.tail > 0 && input.lead < input.tail {
+            self.convert(&vec![0; silence]);
+        }
+        self.input = None;
+    }
+
+    fn extend(&mut self, pcm: &[i16]) {
+        self.samples.extend(pcm);
+        self.end += (pcm.len() / usize::from(self.channels)) as u64;
+        self.playing = true;
+    }
+
+    /// Gives up what no reader may ask for any more.
+    fn trim(&mut self, live: bool) {
+        let spread = if live { 0 } else { frames(SPREAD_MS, self.rate_hz) };
+        let oldest = self.end.saturating_sub((self.queue + spread) as u64);
+        let needed = self.readers.iter().map(|seat| seat.position).min();
+        let needed = needed.map_or(self.played, |position| position.min(self.played));
+        let keep = needed.max(oldest);
+        if keep > self.start {
+            let gone = (keep - self.start) as usize * usize::from(self.channels);
+            self.samples.drain(..gone.min(self.samples.len()));
+            self.start = keep;
+        }
+        while self.stamps.get(1).is_some_and(|next| next.position <= self.start) {
+            self.stamps.pop_front();
+        }
+    }
+
+    fn clear(&mut self, events: &mut Vec<RingEvent>) -> f64 {
+        self.input = None;
+        let fade = if self.readers.is_empty() { 0 } else { frames(FADE_MS, self.rate_hz) };
+        let fade = fade.min((self.end - self.played) as usize);
+        let (channels, first) = (usize::from(self.channels), (self.played - self.start) as usize);
+        for n in 0..fade {
+            for sample in self.samples.range_mut((first + n) * channels..(first + n + 1) * channels) {
+                *sample = (i64::from(*sample) * (fade - n) as i64 / (fade + 1) as i64) as i16;
+            }
+        }
+        let end = self.played + fade as u64;
+        let dropped_ms = self.ms(self.end - end);
+        self.samples.truncate((first + fade) * channels);
+        self.end = end;
+        for mark in &mut self.marks {
+            mark.0 = mark.0.min(end);
+        }
+        let far = frames(CLEAR_SKIP_MS, self.rate_hz) as u64;
+        for seat in &mut self.readers {
+            if self.played - seat.position > far {
+                seat.position = self.played;
+            }
+        }
+        self.fire(self.end == self.played, events);
+        dropped_ms
+    }
+
+    /// Collects the events that the present positions cause; `emptied`: a reader found less than it asked for.
+    fn fire(&mut self, emptied: bool, events: &mut Vec<RingEvent>) {
+        while self.marks.front().is_some_and(|mark| mark.0 <= self.played) {
+            events.extend(self.marks.pop_front().map(|mark| RingEvent::Mark(mark.1)));
+        }
+        if self.wanted.is_some_and(|wanted| self.room() >= wanted) {
+            self.wanted = None;
+            events.push(RingEvent::Drain);
+        }
+        if emptied && std::mem::take(&mut self.playing) {
+            events.push(RingEvent::Playout);
+        }
+    }
+
+    /// A live writer changed its rate: the past is given up, everybody goes on from here.
+    fn take_over(&mut self, rate_hz: u32) {
+        if rate_hz == self.rate_hz || rate_hz == 0 {
+            return;
+        }
+        self.queue = (self.queue as u64 * u64::from(rate_hz) / u64::from(self.rate_hz)) as usize;
+        self.rate_hz = rate_hz;
+        self.samples.clear();
+        self.stamps.clear();
+        self.start = self.end;
+        self.readers.iter_mut().for_each(|seat| seat.position = self.end);
+    }
+
+    fn stamp(&mut self, timestamp: u32, clock_hz: u32) {
+        let stamp = Stamp { position: self.end, timestamp, clock_hz };
+        let expected = self.stamps.back().filter(|it| it.clock_hz == clock_hz).map(|it| it.at(self.end, self.rate_hz));
+        // Blocks of odd lengths may be a tick off by rounding; a millisecond more is a discontinuity.
+        let tolerance = clock_hz / 1000 + 1;
+        let continuous =
+            expected.is_some_and(|expected| timestamp.wrapping_sub(expected).wrapping_add(tolerance) <= 2 * tolerance);
+        if !continuous {
+            self.stamps.push_back(stamp);
+        }
+    }
+
+    fn timestamp(&self, position: u64) -> Option<u32> {
+        let stamp = self.stamps.iter().rev().find(|stamp| stamp.position <= position).or(self.stamps.front())?;
+        Some(stamp.at(position, self.rate_hz))
+    }
+}
+
+impl Stamp {
+    fn at(self, position: u64, rate_hz: u32) -> u32 {
+        let frames = position as i64 - self.position as i64;
+        self.timestamp.wrapping_add((frames * i64::from(self.clock_hz) / i64::from(rate_hz)) as u32)
+    }
+}
+
+/// One reader of a ring, with its own position, rate and channel count.
+pub struct Reader {
+    ring: Arc<Ring>,
+    id: u32,
+    converter: Option<Converter>,
+    scratch: Vec<i16>,
+    max_lag_ms: Option<u32>,
+}
+
+impl Reader {
+    /// Fills `out` (interleaved) at `rate_hz` and returns how many of its frames are real; the rest is silence.
+    /// Real samples come first. A filter between two rates adds its delay, so the first are faint.
+    pub fn pull(&mut self, out: &mut [i16], rate_hz: u32, channels: u8) -> usize {
+        let to = (rate_hz.max(1), channels.clamp(1, 2));
+        let outputs = out.len() / usize::from(to.1);
+        let mut events = Vec::new();
+        let ring = self.ring.clone();
+        let mut state = ring.lock();
+        let from = (state.rate_hz, state.channels);
+        if self.converter.as_ref().is_none_or(|converter| !converter.is(from, to)) {
+            self.converter = Some(Converter::new(from, to));
+        }
+        let Some(converter) = &mut self.converter else { return 0 };
+        let needed = converter.needed(outputs);
+        self.scratch.resize(needed * usize::from(from.1), 0);
+        let lag = self.max_lag_ms.map(|ms| (frames(ms, from.0).max(2 * needed), needed));
+        let taken = state.take(self.id, to.0, needed, ring.live, lag, &mut self.scratch, &mut events);
+        drop(state);
+        self.scratch[taken * usize::from(from.1)..].fill(0); // Left over from the last pull.
+        converter.convert(&self.scratch, out);
+        ring.tell(events);
+        if taken == needed { outputs } else { (taken * outputs).div_ceil(needed).min(outputs) }
+    }
+
+    /// Frames at `rate_hz` that can be pulled now without silence.
+    pub fn available(&self, rate_hz: u32, channels: u8) -> usize {
+        let state = self.ring.lock();
+        let waiting = state.waiting(self.id);
+        let (from, to) = ((state.rate_hz, state.channels), (rate_hz.max(1), channels.clamp(1, 2)));
+        match &self.converter {
+            Some(converter) if converter.is(from, to) => converter.available(waiting),
+            _ => (waiting as u64 * u64::from(to.0) / u64::from(from.0)) as usize,
+        }
+    }
+
+    /// The RTP timestamp of the next sample, if the signal has one.
+    pub fn timestamp(&self) -> Option<u32> {
+        let state = self.ring.lock();
+        let position = state.readers.iter().find(|seat| seat.id == self.id)?.position;
+        state.timestamp(position.max(state.start))
+    }
+
+    /// Says at which rate this reader will pull, before it does: a receiver decodes at the highest rate asked for.
+    pub fn prefer(&mut self, rate_hz: u32) {
+        let mut state = self.ring.lock();
+        if let Some(seat) = state.readers.iter_mut().find(|seat| seat.id == self.id) {
+            seat.rate_hz = rate_hz;
+        }
+    }
+
+    /// Of a live signal, skip ahead when more than this has piled up: a sender must not add delay for ever.
+    pub fn set_max_lag_ms(&mut self, max_lag_ms: u32) {
+        self.max_lag_ms = Some(max_lag_ms);
+    }
+
+    /// Samples lost because this reader was too slow, in milliseconds.
+    pub fn dropped_ms(&self) -> f64 {
+        let state = self.ring.lock();
+        state.readers.iter().find(|seat| seat.id == self.id).map_or(0.0, |seat| state.ms(seat.dropped))
+    }
+
+    /// The signal that is read.
+    pub fn ring(&self) -> &Arc<Ring> {
+        &self.ring
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let mut state = self.ring.lock();
+        state.readers.retain(|seat| seat.id != self.id);
+        state.trim(self.ring.live);
+    }
+}
+
+impl State {
+    fn waiting(&self, id: u32) -> usize {
+        let position = self.readers.iter().find(|seat| seat.id == id).map_or(self.end, |seat| seat.position);
+        (self.end - position.max(self.start)) as usize
+    }
+
+    /// Copies up to `needed` frames for reader `id` and moves it on. `lag`: (most frames that may wait, what is left
+    /// of them after skipping).
+    #[allow(clippy::too_many_arguments, reason = "one call, under one lock")]
+    fn take(
+        &mut self,
+        id: u32,
+        rate_hz: u32,
+        needed: usize,
+        live: bool,
+        lag: Option<(usize, usize)>,
+        out: &mut [i16],
+        events: &mut Vec<RingEvent>,
+    ) -> usize {
+        if self.waiting(id) < needed && !live {
+            self.flush_input();
+        }
+        let (start, end) = (self.start, self.end);
+        let Some(seat) = self.readers.iter_mut().find(|seat| seat.id == id) else { return 0 };
+        seat.rate_hz = rate_hz;
+        if seat.position < start {
+            seat.dropped += start - seat.position;
+            seat.position = start;
+        }
+        if let Some((most, rest)) = lag.filter(|_| live)
+            && (end - seat.position) as usize > most
+        {
+            let position = end - rest as u64;
+            seat.dropped += position - seat.position;
+            seat.position = position;
+        }
+        let waiting = (end - seat.position) as usize;
+        let taken = if live && waiting < needed && !self.ended { 0 } else { waiting.min(needed) };
+        let channels = usize::from(self.channels);
+        let first = (seat.position - start) as usize * channels;
+        seat.position += taken as u64;
+        let position = seat.position;
+        copy(&self.samples, first, &mut out[..taken * channels]);
+        if !live && position >= self.played {
+            self.played = position;
+            out[taken * channels..].fill(0);
+            self.level.add(out, self.rate_hz * u32::from(self.channels));
+            self.fire(taken < needed, events);
+        }
+        self.trim(live);
+        taken
+    }
+}
+
+fn copy(from: &VecDeque<i16>, first: usize, out: &mut [i16]) {
+    let (head, tail) = from.as_slices();
+    let split = head.len().saturating_sub(first).min(out.len());
+    out[..split].copy_from_slice(&head[first.min(head.len())..][..split]);
+    let rest = out.len() - split;
+    let first = (first + split).saturating_sub(head.len());
+    out[split..].copy_from_slice(&tail[first..][..rest]);
+}
+
+fn frames(ms: u32, rate_hz: u32) -> usize {
+    (u64::from(ms) * u64::from(rate_hz) / 1000) as usize
+}

@@ -1,0 +1,436 @@
+//! One outbound stream for life: SSRC, sequence, timestamp, encoder, digits.
+//!
+//! Invariant: the timestamp moves with real time. One packet per slot; slots that were missed are skipped, never
+//! sent in a burst. What feeds the stream can change at any time without the far end noticing.
+
+use super::codec::{Codec, CodecSpec, Encoder, EncoderSettings, MAX_PAYLOAD};
+use super::dtmf::{DtmfSender, Slot, ToneChange};
+use super::jitter::duration;
+use super::level::Level;
+use super::ring::Reader;
+use crate::rtp::RtpHeader;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// A poll that is late by more slots than this skips them.
+const MAX_LATE_SLOTS: u32 = 3;
+/// After so much encoded silence the last packet is sent again instead of encoding more.
+const SILENCE_MS: u32 = 400;
+/// A live source that has piled up more than this is skipped ahead.
+const MAX_LAG_MS: u32 = 120;
+/// In-band redundancy is switched on above and off below these shares of loss: it costs 2.5 times the CPU.
+const FEC_ON: f32 = 0.03;
+const FEC_OFF: f32 = 0.01;
+
+/// How to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SendSpec {
+    /// The audio codec, with the far end's format parameters.
+    pub codec: CodecSpec,
+    /// The telephone-event to use, if one was negotiated.
+    pub dtmf: Option<CodecSpec>,
+    /// Packet length.
+    pub ptime_ms: u16,
+    /// Extension id and value of the mid header extension, sent with each packet.
+    pub mid: Option<(u8, String)>,
+    /// Extension id of ssrc-audio-level (RFC 6464), if negotiated.
+    pub audio_level: Option<u8>,
+}
+
+/// What happened in a sender.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SenderEvent {
+    /// W3C `tonechange`: a tone has begun, or with an empty tone all have been played.
+    ToneChange {
+        /// The tone.
+        tone: String,
+        /// Tones still to come: `toneBuffer`.
+        remaining: String,
+    },
+}
+
+/// Counters for RTCP and getStats.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SenderStats {
+    /// Packets sent.
+    pub packets: u64,
+    /// Payload bytes sent.
+    pub bytes: u64,
+    /// RTP header bytes sent.
+    pub header_bytes: u64,
+    /// RTP timestamp of the last packet and when it was due: what a sender report extrapolates from.
+    pub last: Option<(u32, Instant)>,
+    /// Clock of the timestamps.
+    pub clock_hz: u32,
+    /// What the encoder aims at, in bit/s.
+    pub target_bitrate_bps: u32,
+    /// Payload type and codec that is sent.
+    pub codec: Option<(u8, Codec)>,
+    /// Frames encoded.
+    pub encoded: u64,
+    /// Samples taken from the source, real ones and silence.
+    pub total_samples: u64,
+    /// Loudness of what is sent.
+    pub level: Level,
+}
+
+impl SenderStats {
+    /// The timestamp that belongs to `now`, for a sender report.
+    pub fn timestamp_at(&self, now: Instant) -> Option<u32> {
+        let (timestamp, at) = self.last?;
+        let elapsed = now.saturating_duration_since(at).as_secs_f64() * f64::from(self.clock_hz);
+        Some(timestamp.wrapping_add(elapsed as u64 as u32))
+    }
+}
+
+/// One outbound stream; see the module. Ask [`next_due`](Self::next_due) again after each change, and do not
+/// [`poll`](Self::poll) before the transport can carry packets: nothing of the source is taken until then.
+pub struct Sender {
+    header: RtpHeader,
+    line: Option<Line>,
+    source: Option<Reader>,
+    enabled: bool,
+    active: bool,
+    dtmf: DtmfSender,
+    changes: VecDeque<ToneChange>,
+    clock: Clock,
+    /// Something was sent: from now on the source is live, and goes on while nothing can be sent.
+    started: bool,
+    pcm: Vec<i16>,
+    max_bitrate_bps: Option<u32>,
+    complexity: u8,
+    fec: bool,
+    loss: f32,
+    stats: SenderStats,
+}
+
+/// The negotiated way to send.
+struct Line {
+    spec: SendSpec,
+    codec: Codec,
+    encoder: Option<Box<dyn Encoder>>,
+    settings: EncoderSettings,
+    /// The last packet, kept to be sent again in long silence.
+    payload: [u8; MAX_PAYLOAD],
+    length: usize,
+    /// Silence encoded in a row.
+    silent_ms: u32,
+}
+
+/// The slots of the stream.
+struct Clock {
+    /// The next slot, once armed.
+    due: Option<Instant>,
+    /// Timestamp of the next slot.
+    timestamp: u32,
+    hz: u32,
+    slot_ms: u32,
+    /// When the stream was configured: due then, until the first poll arms the clock.
+    configured: Option<Instant>,
+    /// Nothing was sent in the last slot, or slots were skipped: the next packet begins a talk spurt.
+    idle: bool,
+}
+
+impl Sender {
+    /// A stream that starts with the given (random) sequence number and timestamp.
+    pub fn new(ssrc: u32, sequence: u16, timestamp: u32) -> Self {
+        Self {
+            header: RtpHeader { ssrc, sequence, ..RtpHeader::default() },
+            line: None,
+            source: None,
+            enabled: true,
+            active: true,
+            dtmf: DtmfSender::default(),
+            changes: VecDeque::new(),
+            clock: Clock { due: None, timestamp, hz: 48_000, slot_ms: 20, configured: None, idle: true },
+            started: false,
+            pcm: Vec::new(),
+            max_bitrate_bps: None,
+            complexity: EncoderSettings::default().complexity,
+            fec: false,
+            loss: 0.0,
+            stats: SenderStats::default(),
+        }
+    }
+
+    /// The stream's name, to be set before its first packet.
+    pub fn set_ssrc(&mut self, ssrc: u32) {
+        self.header.ssrc = ssrc;
+    }
+
+    /// How to send from `now` on; `None`, or a codec that this engine does not have, sends nothing.
+    pub fn configure(&mut self, now: Instant, spec: Option<SendSpec>) {
+        self.clock.configured = Some(now);
+        if spec.as_ref() == self.line.as_ref().map(|line| &line.spec) {
+            return;
+        }
+        let old = self.line.take();
+        self.line = spec.and_then(|spec| Line::new(spec, old));
+        let Some(line) = &self.line else { return };
+        self.header.mid = line.spec.mid.clone();
+        self.clock.hz = line.codec.clock_hz();
+        self.clock.slot_ms = line.codec.ptime_ms(line.spec.ptime_ms);
+        self.stats.codec = Some((line.spec.codec.payload_type, line.codec));
+        self.stats.clock_hz = self.clock.hz;
+        self.apply();
+    }
+
+    /// What feeds the stream; `None` sends nothing.
+    pub fn set_source(&mut self, source: Option<Reader>) {
+        self.source = source;
+        self.prefer();
+        if let Some(source) = &mut self.source {
+            source.set_max_lag_ms(MAX_LAG_MS);
+        }
+    }
+
+    /// A disabled source is sent as silence.
+    pub fn set_enabled(&mut self, enabled: bool) {
+        self.enabled = enabled;
+    }
+
+    /// `encodings[0].active`: `false` sends nothing at all.
+    pub fn set_active(&mut self, active: bool) {
+        self.active = active;
+    }
+
+    /// `encodings[0].maxBitrate` in bit/s.
+    pub fn set_max_bitrate_bps(&mut self, max_bitrate_bps: Option<u32>) {
+        self.max_bitrate_bps = max_bitrate_bps;
+        self.apply();
+    }
+
+    /// CPU against quality, 0 to 10.
+    pub fn set_complexity(&mut self, complexity: u8) {
+        self.complexity = complexity;
+        self.apply();
+    }
+
+    /// Replaces the queue of digits (W3C `insertDTMF`); an empty one cancels what has not begun.
+    pub fn insert_dtmf(&mut self, tones: &str, duration_ms: u32, gap_ms: u32) {
+        self.dtmf.insert(tones, duration_ms, gap_ms);
+    }
+
+    /// Whether digits can be sent now (W3C `canInsertDTMF`).
+    pub fn can_send_dtmf(&self) -> bool {
+        self.active && self.line.as_ref().is_some_and(|line| line.spec.dtmf.is_some())
+    }
+
+    /// What a receiver report says: the encoder prepares for `loss` (0 to 1).
+    pub fn apply_report(&mut self, loss: f32) {
+        self.loss += (loss.clamp(0.0, 1.0) - self.loss) * 0.5;
+        self.fec = if self.fec { self.loss >= FEC_OFF } else { self.loss >= FEC_ON };
+        self.apply();
+    }
+
+    /// Sends what is due.
+    pub fn poll(&mut self, now: Instant, out: &mut impl FnMut(&RtpHeader, &[u8])) {
+        if !self.can_send_dtmf() {
+            self.dtmf.abort();
+        }
+        let wanted = self.wanted();
+        self.clock.advance(now, wanted);
+        while wanted && let Some(due) = self.clock.due.filter(|due| *due <= now) {
+            let marker = self.clock.idle;
+            let sent = self.slot(due, marker, out);
+            self.clock.idle = !sent;
+            self.clock.step();
+        }
+    }
+
+    /// When [`poll`](Self::poll) has something to do; in the past if something was set in the meantime.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.clock.due.or(self.clock.configured).filter(|_| self.wanted())
+    }
+
+    /// What happened, oldest first.
+    pub fn poll_event(&mut self) -> Option<SenderEvent> {
+        let ToneChange { tone, remaining } = self.changes.pop_front()?;
+        Some(SenderEvent::ToneChange { tone, remaining })
+    }
+
+    /// Counters.
+    pub fn stats(&self) -> SenderStats {
+        self.stats.clone()
+    }
+
+    /// The stream's name.
+    pub fn ssrc(&self) -> u32 {
+        self.header.ssrc
+    }
+
+    /// Is there anything to do in the next slot? A source that has been heard goes on while nothing can be sent, as
+    /// a microphone would.
+    fn wanted(&self) -> bool {
+        let sending = self.active && self.line.is_some();
+        (sending && (self.source.is_some() || self.dtmf.busy())) || (self.started && self.source.is_some())
+    }
+
+    /// Plays one slot; `true` if audio was sent.
+    fn slot(&mut self, due: Instant, marker: bool, out: &mut impl FnMut(&RtpHeader, &[u8])) -> bool {
+        let digit = self.digit(due, out);
+        let Some(real) = self.take() else { return false };
+        let Some(line) = self.line.as_mut().filter(|_| self.active && !digit) else { return false };
+        let Some(length) = line.encode(&self.pcm, real && self.enabled, &mut self.stats) else { return false };
+        self.header.payload_type = line.spec.codec.payload_type;
+        self.header.marker = marker;
+        self.header.timestamp = self.clock.timestamp;
+        self.header.audio_level = line.spec.audio_level.map(|id| (id, self.stats.level.dbov()));
+        out(&self.header, &line.payload[..length]);
+        self.stats.count(&mut self.header, length, due);
+        self.started = true;
+        true
+    }
+
+    /// Plays the digits of this slot; `true` if they displace the audio.
+    fn digit(&mut self, due: Instant, out: &mut impl FnMut(&RtpHeader, &[u8])) -> bool {
+        let Some(spec) = self.line.as_ref().and_then(|line| line.spec.dtmf.as_ref()).filter(|_| self.active) else {
+            return false;
+        };
+        let Clock { timestamp, hz, slot_ms, .. } = self.clock;
+        let slot = Slot { ptime_ms: slot_ms, timestamp, clock_hz: hz, event_hz: spec.clock_rate };
+        let (header, stats) = (&mut self.header, &mut self.stats);
+        self.dtmf.tick(slot, &mut self.changes, |packet| {
+            header.payload_type = spec.payload_type;
+            header.marker = packet.marker;
+            header.timestamp = packet.timestamp;
+            header.audio_level = None;
+            out(header, &packet.payload);
+            stats.count(header, packet.payload.len(), due);
+            // A digit keeps its first timestamp; a sender report needs that of the slot.
+            stats.last = Some((timestamp, due));
+        })
+    }
+
+    /// Takes a slot's worth of PCM from the source; `None` without a source. `true`: there is sound in it.
+    fn take(&mut self) -> Option<bool> {
+        let source = self.source.as_mut()?;
+        let rate_hz = match &self.line {
+            Some(line) => line.rate_hz(source),
+            None => source.ring().rate_hz(),
+        };
+        self.pcm.resize((rate_hz * self.clock.slot_ms / 1000) as usize, 0);
+        source.pull(&mut self.pcm, rate_hz, 1);
+        if let Some(line) = &mut self.line {
+            line.prepare(rate_hz);
+        }
+        if !self.enabled {
+            self.pcm.fill(0);
+        }
+        self.stats.total_samples += self.pcm.len() as u64;
+        self.stats.level.add(&self.pcm, rate_hz);
+        Some(self.pcm.iter().any(|sample| *sample != 0))
+    }
+
+    fn apply(&mut self) {
+        let Some(line) = &mut self.line else { return };
+        let wished = line.average_bitrate_bps().unwrap_or(EncoderSettings::default().bitrate_bps);
+        line.settings = EncoderSettings {
+            bitrate_bps: self.max_bitrate_bps.map_or(wished, |most| wished.min(most)),
+            complexity: self.complexity,
+            fec: self.fec && line.parameter("useinbandfec") == Some("1"),
+            loss_percent: (self.loss * 100.0).round() as u8,
+        };
+        if let Some(encoder) = &mut line.encoder {
+            encoder.configure(&line.settings);
+        }
+        self.stats.target_bitrate_bps = match line.codec {
+            Codec::Opus => line.settings.bitrate_bps,
+            Codec::Pcmu | Codec::Pcma => 64_000,
+        };
+        self.prefer();
+    }
+
+    /// Tells a live source the rate that it will be read at.
+    fn prefer(&mut self) {
+        if let (Some(source), Some(line)) = (&mut self.source, &self.line) {
+            let rate_hz = line.rate_hz(source);
+            source.prefer(rate_hz);
+        }
+    }
+}
+
+impl SenderStats {
+    fn count(&mut self, header: &mut RtpHeader, bytes: usize, due: Instant) {
+        self.packets += 1;
+        self.bytes += bytes as u64;
+        self.header_bytes += header.wire_len() as u64;
+        self.last = Some((header.timestamp, due));
+        header.sequence = header.sequence.wrapping_add(1);
+    }
+}
+
+impl Line {
+    fn new(spec: SendSpec, old: Option<Self>) -> Option<Self> {
+        let codec = spec.codec.codec()?;
+        // The same codec goes on with its encoder: the far end's decoder has its state.
+        let encoder = old.filter(|old| old.codec == codec).and_then(|old| old.encoder);
+        let settings = EncoderSettings::default();
+        Some(Self { spec, codec, encoder, settings, payload: [0; MAX_PAYLOAD], length: 0, silent_ms: 0 })
+    }
+
+    /// The rate to read `source` at: its own if the codec works at that, so that nothing is resampled.
+    fn rate_hz(&self, source: &Reader) -> u32 {
+        let ring = source.ring();
+        self.codec.native_hz(if ring.is_live() { 48_000 } else { ring.rate_hz() })
+    }
+
+    fn prepare(&mut self, rate_hz: u32) {
+        if self.encoder.as_ref().is_none_or(|encoder| encoder.rate_hz() != rate_hz) {
+            self.encoder = self.codec.encoder(rate_hz, &self.settings);
+            self.silent_ms = 0;
+        }
+    }
+
+    /// Encodes a frame into `payload`; in long silence leaves there what it has.
+    fn encode(&mut self, pcm: &[i16], sound: bool, stats: &mut SenderStats) -> Option<usize> {
+        let encoder = self.encoder.as_mut()?;
+        if sound {
+            self.silent_ms = 0;
+        } else if self.silent_ms >= SILENCE_MS {
+            return Some(self.length);
+        } else {
+            self.silent_ms += pcm.len() as u32 * 1000 / encoder.rate_hz();
+        }
+        self.length = encoder.encode(pcm, &mut self.payload)?;
+        stats.encoded += 1;
+        Some(self.length)
+    }
+
+    fn parameter(&self, name: &str) -> Option<&str> {
+        let parameters = self.spec.codec.fmtp.split(';').filter_map(|part| part.split_once('='));
+        parameters.map(|(key, value)| (key.trim(), value.trim())).find(|(key, _)| *key == name).map(|it| it.1)
+    }
+
+    /// RFC 7587 `maxaveragebitrate`: the most that the far end wants.
+    fn average_bitrate_bps(&self) -> Option<u32> {
+        let most = self.parameter("maxaveragebitrate")?.parse::<u32>().ok()?;
+        Some(most.clamp(6000, 510_000).min(EncoderSettings::default().bitrate_bps))
+    }
+}
+
+impl Clock {
+    fn slot(&self) -> Duration {
+        Duration::from_millis(u64::from(self.slot_ms))
+    }
+
+    fn ticks(&self) -> u32 {
+        self.hz / 1000 * self.slot_ms
+    }
+
+    fn step(&mut self) {
+        self.due = self.due.map(|due| due + duration(self.ticks(), self.hz));
+        self.timestamp = self.timestamp.wrapping_add(self.ticks());
+    }
+
+    /// Arms the clock, and skips slots that were missed: all of them after a pause, else when they are too many.
+    fn advance(&mut self, now: Instant, wanted: bool) {
+        let due = *self.due.get_or_insert(now);
+        let late = now.saturating_duration_since(due).as_nanos() / self.slot().as_nanos();
+        if late > u128::from(MAX_LATE_SLOTS) || self.idle || !wanted {
+            self.idle |= late > u128::from(MAX_LATE_SLOTS);
+            self.due = Some(due + self.slot().saturating_mul(late as u32));
+            self.timestamp = self.timestamp.wrapping_add((late as u32).wrapping_mul(self.ticks()));
+        }
+    }
+}

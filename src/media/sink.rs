@@ -1,0 +1,191 @@
+//! A ring read as fixed frames: rate and frame length never change, no frame is missing.
+//!
+//! Invariant: frames follow each other without a gap; if the application is too slow the oldest are dropped and
+//! counted, never the newest, and nobody waits for it.
+
+use super::ring::{Reader, Ring};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Of a queue, slots missed by more than this are skipped.
+const MAX_LATE_FRAMES: u32 = 3;
+
+/// The half that runs with the engine: cuts the signal into frames.
+pub struct Sink {
+    reader: Reader,
+    queue: Arc<SinkQueue>,
+    rate_hz: u32,
+    frame: Vec<i16>,
+    frame_time: Duration,
+    /// The next slot of a signal that is paced by its readers.
+    due: Option<Instant>,
+    enabled: bool,
+}
+
+/// The half that the application reads: frames that wait.
+pub struct SinkQueue {
+    state: Mutex<Frames>,
+    limit: usize,
+    frame_samples: usize,
+    rate_hz: u32,
+}
+
+#[derive(Default)]
+struct Frames {
+    waiting: VecDeque<(u32, Vec<i16>)>,
+    /// Used frames, kept to spare allocations.
+    spare: Vec<Vec<i16>>,
+    /// Frames dropped since the last read, and in all.
+    unreported: u64,
+    dropped: u64,
+    closed: bool,
+}
+
+/// What came with a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameInfo {
+    /// RTP timestamp of its first sample; of a signal without one, the count of samples.
+    pub timestamp: u32,
+    /// Frames dropped just before it because nobody read them in time.
+    pub dropped: u64,
+}
+
+impl Sink {
+    /// Reads `ring` as mono frames of `frame_ms` at `rate_hz`, of which at most `queue_frames` wait.
+    pub fn new(ring: &Arc<Ring>, rate_hz: u32, frame_ms: u32, queue_frames: usize) -> (Self, Arc<SinkQueue>) {
+        let (rate_hz, frame_ms) = (rate_hz.max(1000), frame_ms.max(1));
+        let frame_samples = (rate_hz * frame_ms / 1000) as usize;
+        let queue = Arc::new(SinkQueue { state: Mutex::default(), limit: queue_frames.max(1), frame_samples, rate_hz });
+        let mut reader = ring.reader();
+        reader.prefer(rate_hz);
+        let sink = Self {
+            reader,
+            queue: queue.clone(),
+            rate_hz,
+            frame: vec![0; frame_samples],
+            frame_time: Duration::from_millis(u64::from(frame_ms)),
+            due: None,
+            enabled: true,
+        };
+        (sink, queue)
+    }
+
+    /// A disabled track gives silence.
+    pub fn set_enabled(&mut self, enabled: bool) {
+        self.enabled = enabled;
+    }
+
+    /// Cuts the frames that are ready `now` and returns how many. A live signal gives frames as they come: call this
+    /// after the receiver was polled. A queue is read in real time: see [`next_due`](Self::next_due).
+    pub fn pump(&mut self, now: Instant) -> usize {
+        let frames = if self.queue.closed() {
+            0
+        } else if self.reader.ring().is_live() {
+            let (samples, frame) = (self.reader.available(self.rate_hz, 1), self.frame.len());
+            // The last frame of a signal that has ended is filled up with silence.
+            if self.reader.ring().ended() { samples.div_ceil(frame) } else { samples / frame }
+        } else {
+            self.slots(now)
+        };
+        for _ in 0..frames {
+            let timestamp = self.reader.timestamp();
+            self.reader.pull(&mut self.frame, self.rate_hz, 1);
+            if !self.enabled {
+                self.frame.fill(0);
+            }
+            self.queue.push(timestamp, &self.frame);
+        }
+        frames
+    }
+
+    /// When the next frame of a queue is due, once pumped; `None` for a live signal, whose writer sets the pace.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.due.filter(|_| !self.queue.closed())
+    }
+
+    /// The application has closed its half, or the signal has ended and all was read.
+    pub fn done(&self) -> bool {
+        self.queue.closed() || (self.reader.ring().ended() && self.reader.available(self.rate_hz, 1) == 0)
+    }
+
+    /// The half that the application reads.
+    pub fn queue(&self) -> &Arc<SinkQueue> {
+        &self.queue
+    }
+
+    fn slots(&mut self, now: Instant) -> usize {
+        let due = *self.due.get_or_insert(now);
+        if now < due {
+            return 0;
+        }
+        let late = (now - due).as_nanos() / self.frame_time.as_nanos();
+        self.due = Some(due + self.frame_time.saturating_mul(late as u32 + 1));
+        if late > u128::from(MAX_LATE_FRAMES) { 1 } else { late as usize + 1 }
+    }
+}
+
+impl SinkQueue {
+    /// Samples in each frame.
+    pub fn frame_samples(&self) -> usize {
+        self.frame_samples
+    }
+
+    /// Rate of the frames.
+    pub fn rate_hz(&self) -> u32 {
+        self.rate_hz
+    }
+
+    /// Copies the oldest frame into `into` (cut or left alone beyond its length) and tells what came with it.
+    pub fn read(&self, into: &mut [i16]) -> Option<FrameInfo> {
+        let mut frames = self.lock();
+        let (timestamp, pcm) = frames.waiting.pop_front()?;
+        let count = pcm.len().min(into.len());
+        into[..count].copy_from_slice(&pcm[..count]);
+        frames.spare.push(pcm);
+        Some(FrameInfo { timestamp, dropped: std::mem::take(&mut frames.unreported) })
+    }
+
+    /// Frames that wait.
+    pub fn waiting(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
+    /// Frames dropped in all.
+    pub fn dropped(&self) -> u64 {
+        self.lock().dropped
+    }
+
+    /// No more frames are wanted.
+    pub fn close(&self) {
+        let mut frames = self.lock();
+        frames.closed = true;
+        frames.waiting.clear();
+        frames.spare.clear();
+    }
+
+    /// Has [`close`](Self::close) been called?
+    pub fn closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    fn push(&self, timestamp: Option<u32>, pcm: &[i16]) {
+        let mut frames = self.lock();
+        if frames.waiting.len() >= self.limit
+            && let Some((_, old)) = frames.waiting.pop_front()
+        {
+            frames.spare.push(old);
+            frames.unreported += 1;
+            frames.dropped += 1;
+        }
+        let mut frame = frames.spare.pop().unwrap_or_default();
+        frame.clear();
+        frame.extend_from_slice(pcm);
+        let timestamp = timestamp.unwrap_or_default();
+        frames.waiting.push_back((timestamp, frame));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Frames> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
