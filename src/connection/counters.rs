@@ -1,0 +1,294 @@
+//! Fills in the statistics of a session.
+
+use super::session::{Line, Session};
+use super::stats::{
+    CandidateStats, CertificateStats, CodecStats, InboundStats, OutboundStats, PairStats, RemoteInboundStats,
+    RemoteOutboundStats, Stats, TransportStats,
+};
+use super::stream::{Feedback, Inbound, Outbound};
+use crate::media::Codec;
+use crate::negotiation::{Candidate, CandidateKind, DtlsRole, Protocol, TransceiverId, TransportId};
+use crate::transport::{self, DtlsState, IceState, fingerprint_sha256};
+use std::time::Instant;
+
+/// Seconds from the NTP epoch to the Unix epoch.
+const NTP_TO_UNIX_S: f64 = 2_208_988_800.0;
+
+impl Session {
+    /// Everything that is counted, as of `now`.
+    pub fn stats(&self, now: Instant) -> Stats {
+        let mut stats = Stats { timestamp: self.clock.unix_ms(now), ..Stats::default() };
+        for (id, line) in &self.lines {
+            self.count_line(*id, line, &mut stats);
+        }
+        for (id, outbound) in &self.outbound {
+            count_outbound(*id, outbound, &mut stats);
+        }
+        for (id, inbound) in &self.inbound {
+            self.count_inbound(now, *id, inbound, &mut stats);
+        }
+        stats
+    }
+
+    fn count_line(&self, id: TransportId, line: &Line, stats: &mut Stats) {
+        let of = line.transport.stats();
+        let local = certificate(self.certificate.der());
+        let remote = line.transport.remote_certificate().map(certificate);
+        stats.transports.push(TransportStats {
+            transport: id.0,
+            packets_sent: of.packets_sent as f64,
+            packets_received: of.packets_received as f64,
+            bytes_sent: of.bytes_sent as f64,
+            bytes_received: of.bytes_received as f64,
+            ice_role: if of.controlling { "controlling" } else { "controlled" },
+            ice_state: ice_state(of.ice),
+            ice_local_username_fragment: Some(of.local_ufrag.clone()),
+            dtls_state: dtls_state(of.dtls),
+            dtls_role: of.dtls_role.map(|role| match role {
+                DtlsRole::Client => "client",
+                DtlsRole::Server => "server",
+            }),
+            tls_version: of.dtls_cipher.as_ref().map(|_| "FEFD".to_owned()),
+            dtls_cipher: of.dtls_cipher.clone(),
+            srtp_cipher: of.srtp_profile.map(str::to_owned),
+            selected_candidate_pair_changes: of.pair_changes.into(),
+            selected_pair: of.pair.as_ref().map(|_| pair_id(id)),
+            local_certificate: Some(local.id.clone()),
+            remote_certificate: remote.as_ref().map(|certificate| certificate.id.clone()),
+        });
+        stats.certificates.extend([Some(local), remote].into_iter().flatten());
+        count_pair(id, &of, stats);
+    }
+
+    fn count_inbound(&self, now: Instant, id: TransceiverId, inbound: &Inbound, stats: &mut Stats) {
+        let Some((of, header_bytes, heard, heard_unix_ms)) = inbound.stats() else { return };
+        let (Some(transport), Some(ssrc)) = (inbound.transport(), of.ssrc) else { return };
+        let payload_type = of.codec.map(|(payload_type, _)| u32::from(payload_type));
+        if let Some((payload_type, codec)) = of.codec {
+            push_codec(transport, payload_type, codec, stats);
+        }
+        let ago_ms = |at: Instant| self.clock.unix_ms(now) - now.saturating_duration_since(at).as_secs_f64() * 1e3;
+        stats.inbound.push(InboundStats {
+            transceiver: id.0,
+            ssrc,
+            kind: "audio",
+            transport: transport.0,
+            payload_type,
+            packets_received: of.packets as f64,
+            bytes_received: of.bytes as f64,
+            header_bytes_received: header_bytes as f64,
+            packets_lost: of.lost as f64,
+            packets_discarded: of.discarded as f64,
+            jitter: of.jitter_s,
+            last_packet_received_timestamp: of.last_packet.map(ago_ms),
+            jitter_buffer_delay: of.jitter_buffer_delay_s,
+            jitter_buffer_target_delay: of.jitter_buffer_target_ms / 1e3 * of.jitter_buffer_emitted as f64,
+            jitter_buffer_minimum_delay: of.jitter_buffer_target_ms / 1e3 * of.jitter_buffer_emitted as f64,
+            jitter_buffer_emitted_count: of.jitter_buffer_emitted as f64,
+            total_samples_received: of.total_samples as f64,
+            concealed_samples: of.concealed_samples as f64,
+            silent_concealed_samples: of.silent_concealed_samples as f64,
+            concealment_events: of.concealment_events as f64,
+            removed_samples_for_acceleration: of.removed_samples as f64,
+            audio_level: of.level.peak,
+            total_audio_energy: of.level.total_energy,
+            total_samples_duration: of.level.total_duration_s,
+            ..InboundStats::default()
+        });
+        if let Some((info, _)) = heard.last() {
+            stats.remote_outbound.push(RemoteOutboundStats {
+                transceiver: id.0,
+                ssrc,
+                kind: "audio",
+                transport: transport.0,
+                payload_type,
+                packets_sent: info.packets.into(),
+                bytes_sent: info.octets.into(),
+                reports_sent: heard.reports as f64,
+                remote_timestamp: Some(((info.ntp as f64) / 4_294_967_296.0 - NTP_TO_UNIX_S) * 1e3),
+                timestamp: heard_unix_ms,
+                ..RemoteOutboundStats::default()
+            });
+        }
+    }
+}
+
+fn count_outbound(id: TransceiverId, outbound: &Outbound, stats: &mut Stats) {
+    let Some((of, feedback, active)) = outbound.stats() else { return };
+    let (Some(transport), Some(ssrc)) = (outbound.transport(), outbound.ssrc()) else { return };
+    if let Some((payload_type, codec)) = of.codec {
+        push_codec(transport, payload_type, codec, stats);
+    }
+    let payload_type = of.codec.map(|(payload_type, _)| u32::from(payload_type));
+    stats.outbound.push(OutboundStats {
+        transceiver: id.0,
+        ssrc,
+        kind: "audio",
+        transport: transport.0,
+        payload_type,
+        packets_sent: of.packets as f64,
+        bytes_sent: of.bytes as f64,
+        header_bytes_sent: of.header_bytes as f64,
+        target_bitrate: Some(of.target_bitrate_bps.into()),
+        active,
+        audio_level: of.level.peak,
+        total_audio_energy: of.level.total_energy,
+        total_samples_duration: of.level.total_duration_s,
+        ..OutboundStats::default()
+    });
+    let clock_hz = f64::from(of.clock_hz.max(1));
+    if let Feedback { last: Some((block, timestamp)), round_trip_s, total_round_trip_s, measurements } = feedback {
+        stats.remote_inbound.push(RemoteInboundStats {
+            transceiver: id.0,
+            ssrc,
+            kind: "audio",
+            transport: transport.0,
+            payload_type,
+            packets_lost: block.cumulative_lost.into(),
+            jitter: f64::from(block.jitter) / clock_hz,
+            fraction_lost: f64::from(block.fraction_lost) / 256.0,
+            round_trip_time: round_trip_s,
+            total_round_trip_time: total_round_trip_s,
+            round_trip_time_measurements: measurements.into(),
+            timestamp,
+            ..RemoteInboundStats::default()
+        });
+    }
+}
+
+fn count_pair(id: TransportId, of: &transport::TransportStats, stats: &mut Stats) {
+    let Some(pair) = &of.pair else { return };
+    let local = candidate(id, &pair.local, true);
+    let remote = candidate(id, &pair.remote, false);
+    stats.pairs.push(PairStats {
+        id: pair_id(id),
+        transport: id.0,
+        local: local.id.clone(),
+        remote: remote.id.clone(),
+        state: "succeeded",
+        nominated: true,
+        packets_sent: of.packets_sent as f64,
+        packets_received: of.packets_received as f64,
+        bytes_sent: of.bytes_sent as f64,
+        bytes_received: of.bytes_received as f64,
+        total_round_trip_time: of.total_round_trip.as_secs_f64(),
+        current_round_trip_time: of.round_trip.map(|time| time.as_secs_f64()),
+        requests_received: of.requests_received as f64,
+        requests_sent: of.requests_sent as f64,
+        responses_received: of.responses_received as f64,
+        responses_sent: of.responses_sent as f64,
+        consent_requests_sent: of.consent_requests_sent as f64,
+        ..PairStats::default()
+    });
+    stats.candidates.extend([local, remote]);
+}
+
+fn candidate(id: TransportId, of: &Candidate, local: bool) -> CandidateStats {
+    let side = if local { "local" } else { "remote" };
+    CandidateStats {
+        id: format!("{side}-{}-{}-{}", id.0, of.address, of.port),
+        transport: id.0,
+        local,
+        // A peer-reflexive address was never told by signaling; webrtc-stats keeps it from the page all the same.
+        address: (local || of.kind != CandidateKind::Prflx).then(|| of.address.clone()),
+        port: of.port.into(),
+        protocol: match of.protocol {
+            Protocol::Udp => "udp",
+            Protocol::Tcp => "tcp",
+        },
+        candidate_type: match of.kind {
+            CandidateKind::Host => "host",
+            CandidateKind::Srflx => "srflx",
+            CandidateKind::Prflx => "prflx",
+            CandidateKind::Relay => "relay",
+        },
+        priority: of.priority.into(),
+        foundation: of.foundation.clone(),
+        username_fragment: of.ufrag.clone(),
+        related_address: of.related.as_ref().map(|(address, _)| address.clone()),
+        related_port: of.related.as_ref().map(|(_, port)| u32::from(*port)),
+        tcp_type: of.tcp_type.clone(),
+        ..CandidateStats::default()
+    }
+}
+
+fn pair_id(id: TransportId) -> String {
+    format!("pair-{}", id.0)
+}
+
+fn certificate(der: &[u8]) -> CertificateStats {
+    let hash = fingerprint_sha256(der);
+    let fingerprint = hash.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":");
+    let id = format!("certificate-{fingerprint}");
+    CertificateStats { id, fingerprint, fingerprint_algorithm: "sha-256", base64_certificate: base64(der) }
+}
+
+fn push_codec(transport: TransportId, payload_type: u8, codec: Codec, stats: &mut Stats) {
+    let known = |known: &CodecStats| known.transport == transport.0 && known.payload_type == u32::from(payload_type);
+    if stats.codecs.iter().any(known) {
+        return;
+    }
+    let (name, channels) = match codec {
+        Codec::Opus => ("opus", 2),
+        Codec::Pcmu => ("PCMU", 1),
+        Codec::Pcma => ("PCMA", 1),
+    };
+    stats.codecs.push(CodecStats {
+        transport: transport.0,
+        payload_type: payload_type.into(),
+        mime_type: format!("audio/{name}"),
+        clock_rate: codec.clock_hz(),
+        channels: Some(channels),
+        ..CodecStats::default()
+    });
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let word = chunk.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for digit in 0..4 {
+            let index = (word >> (18 - 6 * digit)) & 63;
+            text.push(if digit <= chunk.len() { char::from(ALPHABET[index as usize]) } else { '=' });
+        }
+    }
+    text
+}
+
+/// RTCIceTransportState.
+pub fn ice_state(state: IceState) -> &'static str {
+    match state {
+        IceState::New => "new",
+        IceState::Checking => "checking",
+        IceState::Connected => "connected",
+        IceState::Completed => "completed",
+        IceState::Disconnected => "disconnected",
+        IceState::Failed => "failed",
+        IceState::Closed => "closed",
+    }
+}
+
+/// RTCDtlsTransportState.
+pub fn dtls_state(state: DtlsState) -> &'static str {
+    match state {
+        DtlsState::New => "new",
+        DtlsState::Connecting => "connecting",
+        DtlsState::Connected => "connected",
+        DtlsState::Closed => "closed",
+        DtlsState::Failed => "failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base64;
+
+    #[test]
+    fn base64_pads_as_rfc_4648_says() {
+        let cases = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")];
+        for (plain, text) in cases {
+            assert_eq!(base64(plain.as_bytes()), text);
+        }
+    }
+}

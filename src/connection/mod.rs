@@ -1,0 +1,287 @@
+//! One owner per connection: commands in, reports out.
+//!
+//! [`Connection`] lives in the thread that JavaScript runs in. It owns what has no clock and no wire (negotiation) and
+//! answers at once; what negotiation decides goes as a [`Plan`](crate::negotiation::Plan) to the connection's task,
+//! which owns sockets, transports, senders and receivers ([`Session`](session::Session)).
+//!
+//! Invariant: commands reach the task in the order they were given, and a connection that never set a local
+//! description has no task, no socket and no thread.
+
+pub mod clock;
+mod counters;
+mod gathering;
+mod outbox;
+mod outlet;
+mod report;
+mod reporting;
+mod route;
+mod runtime;
+mod session;
+pub mod stats;
+mod stream;
+mod task;
+
+pub use counters::{dtls_state, ice_state};
+pub use outbox::{ConnectionId, Doorbell, Notice, Outbox};
+pub use outlet::Outlet;
+pub use report::Report;
+pub use session::Session;
+pub use task::NetworkConfig;
+
+use crate::error::Result;
+use crate::media::Ring;
+use crate::negotiation::{
+    CodecCapability, Direction, Kind, Negotiator, OfferOptions, RemoteCandidateInit, SdpType, Snapshot,
+    SurfacedCandidate, TransceiverId, TransceiverInit,
+};
+use crate::transport::Certificate;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use task::{Command, Mailbox};
+
+/// A connection as its JavaScript object holds it.
+pub struct Connection {
+    id: ConnectionId,
+    negotiator: Negotiator,
+    mailbox: Mailbox,
+    /// The signal of each remote track; made on demand, the same for the life of the transceiver.
+    rings: BTreeMap<TransceiverId, Arc<Ring>>,
+    sources: BTreeMap<TransceiverId, Source>,
+    closed: bool,
+}
+
+/// What feeds a sender.
+struct Source {
+    ring: Option<Arc<Ring>>,
+    enabled: bool,
+}
+
+/// What a report means for JavaScript: itself, or the candidate events that it leads to.
+pub enum Event {
+    /// A candidate entered the local description.
+    Candidate {
+        /// As `icecandidate` shows it.
+        candidate: SurfacedCandidate,
+        /// The server that told it.
+        url: Option<String>,
+    },
+    /// Passed on as it is.
+    Report(Report),
+}
+
+impl Connection {
+    /// A connection that reports to `outbox`. Costs no thread and no socket yet.
+    pub fn new(
+        negotiator: Negotiator,
+        certificate: Certificate,
+        network: NetworkConfig,
+        outbox: Arc<Outbox>,
+    ) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let id = ConnectionId(NEXT.fetch_add(1, Ordering::Relaxed));
+        Self {
+            id,
+            negotiator,
+            mailbox: Mailbox::new(id, certificate, network, outbox),
+            rings: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            closed: false,
+        }
+    }
+
+    /// The name that its reports carry.
+    pub fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// The negotiated state as JavaScript mirrors it.
+    pub fn snapshot(&self) -> Snapshot {
+        self.negotiator.snapshot()
+    }
+
+    /// W3C `addTrack`: the transceiver that sends the track, and whether it is new.
+    pub fn add_track(&mut self, kind: Kind, track_id: &str, streams: &[String]) -> Result<(TransceiverId, bool)> {
+        let known: BTreeSet<_> = self.snapshot().transceivers.iter().map(|transceiver| transceiver.id).collect();
+        let id = self.negotiator.add_track(kind, track_id, streams)?;
+        Ok((id, !known.contains(&id)))
+    }
+
+    /// W3C `removeTrack`, once the facade has found the transceiver.
+    pub fn remove_track(&mut self, id: TransceiverId) -> Result<()> {
+        self.set_source(id, None, true);
+        self.negotiator.remove_track(id)
+    }
+
+    /// W3C `addTransceiver`.
+    pub fn add_transceiver(&mut self, kind: Kind, init: TransceiverInit) -> Result<TransceiverId> {
+        self.negotiator.add_transceiver(kind, init)
+    }
+
+    /// W3C `transceiver.direction = …`.
+    pub fn set_direction(&mut self, id: TransceiverId, direction: Direction) -> Result<()> {
+        self.negotiator.set_direction(id, direction)
+    }
+
+    /// W3C `transceiver.stop()`.
+    pub fn stop_transceiver(&mut self, id: TransceiverId) -> Result<()> {
+        self.negotiator.stop(id)?;
+        self.apply()
+    }
+
+    /// The track that the sender announces (`replaceTrack`).
+    pub fn set_track(&mut self, id: TransceiverId, track_id: Option<&str>) -> Result<()> {
+        self.negotiator.set_track(id, track_id)
+    }
+
+    /// W3C `sender.setStreams`.
+    pub fn set_streams(&mut self, id: TransceiverId, streams: &[String]) -> Result<()> {
+        self.negotiator.set_streams(id, streams)
+    }
+
+    /// W3C `setCodecPreferences`.
+    pub fn set_codec_preferences(&mut self, id: TransceiverId, codecs: &[CodecCapability]) -> Result<()> {
+        self.negotiator.set_codec_preferences(id, codecs)
+    }
+
+    /// The first `createDataChannel` asks for a data section.
+    pub fn create_data_section(&mut self) -> Result<()> {
+        self.negotiator.create_data_section()
+    }
+
+    /// W3C `createOffer`.
+    pub fn create_offer(&mut self, options: OfferOptions) -> Result<String> {
+        self.negotiator.create_offer(options)
+    }
+
+    /// W3C `createAnswer`.
+    pub fn create_answer(&mut self) -> Result<String> {
+        self.negotiator.create_answer()
+    }
+
+    /// W3C `setLocalDescription`; gathering starts when it is the first.
+    pub fn set_local(&mut self, ty: SdpType, sdp: &str) -> Result<()> {
+        self.negotiator.set_local(ty, sdp)?;
+        self.apply()
+    }
+
+    /// W3C `setRemoteDescription`.
+    pub fn set_remote(&mut self, ty: SdpType, sdp: &str) -> Result<()> {
+        self.negotiator.set_remote(ty, sdp)?;
+        self.apply()
+    }
+
+    /// W3C `addIceCandidate`.
+    pub fn add_remote_candidate(&mut self, candidate: RemoteCandidateInit) -> Result<()> {
+        self.negotiator.add_remote_candidate(candidate)?;
+        self.apply()
+    }
+
+    /// W3C `restartIce`.
+    pub fn restart_ice(&mut self) {
+        self.negotiator.restart_ice();
+    }
+
+    /// New servers and policy count from the next gathering on.
+    pub fn set_network(&mut self, network: NetworkConfig) {
+        self.mailbox.send(Command::Network(network));
+    }
+
+    /// What feeds a sender, and whether it may be heard. `None` sends nothing.
+    pub fn set_source(&mut self, id: TransceiverId, ring: Option<Arc<Ring>>, enabled: bool) {
+        let same_ring = match (self.sources.get(&id).and_then(|source| source.ring.as_ref()), &ring) {
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+            (None, None) => true,
+            _ => false,
+        };
+        if !same_ring {
+            self.mailbox.send(Command::Source(id, ring.clone()));
+        }
+        self.mailbox.send(Command::Enabled(id, enabled));
+        self.sources.insert(id, Source { ring, enabled });
+    }
+
+    /// Encoding parameters that the engine obeys.
+    pub fn set_encoding(&mut self, id: TransceiverId, encoding: Encoding) {
+        self.mailbox.send(Command::Encoding(id, encoding));
+    }
+
+    /// Replaces the sender's queue of digits; durations in milliseconds.
+    pub fn insert_dtmf(&mut self, id: TransceiverId, tones: String, duration_ms: u32, gap_ms: u32) {
+        self.mailbox.send(Command::Dtmf { id, tones, duration_ms, gap_ms });
+    }
+
+    /// The signal of the remote track of transceiver `id`.
+    pub fn receiver_ring(&mut self, id: TransceiverId) -> Arc<Ring> {
+        let mailbox = &self.mailbox;
+        let ring = self.rings.entry(id).or_insert_with(|| {
+            let ring = stream::receiver_ring();
+            mailbox.send(Command::ReceiverRing(id, ring.clone()));
+            ring
+        });
+        ring.clone()
+    }
+
+    /// Frames for `outlet`, which reads the remote track of transceiver `id`, are cut in the task that plays it.
+    pub fn add_outlet(&self, id: TransceiverId, outlet: Outlet) {
+        self.mailbox.send(Command::Outlet(id, outlet));
+    }
+
+    /// Asks for the counters; they come back as [`Report::Stats`] with the same number.
+    pub fn request_stats(&mut self, request: u32) {
+        self.mailbox.send(Command::Stats(request));
+    }
+
+    /// Applies what a report changes here, and says what JavaScript shall hear of it.
+    pub fn digest(&mut self, report: Report) -> Vec<Event> {
+        if self.closed {
+            return Vec::new();
+        }
+        match report {
+            Report::LocalCandidate { transport, candidate, url } => {
+                let surfaced = self.negotiator.add_local_candidate(transport, &candidate);
+                surfaced.into_iter().map(|candidate| Event::Candidate { candidate, url: url.clone() }).collect()
+            }
+            Report::TransportGathered(transport) => {
+                self.negotiator.local_candidates_complete(transport);
+                Vec::new()
+            }
+            other => vec![Event::Report(other)],
+        }
+    }
+
+    /// Ends it at once for JavaScript; the far end is told by the task on its way out.
+    pub fn close(&mut self) {
+        if !std::mem::replace(&mut self.closed, true) {
+            self.negotiator.close();
+            self.mailbox.send(Command::Close);
+        }
+    }
+
+    fn apply(&mut self) -> Result<()> {
+        let plan = self.negotiator.plan();
+        for media in &plan.media {
+            self.receiver_ring(media.transceiver);
+        }
+        if plan.transports.iter().any(|transport| transport.gather) {
+            self.mailbox.start()?;
+        }
+        self.mailbox.send(Command::Plan(plan));
+        Ok(())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The part of `RTCRtpEncodingParameters` that reaches the encoder.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Encoding {
+    /// `false` sends nothing at all.
+    pub active: bool,
+    /// Upper limit in bit/s.
+    pub max_bitrate_bps: Option<u32>,
+}

@@ -1,0 +1,125 @@
+//! The one ordered way from the engine to JavaScript.
+//!
+//! Invariant: reports of one connection come out in the order they went in, and after a push that found the box
+//! drained the doorbell rings exactly once, whatever number of reports follow before the next drain.
+
+use super::report::Report;
+use crate::media::RingEvent;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Wakes the thread that drains. Called from any engine thread; must not block.
+pub trait Doorbell: Send + Sync {
+    /// Something is in the box.
+    fn ring(&self);
+}
+
+/// A queue of reports with a coalesced doorbell; one per JavaScript environment.
+pub struct Outbox {
+    state: Mutex<State>,
+    doorbell: Box<dyn Doorbell>,
+}
+
+#[derive(Default)]
+struct State {
+    notices: VecDeque<Notice>,
+    /// The doorbell has rung and nobody has drained since.
+    rung: bool,
+    /// The environment is going: nothing is kept, nobody is woken.
+    closed: bool,
+}
+
+/// What is in the box, with the name of the object that it is about.
+#[derive(Clone, Debug)]
+pub enum Notice {
+    /// A connection reports.
+    Connection(ConnectionId, Report),
+    /// Something happened to an audio signal.
+    Ring(u32, RingEvent),
+    /// A sink has frames to be fetched.
+    Frames(u32),
+}
+
+/// Names a connection within its process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(pub u32);
+
+impl Outbox {
+    /// An empty box that rings `doorbell`.
+    pub fn new(doorbell: Box<dyn Doorbell>) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), doorbell })
+    }
+
+    /// Puts a report at the end.
+    pub fn push(&self, notice: Notice) {
+        let ring = {
+            let mut state = self.state();
+            if state.closed {
+                return;
+            }
+            state.notices.push_back(notice);
+            !std::mem::replace(&mut state.rung, true)
+        };
+        if ring {
+            self.doorbell.ring();
+        }
+    }
+
+    /// Takes all that is there; the next push rings again.
+    pub fn drain(&self) -> VecDeque<Notice> {
+        let mut state = self.state();
+        state.rung = false;
+        std::mem::take(&mut state.notices)
+    }
+
+    /// From now on pushes are dropped and the doorbell is silent.
+    pub fn close(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        state.notices.clear();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    struct Counter(Arc<AtomicUsize>);
+
+    impl Doorbell for Counter {
+        fn ring(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn outbox() -> (Arc<Outbox>, Arc<AtomicUsize>) {
+        let rings = Arc::new(AtomicUsize::new(0));
+        (Outbox::new(Box::new(Counter(rings.clone()))), rings)
+    }
+
+    #[test]
+    fn many_reports_ring_once_until_drained() {
+        let (outbox, rings) = outbox();
+        for _ in 0..3 {
+            outbox.push(Notice::Frames(1));
+        }
+        assert_eq!(rings.load(Ordering::Relaxed), 1);
+        assert_eq!(outbox.drain().len(), 3);
+        outbox.push(Notice::Frames(1));
+        assert_eq!(rings.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn a_closed_box_keeps_nothing_and_is_silent() {
+        let (outbox, rings) = outbox();
+        outbox.close();
+        outbox.push(Notice::Frames(1));
+        assert_eq!(rings.load(Ordering::Relaxed), 0);
+        assert!(outbox.drain().is_empty());
+    }
+}

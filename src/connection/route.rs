@@ -1,0 +1,96 @@
+//! Which m-section an RTP packet belongs to (RFC 8843 section 9.2).
+//!
+//! Invariant: an SSRC, once bound, stays with its section until the section goes or the far end says otherwise by a
+//! MID; the table is bounded whatever the far end sends.
+
+use crate::negotiation::TransceiverId;
+use crate::rtp::RtpPacket;
+
+/// A call has one stream per section, a far end that restarts its stream a few more in its life.
+const MAX_BOUND: usize = 64;
+
+/// What one m-section of a transport accepts.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// Who receives.
+    pub transceiver: TransceiverId,
+    /// `a=mid`.
+    pub mid: String,
+    /// Header extension id of `urn:ietf:params:rtp-hdrext:sdes:mid`, where negotiated.
+    pub mid_extension: Option<u8>,
+    /// Payload types that were announced.
+    pub payload_types: Vec<u8>,
+    /// Streams declared by `a=ssrc`.
+    pub ssrcs: Vec<u32>,
+}
+
+/// The sections of one transport and the streams bound to them.
+#[derive(Debug, Default)]
+pub struct Routes {
+    sections: Vec<Section>,
+    bound: Vec<(u32, TransceiverId)>,
+}
+
+impl Routes {
+    /// Replaces the sections; bindings to sections that remain are kept.
+    pub fn configure(&mut self, sections: Vec<Section>) {
+        self.bound.retain(|(_, owner)| sections.iter().any(|section| section.transceiver == *owner));
+        for section in &sections {
+            for ssrc in &section.ssrcs {
+                self.bind_declared(*ssrc, section.transceiver);
+            }
+        }
+        self.sections = sections;
+    }
+
+    /// The receiver for `packet`, or `None` where no section wants it.
+    pub fn route(&mut self, packet: &RtpPacket) -> Option<TransceiverId> {
+        if let Some(owner) = self.by_mid(packet) {
+            self.bind(packet.ssrc, owner);
+            return Some(owner);
+        }
+        if let Some(owner) = self.owner_of(packet.ssrc) {
+            return Some(owner);
+        }
+        let owner = self.by_payload_type(packet.payload_type)?;
+        self.bind(packet.ssrc, owner);
+        Some(owner)
+    }
+
+    /// The section that `ssrc` is bound to.
+    pub fn owner_of(&self, ssrc: u32) -> Option<TransceiverId> {
+        self.bound.iter().rev().find(|(bound, _)| *bound == ssrc).map(|(_, owner)| *owner)
+    }
+
+    fn by_mid(&self, packet: &RtpPacket) -> Option<TransceiverId> {
+        let section = self.sections.iter().find(|section| {
+            let id = section.mid_extension;
+            packet.extensions.iter().any(|(found, value)| Some(*found) == id && value[..] == *section.mid.as_bytes())
+        })?;
+        Some(section.transceiver)
+    }
+
+    /// Only a payload type that one section alone has names that section.
+    fn by_payload_type(&self, payload_type: u8) -> Option<TransceiverId> {
+        let mut owners = self.sections.iter().filter(|section| section.payload_types.contains(&payload_type));
+        let owner = owners.next()?;
+        owners.next().is_none().then_some(owner.transceiver)
+    }
+
+    fn bind_declared(&mut self, ssrc: u32, owner: TransceiverId) {
+        if self.owner_of(ssrc).is_none() {
+            self.bind(ssrc, owner);
+        }
+    }
+
+    fn bind(&mut self, ssrc: u32, owner: TransceiverId) {
+        if self.bound.last() == Some(&(ssrc, owner)) || self.owner_of(ssrc) == Some(owner) {
+            return;
+        }
+        self.bound.retain(|(bound, _)| *bound != ssrc);
+        if self.bound.len() == MAX_BOUND {
+            self.bound.remove(0);
+        }
+        self.bound.push((ssrc, owner));
+    }
+}

@@ -1,0 +1,336 @@
+//! A whole call without sockets and without a clock: transports, senders and receivers joined.
+//!
+//! Invariant: nothing here reads a clock or touches a socket. Datagrams, plans and `now` go in; datagrams, reports and
+//! the next moment of interest come out, so that whole calls run in virtual time.
+
+use super::Encoding;
+use super::clock::WallClock;
+use super::outlet::Outlet;
+use super::report::Report;
+use super::reporting::Reporting;
+use super::route::{Routes, Section};
+use super::stream::{Inbound, Outbound};
+use crate::error::Result;
+use crate::media::Ring;
+use crate::negotiation::{LocalCandidate, MediaPlan, Plan, TransceiverId, TransportId, TransportPlan};
+use crate::rtcp;
+use crate::rtp::RtpPacket;
+use crate::transport::{Certificate, DtlsState, Transmit, Transport, TransportConfig, TransportEvent};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// SSRC of reports from an end that sends nothing; the value that browsers use.
+const RECEIVER_ONLY_SSRC: u32 = 1;
+
+/// All that a connection does after negotiation.
+pub struct Session {
+    pub(super) certificate: Certificate,
+    pub(super) clock: WallClock,
+    pub(super) lines: BTreeMap<TransportId, Line>,
+    pub(super) outbound: BTreeMap<TransceiverId, Outbound>,
+    pub(super) inbound: BTreeMap<TransceiverId, Inbound>,
+    reports: VecDeque<Report>,
+}
+
+/// One transport with what it carries.
+pub(super) struct Line {
+    pub transport: Transport,
+    routes: Routes,
+    reporting: Reporting,
+    /// DTLS is up: media can be sent.
+    up: bool,
+}
+
+/// Negotiation.
+impl Session {
+    /// An idle session; `clock` ties `now` to the wall clock that RTCP tells.
+    pub fn new(certificate: Certificate, clock: WallClock) -> Self {
+        Self {
+            certificate,
+            clock,
+            lines: BTreeMap::new(),
+            outbound: BTreeMap::new(),
+            inbound: BTreeMap::new(),
+            reports: VecDeque::new(),
+        }
+    }
+
+    /// Makes what is be what `plan` wants; the same plan twice changes nothing.
+    pub fn apply(&mut self, now: Instant, plan: &Plan) -> Result<()> {
+        for line in self.lines_not_in(plan) {
+            line.transport.close(now);
+            line.up = false;
+        }
+        for transport in &plan.transports {
+            self.apply_transport(now, transport)?;
+        }
+        for media in &plan.media {
+            self.outbound.entry(media.transceiver).or_default().configure(now, media);
+            self.inbound.entry(media.transceiver).or_default().configure(media);
+        }
+        self.idle_what_is_not_in(now, plan);
+        for (id, line) in &mut self.lines {
+            line.routes.configure(sections(plan, *id));
+        }
+        self.collect(now);
+        self.send_media(now);
+        Ok(())
+    }
+
+    fn lines_not_in(&mut self, plan: &Plan) -> impl Iterator<Item = &mut Line> {
+        let planned = |id: &TransportId| plan.transports.iter().any(|wanted| wanted.id == *id);
+        self.lines.iter_mut().filter(move |(id, _)| !planned(id)).map(|(_, line)| line)
+    }
+
+    fn apply_transport(&mut self, now: Instant, plan: &TransportPlan) -> Result<()> {
+        if let Some(line) = self.lines.get_mut(&plan.id) {
+            return line.transport.apply(now, plan);
+        }
+        let config = TransportConfig { certificate: self.certificate.clone(), local: plan.ice.local.clone() };
+        let mut transport = Transport::new(now, config)?;
+        transport.apply(now, plan)?;
+        let (routes, reporting) = (Routes::default(), Reporting::seed(plan.id.0));
+        self.lines.insert(plan.id, Line { transport, routes, reporting, up: false });
+        Ok(())
+    }
+
+    /// Sections that left the plan (stopped, rolled back) neither send nor receive.
+    fn idle_what_is_not_in(&mut self, now: Instant, plan: &Plan) {
+        let planned = |id: &TransceiverId| plan.media.iter().any(|media| media.transceiver == *id);
+        self.outbound.iter_mut().filter(|(id, _)| !planned(id)).for_each(|(_, outbound)| outbound.idle(now));
+        self.inbound.iter_mut().filter(|(id, _)| !planned(id)).for_each(|(_, inbound)| inbound.idle());
+    }
+}
+
+/// The wire.
+impl Session {
+    /// One datagram that came on `id` from `peer` to the socket bound on `local`.
+    pub fn receive(&mut self, now: Instant, id: TransportId, local: SocketAddr, peer: SocketAddr, datagram: &[u8]) {
+        let Some(line) = self.lines.get_mut(&id) else { return };
+        line.transport.receive(now, local, peer, datagram);
+        self.collect_from(now, id);
+    }
+
+    /// The next datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<(TransportId, Transmit)> {
+        self.lines.iter_mut().find_map(|(id, line)| line.transport.poll_transmit().map(|transmit| (*id, transmit)))
+    }
+
+    /// The next thing to tell JavaScript.
+    pub fn poll_report(&mut self) -> Option<Report> {
+        self.reports.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
+    pub fn timeout(&self) -> Option<Instant> {
+        let lines = self.lines.values().flat_map(|line| [line.transport.timeout(), line.reporting.timeout()]);
+        let sending = self.outbound.values().filter(|outbound| self.is_up(outbound.transport()));
+        let senders = sending.map(Outbound::next_due);
+        let receivers = self.inbound.values().map(Inbound::next_due);
+        lines.chain(senders).chain(receivers).flatten().min()
+    }
+
+    /// Does all that is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        for line in self.lines.values_mut() {
+            if line.transport.timeout().is_some_and(|due| due <= now) {
+                line.transport.handle_timeout(now);
+            }
+        }
+        self.collect(now);
+        self.send_media(now);
+        self.play(now);
+        self.send_reports(now);
+    }
+
+    /// A local candidate, found by gathering, that transport `id` can use over the socket bound on `base`.
+    pub fn add_local_candidate(
+        &mut self,
+        now: Instant,
+        id: TransportId,
+        candidate: LocalCandidate,
+        base: SocketAddr,
+    ) -> Result<()> {
+        if let Some(line) = self.lines.get_mut(&id) {
+            line.transport.add_local_address(now, candidate, base)?;
+            self.collect_from(now, id);
+        }
+        Ok(())
+    }
+
+    /// Says goodbye; what there is to send is in [`poll_transmit`](Self::poll_transmit) afterwards.
+    pub fn close(&mut self, now: Instant) {
+        for line in self.lines.values_mut() {
+            line.transport.close(now);
+            line.up = false;
+        }
+        for inbound in self.inbound.values_mut() {
+            inbound.end(now);
+        }
+    }
+
+    fn is_up(&self, id: Option<TransportId>) -> bool {
+        id.and_then(|id| self.lines.get(&id)).is_some_and(|line| line.up)
+    }
+
+    /// Takes in what the transports have to say.
+    fn collect(&mut self, now: Instant) {
+        let ids: Vec<TransportId> = self.lines.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.collect_from(now, id));
+    }
+
+    fn collect_from(&mut self, now: Instant, id: TransportId) {
+        while let Some(event) = self.lines.get_mut(&id).and_then(|line| line.transport.poll_event()) {
+            match event {
+                TransportEvent::Rtp(packet) => self.receive_rtp(now, id, &packet),
+                TransportEvent::Rtcp(compound) => self.receive_rtcp(now, &compound),
+                TransportEvent::Ice(state) => self.reports.push_back(Report::Ice(id, state)),
+                TransportEvent::SelectedPair(pair) => {
+                    self.reports.push_back(Report::Pair(id, Box::new((pair.local, pair.remote))));
+                }
+                TransportEvent::Dtls(state) => self.note_dtls(now, id, state),
+                TransportEvent::PeerClosed => tracing::debug!(transport = id.0, "the far end closed DTLS"),
+                TransportEvent::Failed(reason) => tracing::warn!(transport = id.0, reason, "DTLS failed"),
+            }
+        }
+    }
+
+    fn note_dtls(&mut self, now: Instant, id: TransportId, state: DtlsState) {
+        let Some(line) = self.lines.get_mut(&id) else { return };
+        line.up = state == DtlsState::Connected;
+        if line.up {
+            line.reporting.start(now);
+        }
+        let certificates = line.transport.remote_certificate().map(<[u8]>::to_vec).into_iter().collect();
+        self.reports.push_back(Report::Dtls(id, state, certificates));
+        self.send_media(now);
+    }
+}
+
+/// Media.
+impl Session {
+    fn receive_rtp(&mut self, now: Instant, id: TransportId, packet: &RtpPacket) {
+        let owner = self.lines.get_mut(&id).and_then(|line| line.routes.route(packet));
+        if let Some((owner, inbound)) = owner.and_then(|owner| Some((owner, self.inbound.get_mut(&owner)?))) {
+            inbound.receive(now, packet);
+            inbound.drain_events(owner, &mut self.reports);
+        }
+    }
+
+    /// Also arms senders that something has changed for: they have no due time before they were polled once.
+    fn send_media(&mut self, now: Instant) {
+        for (id, outbound) in &mut self.outbound {
+            let line = outbound.transport().and_then(|id| self.lines.get_mut(&id));
+            let Some(line) = line.filter(|line| line.up) else { continue };
+            if outbound.next_due().is_none_or(|due| due <= now) {
+                outbound.send(now, &mut line.transport);
+                outbound.drain_events(*id, &mut self.reports);
+            }
+        }
+    }
+
+    fn play(&mut self, now: Instant) {
+        for (id, inbound) in &mut self.inbound {
+            if inbound.next_due().is_some_and(|due| due <= now) {
+                inbound.play(now);
+                inbound.drain_events(*id, &mut self.reports);
+            }
+        }
+    }
+
+    /// What feeds the sender of `id`; `None` sends nothing.
+    pub fn set_source(&mut self, now: Instant, id: TransceiverId, ring: Option<Arc<Ring>>) {
+        self.outbound.entry(id).or_default().set_source(ring);
+        self.send_media(now);
+    }
+
+    /// Whether what feeds the sender may be heard.
+    pub fn set_enabled(&mut self, id: TransceiverId, enabled: bool) {
+        self.outbound.entry(id).or_default().set_enabled(enabled);
+    }
+
+    /// Encoding parameters of the sender of `id`.
+    pub fn set_encoding(&mut self, now: Instant, id: TransceiverId, encoding: Encoding) {
+        self.outbound.entry(id).or_default().set_encoding(encoding);
+        self.send_media(now);
+    }
+
+    /// Replaces the queue of digits of the sender of `id`.
+    pub fn insert_dtmf(&mut self, now: Instant, id: TransceiverId, tones: &str, duration_ms: u32, gap_ms: u32) {
+        self.outbound.entry(id).or_default().insert_dtmf(tones, duration_ms, gap_ms);
+        self.send_media(now);
+    }
+
+    /// The signal that the receiver of `id` plays into; to be told before the plan that makes it receive.
+    pub fn set_receiver_ring(&mut self, id: TransceiverId, ring: Arc<Ring>) {
+        self.inbound.entry(id).or_default().set_ring(ring);
+    }
+
+    /// `outlet` is served whenever the receiver of `id` has played.
+    pub fn add_outlet(&mut self, id: TransceiverId, outlet: Outlet) {
+        self.inbound.entry(id).or_default().add_outlet(outlet);
+    }
+}
+
+/// RTCP.
+impl Session {
+    fn send_reports(&mut self, now: Instant) {
+        let ntp = self.clock.ntp(now);
+        for (id, line) in &mut self.lines {
+            if !line.up || !line.reporting.take_due(now) {
+                continue;
+            }
+            let heard = self.inbound.values_mut().filter(|inbound| inbound.transport() == Some(*id));
+            let mut blocks: Vec<_> = heard.filter_map(|inbound| inbound.report_block(now)).collect();
+            let mut compound = Vec::with_capacity(128);
+            for outbound in self.outbound.values().filter(|outbound| outbound.transport() == Some(*id)) {
+                if let Some((ssrc, info)) = outbound.sender_info(now, ntp) {
+                    rtcp::write(ssrc, Some(info), &std::mem::take(&mut blocks), outbound.cname(), &mut compound);
+                }
+            }
+            if compound.is_empty() {
+                rtcp::write(RECEIVER_ONLY_SSRC, None, &blocks, "", &mut compound);
+            }
+            line.transport.send_rtcp(&compound);
+        }
+    }
+
+    fn receive_rtcp(&mut self, now: Instant, compound: &[u8]) {
+        let (ntp, unix_ms) = (self.clock.ntp(now), self.clock.unix_ms(now));
+        for report in rtcp::parse(compound) {
+            match report {
+                rtcp::Report::Sender { ssrc, info } => {
+                    let heard = self.inbound.values_mut().find(|inbound| inbound.ssrc() == Some(ssrc));
+                    if let Some(inbound) = heard {
+                        inbound.note_sender(info, now, unix_ms);
+                    }
+                }
+                rtcp::Report::Block(block) => {
+                    let sent = self.outbound.values_mut().find(|outbound| outbound.ssrc() == Some(block.ssrc));
+                    if let Some(outbound) = sent {
+                        outbound.note_block(&block, ntp, unix_ms);
+                    }
+                }
+                // A stream that says goodbye may come back under the same SSRC (a gateway's takeover), and the end of
+                // a track is negotiated, never said in RTCP: nothing follows from it.
+                rtcp::Report::Goodbye(_) => {}
+            }
+        }
+    }
+}
+
+fn sections(plan: &Plan, id: TransportId) -> Vec<Section> {
+    let section = |media: &MediaPlan| {
+        let recv = media.recv.as_ref()?;
+        Some(Section {
+            transceiver: media.transceiver,
+            mid: media.mid.clone(),
+            mid_extension: recv.mid_extension,
+            payload_types: recv.codecs.iter().map(|codec| codec.payload_type).collect(),
+            ssrcs: recv.ssrcs.clone(),
+        })
+    };
+    plan.media.iter().filter(|media| media.transport == id).filter_map(section).collect()
+}

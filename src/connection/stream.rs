@@ -1,0 +1,360 @@
+//! The two streams of a transceiver: a sender with what is wanted of it before it exists, a receiver with its signal.
+//!
+//! Invariant: a sender exists from the first plan that lets it send and keeps its SSRC, sequence and encoder for life;
+//! what was asked of it earlier takes effect then.
+
+use super::Encoding;
+use super::outlet::Outlet;
+use super::report::Report;
+use super::reporting::Heard;
+use crate::media::{
+    CodecSpec, Receiver, ReceiverEvent, ReceiverStats, RecvSpec, Ring, SendSpec, Sender, SenderEvent, SenderStats,
+};
+use crate::negotiation::{CodecParameters, MediaPlan, RecvPlan, SendPlan, TransceiverId, TransportId};
+use crate::rtcp::{self, ReportBlock, SenderInfo};
+use crate::rtp::RtpPacket;
+use crate::transport::Transport;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// How much a remote track's signal keeps for a slow reader, in milliseconds.
+const RECEIVER_RING_MS: u32 = 1000;
+/// Rate of a remote track's signal until its readers ask for another.
+const RECEIVER_RATE_HZ: u32 = 48_000;
+
+/// An empty signal for a remote track.
+pub fn receiver_ring() -> Arc<Ring> {
+    Ring::live(RECEIVER_RATE_HZ, 1, RECEIVER_RING_MS)
+}
+
+/// What we send for one transceiver.
+pub struct Outbound {
+    sender: Option<Sender>,
+    transport: Option<TransportId>,
+    cname: String,
+    source: Option<Arc<Ring>>,
+    enabled: bool,
+    encoding: Encoding,
+    feedback: Feedback,
+}
+
+/// What the far end says of a stream of ours.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Feedback {
+    /// The last report, and when it came (milliseconds since 1970).
+    pub last: Option<(ReportBlock, f64)>,
+    /// Of the last report that allowed to measure it.
+    pub round_trip_s: Option<f64>,
+    /// Sum over all measurements.
+    pub total_round_trip_s: f64,
+    /// How many.
+    pub measurements: u32,
+}
+
+impl Default for Outbound {
+    fn default() -> Self {
+        Self {
+            sender: None,
+            transport: None,
+            cname: String::new(),
+            source: None,
+            enabled: true,
+            encoding: Encoding { active: true, max_bitrate_bps: None },
+            feedback: Feedback::default(),
+        }
+    }
+}
+
+impl Outbound {
+    /// Does what the plan says of sending.
+    pub fn configure(&mut self, now: Instant, media: &MediaPlan) {
+        let Some(plan) = &media.send else { return self.pause(now) };
+        self.transport = Some(media.transport);
+        self.cname.clone_from(&plan.cname);
+        if self.sender.is_none() {
+            self.sender = Some(self.begin(plan.ssrc));
+        }
+        if let Some(sender) = &mut self.sender {
+            sender.configure(now, Some(send_spec(plan, &media.mid)));
+        }
+    }
+
+    fn begin(&self, ssrc: u32) -> Sender {
+        // The SSRC is random; parts of it make starts that differ from call to call (RFC 3550 section 5.1).
+        let mut sender = Sender::new(ssrc, ssrc as u16 & 0x7fff, ssrc.rotate_left(16));
+        sender.set_source(self.source.as_ref().map(Ring::reader));
+        sender.set_enabled(self.enabled);
+        sender.set_active(self.encoding.active);
+        sender.set_max_bitrate_bps(self.encoding.max_bitrate_bps);
+        sender
+    }
+
+    fn pause(&mut self, now: Instant) {
+        if let Some(sender) = &mut self.sender {
+            sender.configure(now, None);
+        }
+    }
+
+    /// The section is gone.
+    pub fn idle(&mut self, now: Instant) {
+        self.pause(now);
+        self.transport = None;
+    }
+
+    /// Where its packets go.
+    pub fn transport(&self) -> Option<TransportId> {
+        self.transport
+    }
+
+    /// RTCP name.
+    pub fn cname(&self) -> &str {
+        &self.cname
+    }
+
+    /// The stream, once it exists.
+    pub fn ssrc(&self) -> Option<u32> {
+        self.sender.as_ref().map(Sender::ssrc)
+    }
+
+    /// What feeds it; `None` sends nothing.
+    pub fn set_source(&mut self, ring: Option<Arc<Ring>>) {
+        if let Some(sender) = &mut self.sender {
+            sender.set_source(ring.as_ref().map(Ring::reader));
+        }
+        self.source = ring;
+    }
+
+    /// Whether what feeds it may be heard.
+    pub fn set_enabled(&mut self, enabled: bool) {
+        self.enabled = enabled;
+        if let Some(sender) = &mut self.sender {
+            sender.set_enabled(enabled);
+        }
+    }
+
+    /// Obeys encoding parameters.
+    pub fn set_encoding(&mut self, encoding: Encoding) {
+        self.encoding = encoding;
+        if let Some(sender) = &mut self.sender {
+            sender.set_active(encoding.active);
+            sender.set_max_bitrate_bps(encoding.max_bitrate_bps);
+        }
+    }
+
+    /// Replaces the queue of digits. Without a negotiated telephone-event the facade has refused it.
+    pub fn insert_dtmf(&mut self, tones: &str, duration_ms: u32, gap_ms: u32) {
+        if let Some(sender) = &mut self.sender {
+            sender.insert_dtmf(tones, duration_ms, gap_ms);
+        }
+    }
+
+    /// When [`send`](Self::send) has something to do; `None` also until it was called once.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.sender.as_ref().and_then(Sender::next_due)
+    }
+
+    /// Sends what is due.
+    pub fn send(&mut self, now: Instant, transport: &mut Transport) {
+        if let Some(sender) = &mut self.sender {
+            sender.poll(now, &mut |header, payload| {
+                transport.send_rtp(header, payload);
+            });
+        }
+    }
+
+    /// Tells what happened.
+    pub fn drain_events(&mut self, transceiver: TransceiverId, reports: &mut VecDeque<Report>) {
+        while let Some(event) = self.sender.as_mut().and_then(Sender::poll_event) {
+            let SenderEvent::ToneChange { tone, remaining } = event;
+            reports.push_back(Report::ToneChange { transceiver, tone, remaining });
+        }
+    }
+
+    /// What a sender report says at `now`, once something was sent.
+    pub fn sender_info(&self, now: Instant, ntp: u64) -> Option<(u32, SenderInfo)> {
+        let sender = self.sender.as_ref()?;
+        let stats = sender.stats();
+        let rtp_timestamp = stats.timestamp_at(now)?;
+        let info = SenderInfo { ntp, rtp_timestamp, packets: stats.packets as u32, octets: stats.bytes as u32 };
+        Some((sender.ssrc(), info))
+    }
+
+    /// A report of the far end about this stream.
+    pub fn note_block(&mut self, block: &ReportBlock, ntp: u64, unix_ms: f64) {
+        self.feedback.last = Some((*block, unix_ms));
+        if let Some(round_trip_s) = rtcp::round_trip_s(block, ntp) {
+            self.feedback.round_trip_s = Some(round_trip_s);
+            self.feedback.total_round_trip_s += round_trip_s;
+            self.feedback.measurements += 1;
+        }
+        if let Some(sender) = &mut self.sender {
+            sender.apply_report(f32::from(block.fraction_lost) / 256.0);
+        }
+    }
+
+    /// Counters of the stream with what the far end says of it, once it exists.
+    pub fn stats(&self) -> Option<(SenderStats, Feedback, bool)> {
+        let sender = self.sender.as_ref()?;
+        Some((sender.stats(), self.feedback, self.encoding.active && self.source.is_some()))
+    }
+}
+
+/// What we receive for one transceiver.
+#[derive(Default)]
+pub struct Inbound {
+    receiver: Option<Receiver>,
+    ring: Option<Arc<Ring>>,
+    outlets: Vec<Outlet>,
+    transport: Option<TransportId>,
+    /// Sender reports of the stream that plays, and when the last came (milliseconds since 1970).
+    heard: Heard,
+    heard_unix_ms: f64,
+    header_bytes: u64,
+}
+
+impl Inbound {
+    /// Does what the plan says of receiving.
+    pub fn configure(&mut self, media: &MediaPlan) {
+        self.transport = Some(media.transport);
+        let spec = media.recv.as_ref().map(recv_spec);
+        if spec.is_some() && self.receiver.is_none() {
+            let ring = self.ring.get_or_insert_with(receiver_ring);
+            self.receiver = Some(Receiver::new(ring.clone()));
+        }
+        if let Some(receiver) = &mut self.receiver {
+            receiver.configure(spec);
+        }
+    }
+
+    /// The section is gone.
+    pub fn idle(&mut self) {
+        self.transport = None;
+        if let Some(receiver) = &mut self.receiver {
+            receiver.configure(None);
+        }
+    }
+
+    /// The signal to play into.
+    pub fn set_ring(&mut self, ring: Arc<Ring>) {
+        self.ring.get_or_insert(ring);
+    }
+
+    /// Frames for `outlet` are cut whenever something was played.
+    pub fn add_outlet(&mut self, outlet: Outlet) {
+        self.outlets.push(outlet);
+    }
+
+    /// No more will come.
+    pub fn end(&mut self, now: Instant) {
+        if let Some(ring) = &self.ring {
+            ring.end();
+        }
+        self.outlets.retain_mut(|outlet| outlet.pump(now));
+    }
+
+    /// Where its packets come from.
+    pub fn transport(&self) -> Option<TransportId> {
+        self.transport
+    }
+
+    /// The stream that plays.
+    pub fn ssrc(&self) -> Option<u32> {
+        self.receiver.as_ref().and_then(|receiver| receiver.stats().ssrc)
+    }
+
+    /// Takes a packet.
+    pub fn receive(&mut self, now: Instant, packet: &RtpPacket) {
+        if let Some(receiver) = &mut self.receiver {
+            self.header_bytes += header_bytes(packet);
+            receiver.receive(now, packet);
+        }
+    }
+
+    /// When [`play`](Self::play) has something to do.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.receiver.as_ref().and_then(Receiver::next_due)
+    }
+
+    /// Plays what is due.
+    pub fn play(&mut self, now: Instant) {
+        if let Some(receiver) = &mut self.receiver {
+            receiver.poll(now);
+            self.outlets.retain_mut(|outlet| outlet.pump(now));
+        }
+    }
+
+    /// Tells what happened.
+    pub fn drain_events(&mut self, transceiver: TransceiverId, reports: &mut VecDeque<Report>) {
+        while let Some(event) = self.receiver.as_mut().and_then(Receiver::poll_event) {
+            match event {
+                ReceiverEvent::Dtmf { digit, duration_ms } => {
+                    reports.push_back(Report::Dtmf { transceiver, digit, duration_ms });
+                }
+                ReceiverEvent::Muted => reports.push_back(Report::Muted(transceiver)),
+                ReceiverEvent::Unmuted => reports.push_back(Report::Unmuted(transceiver)),
+                // What was heard is of another stream.
+                ReceiverEvent::SsrcChanged(_) => self.heard = Heard::default(),
+            }
+        }
+    }
+
+    /// A sender report of the stream that plays.
+    pub fn note_sender(&mut self, info: SenderInfo, now: Instant, unix_ms: f64) {
+        self.heard.note(info, now);
+        self.heard_unix_ms = unix_ms;
+    }
+
+    /// What we say of the stream, once one plays.
+    pub fn report_block(&mut self, now: Instant) -> Option<ReportBlock> {
+        let report = self.receiver.as_mut()?.report()?;
+        let (last_sender_report, delay_since_last) = self.heard.echo(now);
+        Some(ReportBlock {
+            ssrc: report.ssrc,
+            fraction_lost: report.fraction_lost,
+            cumulative_lost: report.cumulative_lost,
+            highest_sequence: report.highest_sequence,
+            jitter: report.jitter,
+            last_sender_report,
+            delay_since_last,
+        })
+    }
+
+    /// Counters of the stream, once a receiver exists: its own, header bytes, and the far end's reports with the time
+    /// of the last.
+    pub fn stats(&self) -> Option<(ReceiverStats, u64, Heard, f64)> {
+        let receiver = self.receiver.as_ref()?;
+        Some((receiver.stats(), self.header_bytes, self.heard, self.heard_unix_ms))
+    }
+}
+
+/// Length of the RTP header as it was on the wire, one-byte extension elements assumed.
+fn header_bytes(packet: &RtpPacket) -> u64 {
+    let elements: usize = packet.extensions.iter().map(|(_, value)| 1 + value.len()).sum();
+    let extension = if elements == 0 { 0 } else { 4 + elements.next_multiple_of(4) };
+    (12 + 4 * packet.csrc.len() + extension) as u64
+}
+
+fn send_spec(plan: &SendPlan, mid: &str) -> SendSpec {
+    SendSpec {
+        codec: codec_spec(&plan.codec),
+        dtmf: plan.dtmf.as_ref().map(codec_spec),
+        ptime_ms: plan.max_ptime_ms.map_or(plan.ptime_ms, |most| plan.ptime_ms.min(most)),
+        mid: plan.mid_extension.map(|id| (id, mid.to_owned())),
+        audio_level: None,
+    }
+}
+
+fn recv_spec(plan: &RecvPlan) -> RecvSpec {
+    RecvSpec { codecs: plan.codecs.iter().map(codec_spec).collect() }
+}
+
+fn codec_spec(codec: &CodecParameters) -> CodecSpec {
+    CodecSpec {
+        payload_type: codec.payload_type,
+        name: codec.name.clone(),
+        clock_rate: codec.clock_rate,
+        channels: codec.channels,
+        fmtp: codec.fmtp.clone(),
+    }
+}

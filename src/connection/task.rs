@@ -1,0 +1,299 @@
+//! The task of one connection: the clock, the sockets and the mailbox around a [`Session`].
+//!
+//! Invariant: only this task touches the session, so nothing in it needs a lock; commands take effect in their order,
+//! and the far end is told of a close before the sockets go.
+
+use super::clock::WallClock;
+use super::gathering::{GATHER_LIMIT, Port, drain, readable};
+use super::outbox::{ConnectionId, Notice, Outbox};
+use super::outlet::Outlet;
+use super::report::Report;
+use super::session::Session;
+use super::{Encoding, runtime};
+use crate::error::Result;
+use crate::media::Ring;
+use crate::negotiation::{CandidateKind, Plan, TransceiverId, TransportId, TransportPlan};
+use crate::transport::{Certificate, GatherEvent, IceServer, Lookup, look_up};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
+
+/// Timers of the runtime have a resolution of one millisecond; asking for less would spin.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
+/// What an idle connection sleeps.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// What gathering obeys.
+#[derive(Clone, Debug, Default)]
+pub struct NetworkConfig {
+    /// STUN and TURN servers.
+    pub servers: Vec<IceServer>,
+    /// W3C `iceTransportPolicy: "relay"`.
+    pub relay_only: bool,
+    /// Gather on the loopback interface too.
+    pub loopback: bool,
+    /// Bind to these addresses only.
+    pub addresses: Option<Vec<IpAddr>>,
+    /// Lowest and highest port.
+    pub port_range: Option<(u16, u16)>,
+}
+
+/// What the task is told.
+pub(super) enum Command {
+    Plan(Plan),
+    Network(NetworkConfig),
+    Source(TransceiverId, Option<Arc<Ring>>),
+    Enabled(TransceiverId, bool),
+    Encoding(TransceiverId, Encoding),
+    Dtmf { id: TransceiverId, tones: String, duration_ms: u32, gap_ms: u32 },
+    ReceiverRing(TransceiverId, Arc<Ring>),
+    Outlet(TransceiverId, Outlet),
+    Stats(u32),
+    Close,
+}
+
+/// The way into the task. Commands wait in it until the task is started.
+pub(super) struct Mailbox {
+    commands: UnboundedSender<Command>,
+    unborn: Option<Task>,
+}
+
+impl Mailbox {
+    pub fn new(id: ConnectionId, certificate: Certificate, network: NetworkConfig, outbox: Arc<Outbox>) -> Self {
+        let (sender, commands) = unbounded_channel();
+        let unborn = Task { id, certificate, network, outbox, commands };
+        Self { commands: sender, unborn: Some(unborn) }
+    }
+
+    /// The task exists from now on.
+    pub fn start(&mut self) -> Result<()> {
+        let runtime = runtime::handle()?;
+        if let Some(task) = self.unborn.take() {
+            runtime.spawn(task.run());
+        }
+        Ok(())
+    }
+
+    pub fn send(&self, command: Command) {
+        // Fails only when the task has crashed, which was reported, or was told to close.
+        let _ = self.commands.send(command);
+    }
+}
+
+/// A task that has not begun.
+struct Task {
+    id: ConnectionId,
+    certificate: Certificate,
+    network: NetworkConfig,
+    outbox: Arc<Outbox>,
+    commands: UnboundedReceiver<Command>,
+}
+
+impl Task {
+    async fn run(self) {
+        let (id, outbox) = (self.id, self.outbox.clone());
+        if let Err(message) = runtime::contain(self.drive()).await {
+            tracing::error!(connection = id.0, message, "the connection's task panicked");
+            outbox.push(Notice::Connection(id, Report::Crashed(message)));
+        }
+    }
+
+    async fn drive(self) {
+        let now = Instant::now();
+        let mut driver = Driver {
+            id: self.id,
+            session: Session::new(self.certificate, WallClock::system(now)),
+            network: self.network,
+            outbox: self.outbox,
+            ports: BTreeMap::new(),
+            lookups: JoinSet::new(),
+            gathering: false,
+        };
+        let mut commands = self.commands;
+        loop {
+            driver.advance(Instant::now());
+            let deadline = driver.deadline();
+            tokio::select! {
+                biased;
+                command = commands.recv() => match command {
+                    None | Some(Command::Close) => break,
+                    Some(command) => driver.obey(command).await,
+                },
+                () = readable(&driver.ports) => driver.receive(),
+                Some(Ok(found)) = driver.lookups.join_next() => driver.note_lookup(found),
+                () = tokio::time::sleep_until(deadline.into()) => {}
+            }
+        }
+        driver.close();
+    }
+}
+
+struct Driver {
+    id: ConnectionId,
+    session: Session,
+    network: NetworkConfig,
+    outbox: Arc<Outbox>,
+    ports: BTreeMap<TransportId, Port>,
+    lookups: JoinSet<(TransportId, Lookup, Vec<SocketAddr>)>,
+    /// Some transport gathers; JavaScript was told.
+    gathering: bool,
+}
+
+impl Driver {
+    async fn obey(&mut self, command: Command) {
+        let now = Instant::now();
+        match command {
+            Command::Plan(plan) => self.follow(now, &plan).await,
+            Command::Network(network) => self.network = network,
+            Command::Source(id, ring) => self.session.set_source(now, id, ring),
+            Command::Enabled(id, enabled) => self.session.set_enabled(id, enabled),
+            Command::Encoding(id, encoding) => self.session.set_encoding(now, id, encoding),
+            Command::Dtmf { id, tones, duration_ms, gap_ms } => {
+                self.session.insert_dtmf(now, id, &tones, duration_ms, gap_ms);
+            }
+            Command::ReceiverRing(id, ring) => self.session.set_receiver_ring(id, ring),
+            Command::Outlet(id, outlet) => self.session.add_outlet(id, outlet),
+            Command::Stats(request) => {
+                let stats = self.session.stats(now);
+                self.report(Report::Stats(request, Box::new(stats)));
+            }
+            Command::Close => {}
+        }
+    }
+
+    async fn follow(&mut self, now: Instant, plan: &Plan) {
+        if let Err(error) = self.session.apply(now, plan) {
+            // A plan is valid by construction; what remains is cryptography or the system saying no.
+            self.report(Report::Crashed(error.to_string()));
+            return;
+        }
+        self.flush();
+        self.ports.retain(|id, _| plan.transports.iter().any(|transport| transport.id == *id));
+        for transport in plan.transports.iter().filter(|transport| transport.gather) {
+            self.gather(now, transport).await;
+        }
+    }
+
+    async fn gather(&mut self, now: Instant, plan: &TransportPlan) {
+        match self.ports.get_mut(&plan.id) {
+            Some(port) if port.generation == plan.generation => return,
+            Some(port) => port.restart(now, &self.network, plan.generation),
+            None => match Port::open(now, &self.network, plan.generation).await {
+                Ok(port) => {
+                    self.ports.insert(plan.id, port);
+                }
+                Err(error) => return self.report_no_socket(plan.id, &error),
+            },
+        }
+        if !std::mem::replace(&mut self.gathering, true) {
+            self.report(Report::GatheringStarted);
+        }
+    }
+
+    fn report_no_socket(&mut self, id: TransportId, error: &std::io::Error) {
+        self.report(Report::GatheringStarted);
+        self.report(Report::CandidateError { url: String::new(), code: 701, text: format!("no socket: {error}") });
+        self.report(Report::TransportGathered(id));
+        self.report(Report::GatheringComplete);
+    }
+
+    /// Does all that is due at `now`.
+    fn advance(&mut self, now: Instant) {
+        self.advance_gathering(now);
+        if self.session.timeout().is_some_and(|due| due <= now) {
+            self.session.handle_timeout(now);
+        }
+        self.flush();
+    }
+
+    fn advance_gathering(&mut self, now: Instant) {
+        let mut found = Vec::new();
+        for (id, port) in &mut self.ports {
+            if port.gatherer.timeout().is_some_and(|due| due <= now) {
+                port.gatherer.handle_timeout(now);
+            }
+            while let Some(lookup) = port.gatherer.poll_lookup() {
+                let id = *id;
+                self.lookups.spawn(async move {
+                    let addresses = look_up(&lookup, GATHER_LIMIT).await;
+                    (id, lookup, addresses)
+                });
+            }
+            while let Some(transmit) = port.gatherer.poll_transmit() {
+                port.sockets.send(&transmit);
+            }
+            while let Some(event) = port.gatherer.poll_event() {
+                port.complete |= event == GatherEvent::Complete;
+                found.push((*id, event));
+            }
+        }
+        for (id, event) in found {
+            self.handle_gathered(now, id, event);
+        }
+    }
+
+    fn handle_gathered(&mut self, now: Instant, id: TransportId, event: GatherEvent) {
+        match event {
+            GatherEvent::Candidate(candidate, base) => {
+                if self.network.relay_only && candidate.kind != CandidateKind::Relay {
+                    return;
+                }
+                if let Err(error) = self.session.add_local_candidate(now, id, candidate.clone(), base) {
+                    tracing::debug!(connection = self.id.0, %error, "a local candidate is of no use");
+                    return;
+                }
+                self.report(Report::LocalCandidate { transport: id, candidate, url: None });
+            }
+            GatherEvent::Error { url, code, text, .. } => self.report(Report::CandidateError { url, code, text }),
+            GatherEvent::Complete => {
+                self.report(Report::TransportGathered(id));
+                if self.ports.values().all(|port| port.complete) {
+                    self.gathering = false;
+                    self.report(Report::GatheringComplete);
+                }
+            }
+        }
+    }
+
+    fn note_lookup(&mut self, (id, lookup, addresses): (TransportId, Lookup, Vec<SocketAddr>)) {
+        if let Some(port) = self.ports.get_mut(&id) {
+            port.gatherer.resolved(Instant::now(), &lookup, &addresses);
+        }
+    }
+
+    fn receive(&mut self) {
+        let (now, session) = (Instant::now(), &mut self.session);
+        drain(&mut self.ports, |id, local, peer, datagram| session.receive(now, id, local, peer, datagram));
+    }
+
+    /// Sends what is to be sent and reports what is to be reported.
+    fn flush(&mut self) {
+        while let Some((id, transmit)) = self.session.poll_transmit() {
+            if let Some(port) = self.ports.get(&id) {
+                port.sockets.send(&transmit);
+            }
+        }
+        while let Some(report) = self.session.poll_report() {
+            self.report(report);
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        let gathering = self.ports.values().filter_map(|port| port.gatherer.timeout());
+        let now = Instant::now();
+        let next = gathering.chain(self.session.timeout()).min().unwrap_or(now + LONGEST_SLEEP);
+        next.clamp(now + SHORTEST_SLEEP, now + LONGEST_SLEEP)
+    }
+
+    fn report(&self, report: Report) {
+        self.outbox.push(Notice::Connection(self.id, report));
+    }
+
+    fn close(mut self) {
+        self.session.close(Instant::now());
+        self.flush();
+    }
+}
