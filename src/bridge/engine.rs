@@ -1,0 +1,73 @@
+//! One per JavaScript environment: the outbox, its doorbell, and the connections that still report.
+
+use super::connection::Registry;
+use super::report::{self, ReportData};
+use crate::connection::{Doorbell, Outbox};
+use napi::Env;
+use napi::bindgen_prelude::Function;
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use std::sync::Arc;
+
+type WeakFunction = ThreadsafeFunction<(), (), (), napi::Status, false, true>;
+
+/// Rings in the JavaScript thread. Weak: it never keeps the process alive.
+struct Bell(WeakFunction);
+
+impl Doorbell for Bell {
+    fn ring(&self) {
+        // Fails only when the environment is going; then nobody listens any more.
+        self.0.call((), ThreadsafeFunctionCallMode::NonBlocking);
+    }
+}
+
+/// What every other object of the binding is made with.
+#[napi_derive::napi]
+pub struct Engine {
+    outbox: Arc<Outbox>,
+    connections: Registry,
+}
+
+#[napi_derive::napi]
+impl Engine {
+    /// `doorbell` is called, coalesced, when `drain()` has something.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(env: Env, doorbell: Function<'_, (), ()>) -> napi::Result<Self> {
+        let bell = doorbell.build_threadsafe_function::<()>().weak::<true>().callee_handled::<false>().build()?;
+        let outbox = Outbox::new(Box::new(Bell(bell)));
+        let connections = Registry::default();
+        let ending = (outbox.clone(), connections.clone());
+        env.add_env_cleanup_hook(ending, |(outbox, connections)| {
+            outbox.close();
+            connections.close_all();
+        })?;
+        Ok(Self { outbox, connections })
+    }
+
+    /// Everything that happened since the last call, in order.
+    #[napi(catch_unwind, ts_return_type = "Report[]")]
+    pub fn drain(&self) -> Vec<ReportData> {
+        self.outbox.drain().into_iter().flat_map(|notice| report::translate(notice, &self.connections)).collect()
+    }
+
+    /// Closes every connection of this environment.
+    #[napi(catch_unwind)]
+    pub fn close(&self) {
+        self.connections.close_all();
+    }
+
+    /// Connections that exist and are not closed: for leak tests.
+    #[napi(catch_unwind)]
+    pub fn live_connections(&self) -> u32 {
+        self.connections.live()
+    }
+}
+
+impl Engine {
+    pub(super) fn outbox(&self) -> Arc<Outbox> {
+        self.outbox.clone()
+    }
+
+    pub(super) fn connections(&self) -> Registry {
+        self.connections.clone()
+    }
+}

@@ -1,0 +1,20 @@
+//! The engine as JavaScript sees it: napi classes over plain structs, no rule of its own.
+//!
+//! Invariant: no panic leaves an export (`catch_unwind` on each), and expected failures cross as data.
+
+// The binding's macros write the unsafe glue.
+#![allow(unsafe_code)]
+
+mod config;
+mod connection;
+mod engine;
+mod media;
+mod outcome;
+mod report;
+mod snapshot;
+
+/// The version of the package that this binary was built from.
+#[napi_derive::napi]
+pub fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}

@@ -1,0 +1,118 @@
+//! Reports as plain objects, told apart by `type`.
+
+use super::connection::Registry;
+use crate::connection::stats::Stats;
+use crate::connection::{Event, Notice, Report, dtls_state, ice_state};
+use crate::media::RingEvent;
+use napi::bindgen_prelude::Uint8Array;
+use napi_derive::napi;
+
+/// One thing that happened.
+#[napi(discriminant = "type", discriminant_case = "lowercase", object_from_js = false, js_name = "Report")]
+pub enum ReportData {
+    /// RTCIceGatheringState of the connection: `gathering` or `complete`.
+    Gathering { connection: u32, state: &'static str },
+    /// A candidate has entered the local description.
+    Candidate {
+        connection: u32,
+        candidate: String,
+        #[napi(js_name = "sdpMid")]
+        sdp_mid: String,
+        #[napi(js_name = "sdpMLineIndex")]
+        sdp_m_line_index: u32,
+        username_fragment: String,
+        url: Option<String>,
+    },
+    /// A server did not help.
+    CandidateError { connection: u32, address: Option<String>, port: Option<u32>, url: String, error_code: u32, error_text: String },
+    /// RTCIceTransportState.
+    Ice { connection: u32, transport: u32, state: &'static str },
+    /// RTCDtlsTransportState, with the far end's certificates (DER) once connected.
+    Dtls { connection: u32, transport: u32, state: &'static str, remote_certificates: Vec<Uint8Array> },
+    /// The candidate pair in use, as candidate lines.
+    Pair { connection: u32, transport: u32, local: String, remote: String },
+    /// Nothing has come for a remote track for a while.
+    Muted { connection: u32, transceiver: u32 },
+    /// Media comes for a remote track.
+    Unmuted { connection: u32, transceiver: u32 },
+    /// RTCDTMFToneChangeEvent.
+    ToneChange { connection: u32, transceiver: u32, tone: String, remaining: String },
+    /// A digit was heard.
+    Dtmf { connection: u32, transceiver: u32, digit: String, duration_ms: u32 },
+    /// The counters that were asked for.
+    Stats { connection: u32, request: u32, stats: Stats },
+    /// The connection is lost to a fault of the engine.
+    Crashed { connection: u32, message: String },
+    /// A sink has frames: read until there are none.
+    Frames { sink: u32 },
+    /// A signal that refused a write has room again.
+    Drain { ring: u32 },
+    /// All that was written has been played.
+    Playout { ring: u32 },
+    /// All that was written before this mark has been played.
+    Mark { ring: u32, name: String },
+}
+
+/// What a notice from the engine means for JavaScript.
+pub fn translate(notice: Notice, connections: &Registry) -> Vec<ReportData> {
+    match notice {
+        Notice::Frames(sink) => vec![ReportData::Frames { sink }],
+        Notice::Ring(ring, RingEvent::Drain) => vec![ReportData::Drain { ring }],
+        Notice::Ring(ring, RingEvent::Playout) => vec![ReportData::Playout { ring }],
+        Notice::Ring(ring, RingEvent::Mark(name)) => vec![ReportData::Mark { ring, name }],
+        Notice::Connection(id, report) => {
+            connections.digest(id, report).into_iter().filter_map(|event| event_data(id.0, event)).collect()
+        }
+    }
+}
+
+fn event_data(connection: u32, event: Event) -> Option<ReportData> {
+    match event {
+        Event::Candidate { candidate, url } => Some(ReportData::Candidate {
+            connection,
+            candidate: candidate.candidate,
+            sdp_mid: candidate.mid,
+            sdp_m_line_index: candidate.m_line_index.into(),
+            username_fragment: candidate.ufrag,
+            url,
+        }),
+        Event::Report(report) => report_data(connection, report),
+    }
+}
+
+fn report_data(connection: u32, report: Report) -> Option<ReportData> {
+    Some(match report {
+        Report::GatheringStarted => ReportData::Gathering { connection, state: "gathering" },
+        Report::GatheringComplete => ReportData::Gathering { connection, state: "complete" },
+        Report::CandidateError { url, code, text } => {
+            ReportData::CandidateError { connection, address: None, port: None, url, error_code: code.into(), error_text: text }
+        }
+        Report::Ice(transport, state) => {
+            ReportData::Ice { connection, transport: transport.0, state: ice_state(state) }
+        }
+        Report::Dtls(transport, state, certificates) => ReportData::Dtls {
+            connection,
+            transport: transport.0,
+            state: dtls_state(state),
+            remote_certificates: certificates.into_iter().map(Uint8Array::from).collect(),
+        },
+        Report::Pair(transport, pair) => ReportData::Pair {
+            connection,
+            transport: transport.0,
+            local: pair.0.to_string(),
+            remote: pair.1.to_string(),
+        },
+        Report::Muted(transceiver) => ReportData::Muted { connection, transceiver: transceiver.0 },
+        Report::Unmuted(transceiver) => ReportData::Unmuted { connection, transceiver: transceiver.0 },
+        Report::ToneChange { transceiver, tone, remaining } => {
+            ReportData::ToneChange { connection, transceiver: transceiver.0, tone, remaining }
+        }
+        Report::Dtmf { transceiver, digit, duration_ms } => {
+            ReportData::Dtmf { connection, transceiver: transceiver.0, digit: digit.to_string(), duration_ms }
+        }
+        Report::Stats(request, stats) => ReportData::Stats { connection, request, stats: *stats },
+        Report::Crashed(message) => ReportData::Crashed { connection, message },
+        // These two change the description; the connection's owner has turned them into events of their own.
+        Report::LocalCandidate { .. } | Report::TransportGathered(_) => return None,
+    })
+}

@@ -1,0 +1,214 @@
+//! The negotiated state as plain objects.
+
+use crate::negotiation::{
+    CodecParameters, Description, Direction, Kind, SdpType, SignalingState, Snapshot, TransceiverSnapshot,
+};
+use napi_derive::napi;
+
+/// Negotiated state of a connection.
+#[napi(object, object_from_js = false, js_name = "Snapshot")]
+pub struct SnapshotData {
+    /// RTCSignalingState.
+    pub signaling_state: &'static str,
+    /// W3C [[CurrentLocalDescription]].
+    pub current_local: Option<DescriptionData>,
+    /// W3C [[PendingLocalDescription]].
+    pub pending_local: Option<DescriptionData>,
+    /// W3C [[CurrentRemoteDescription]].
+    pub current_remote: Option<DescriptionData>,
+    /// W3C [[PendingRemoteDescription]].
+    pub pending_remote: Option<DescriptionData>,
+    /// W3C canTrickleIceCandidates.
+    pub can_trickle: Option<bool>,
+    /// W3C "check if negotiation is needed".
+    pub negotiation_needed: bool,
+    /// In the order of their creation.
+    pub transceivers: Vec<TransceiverData>,
+    /// The data section, where there is one.
+    pub data: Option<DataSectionData>,
+    /// Transports in use.
+    pub transports: Vec<u32>,
+}
+
+/// A session description.
+#[napi(object, object_from_js = false, js_name = "DescriptionData")]
+pub struct DescriptionData {
+    /// RTCSdpType.
+    #[napi(js_name = "type")]
+    pub ty: &'static str,
+    /// The text.
+    pub sdp: String,
+}
+
+/// The data section.
+#[napi(object, object_from_js = false, js_name = "DataSection")]
+pub struct DataSectionData {
+    /// Its mid.
+    pub mid: String,
+    /// The transport that carries it.
+    pub transport: u32,
+    /// Largest message that the far end takes, in bytes.
+    pub max_message_size: f64,
+}
+
+/// A transceiver.
+#[napi(object, object_from_js = false, js_name = "TransceiverSnapshot")]
+pub struct TransceiverData {
+    /// Its name within the connection.
+    pub id: u32,
+    /// `audio` or `video`.
+    pub kind: &'static str,
+    /// Negotiated mid.
+    pub mid: Option<String>,
+    /// Index of its m-section.
+    pub m_line_index: Option<u32>,
+    /// Wanted direction.
+    pub direction: &'static str,
+    /// Negotiated direction.
+    pub current_direction: Option<&'static str>,
+    /// `stop()` was called.
+    pub stopping: bool,
+    /// Stopped by negotiation.
+    pub stopped: bool,
+    /// Made by a remote description.
+    pub created_by_remote: bool,
+    /// The transport that carries it.
+    pub transport: Option<u32>,
+    /// The applied remote description sends to us.
+    pub receiving: bool,
+    /// Id of the remote track, as announced or generated.
+    pub remote_track_id: Option<String>,
+    /// Streams of the remote track.
+    pub remote_stream_ids: Vec<String>,
+    /// Negotiated for sending, first preferred.
+    pub send_codecs: Vec<CodecData>,
+    /// Negotiated for receiving.
+    pub recv_codecs: Vec<CodecData>,
+    /// telephone-event was negotiated for sending.
+    pub dtmf: bool,
+    /// Our RTCP name.
+    pub cname: String,
+    /// Our stream, fixed for life.
+    pub ssrc: u32,
+    /// RFC 5506 was negotiated.
+    pub reduced_size_rtcp: bool,
+}
+
+/// RTCRtpCodecParameters.
+#[napi(object, object_from_js = false, js_name = "CodecData")]
+pub struct CodecData {
+    /// RTP payload type.
+    pub payload_type: u32,
+    /// For instance `audio/opus`.
+    pub mime_type: String,
+    /// In Hz.
+    pub clock_rate: u32,
+    /// Audio channels; absent for video.
+    pub channels: Option<u32>,
+    /// `a=fmtp`, absent when empty.
+    pub sdp_fmtp_line: Option<String>,
+}
+
+impl From<Snapshot> for SnapshotData {
+    fn from(from: Snapshot) -> Self {
+        Self {
+            signaling_state: signaling_state(from.signaling_state),
+            current_local: from.current_local.map(DescriptionData::from),
+            pending_local: from.pending_local.map(DescriptionData::from),
+            current_remote: from.current_remote.map(DescriptionData::from),
+            pending_remote: from.pending_remote.map(DescriptionData::from),
+            can_trickle: from.can_trickle,
+            negotiation_needed: from.negotiation_needed,
+            transceivers: from.transceivers.into_iter().map(TransceiverData::from).collect(),
+            data: from.data.map(|data| DataSectionData {
+                mid: data.mid,
+                transport: data.transport.0,
+                max_message_size: data.max_message_size as f64,
+            }),
+            transports: from.transports.into_iter().map(|id| id.0).collect(),
+        }
+    }
+}
+
+impl From<Description> for DescriptionData {
+    fn from(from: Description) -> Self {
+        Self { ty: sdp_type(from.ty), sdp: from.sdp }
+    }
+}
+
+impl From<TransceiverSnapshot> for TransceiverData {
+    fn from(from: TransceiverSnapshot) -> Self {
+        let kind = from.kind;
+        let codecs =
+            |list: Vec<CodecParameters>| list.into_iter().map(|codec| codec_data(codec, kind)).collect::<Vec<_>>();
+        Self {
+            id: from.id.0,
+            kind: kind_name(kind),
+            mid: from.mid,
+            m_line_index: from.m_line_index.map(u32::from),
+            direction: direction_name(from.direction),
+            current_direction: from.current_direction.map(direction_name),
+            stopping: from.stopping,
+            stopped: from.stopped,
+            created_by_remote: from.created_by_remote,
+            transport: from.transport.map(|id| id.0),
+            receiving: from.receiving,
+            remote_track_id: from.remote_track_id,
+            remote_stream_ids: from.remote_stream_ids,
+            send_codecs: codecs(from.send_codecs),
+            recv_codecs: codecs(from.recv_codecs),
+            dtmf: from.dtmf,
+            cname: from.cname,
+            ssrc: from.ssrc,
+            reduced_size_rtcp: from.reduced_size_rtcp,
+        }
+    }
+}
+
+/// A codec as `RTCRtpCodecParameters` shows it.
+pub fn codec_data(codec: CodecParameters, kind: Kind) -> CodecData {
+    CodecData {
+        payload_type: codec.payload_type.into(),
+        mime_type: format!("{}/{}", kind_name(kind), codec.name),
+        clock_rate: codec.clock_rate,
+        channels: (kind == Kind::Audio).then_some(codec.channels.into()),
+        sdp_fmtp_line: (!codec.fmtp.is_empty()).then_some(codec.fmtp),
+    }
+}
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Audio => "audio",
+        Kind::Video => "video",
+    }
+}
+
+fn direction_name(direction: Direction) -> &'static str {
+    match direction {
+        Direction::SendRecv => "sendrecv",
+        Direction::SendOnly => "sendonly",
+        Direction::RecvOnly => "recvonly",
+        Direction::Inactive => "inactive",
+        Direction::Stopped => "stopped",
+    }
+}
+
+fn sdp_type(ty: SdpType) -> &'static str {
+    match ty {
+        SdpType::Offer => "offer",
+        SdpType::PrAnswer => "pranswer",
+        SdpType::Answer => "answer",
+        SdpType::Rollback => "rollback",
+    }
+}
+
+fn signaling_state(state: SignalingState) -> &'static str {
+    match state {
+        SignalingState::Stable => "stable",
+        SignalingState::HaveLocalOffer => "have-local-offer",
+        SignalingState::HaveRemoteOffer => "have-remote-offer",
+        SignalingState::HaveLocalPrAnswer => "have-local-pranswer",
+        SignalingState::HaveRemotePrAnswer => "have-remote-pranswer",
+        SignalingState::Closed => "closed",
+    }
+}
