@@ -1,0 +1,305 @@
+/// <reference lib="dom" />
+/// <reference types="node" />
+/**
+ * webphone-rtc: WebRTC for audio calls in Node.
+ * The W3C interfaces have the types of lib.dom; what is not in a standard is declared here.
+ */
+import type { EventEmitter } from 'node:events';
+import type { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
+
+type Interface<T, A extends unknown[] = never> = { prototype: T; new (...args: A): T };
+
+// --- W3C interfaces with additions
+
+export interface MediaStreamTrack extends globalThis.MediaStreamTrack {
+  /** The writable end of a track made by getUserMedia() or PcmSource; null for any other. */
+  readonly source: PcmSource | null;
+  clone(): MediaStreamTrack;
+  /** Stops the track even under the guard of markActiveTracksAsLive(). */
+  forceStop(): void;
+}
+export declare const MediaStreamTrack: Interface<MediaStreamTrack>;
+
+export interface MediaStream extends globalThis.MediaStream {
+  clone(): MediaStream;
+  getAudioTracks(): MediaStreamTrack[];
+  getTracks(): MediaStreamTrack[];
+  getTrackById(trackId: string): MediaStreamTrack | null;
+  getVideoTracks(): MediaStreamTrack[];
+}
+export declare const MediaStream: {
+  prototype: MediaStream;
+  new (): MediaStream;
+  new (stream: globalThis.MediaStream): MediaStream;
+  new (tracks: globalThis.MediaStreamTrack[]): MediaStream;
+};
+
+export interface MediaDevices extends globalThis.MediaDevices {
+  getUserMedia(constraints?: MediaStreamConstraints): Promise<MediaStream>;
+}
+export declare const MediaDevices: Interface<MediaDevices>;
+/** navigator.mediaDevices over virtual devices: a microphone that the application writes, a camera without a picture. */
+export declare const mediaDevices: MediaDevices;
+
+export interface RTCRtpReceiver extends globalThis.RTCRtpReceiver, EventTarget {
+  readonly track: MediaStreamTrack;
+  /** A digit that the far end pressed. */
+  ondtmf: ((this: RTCRtpReceiver, event: DTMFEvent) => unknown) | null;
+}
+export declare const RTCRtpReceiver: Interface<RTCRtpReceiver> & {
+  getCapabilities(kind: string): RTCRtpCapabilities | null;
+};
+
+export interface RTCRtpSender extends globalThis.RTCRtpSender {
+  readonly track: MediaStreamTrack | null;
+}
+export declare const RTCRtpSender: Interface<RTCRtpSender> & {
+  getCapabilities(kind: string): RTCRtpCapabilities | null;
+};
+
+export interface RTCRtpTransceiver extends globalThis.RTCRtpTransceiver {
+  readonly receiver: RTCRtpReceiver;
+  readonly sender: RTCRtpSender;
+}
+export declare const RTCRtpTransceiver: Interface<RTCRtpTransceiver>;
+
+/** Members beyond RTCConfiguration: where sockets may be bound. */
+export interface Configuration extends RTCConfiguration {
+  /** Gather candidates on the loopback interface too. */
+  loopback?: boolean;
+  /** Bind to these IP addresses only. */
+  addresses?: string[];
+  /** Lowest and highest UDP port. */
+  portRange?: [number, number];
+}
+
+export interface RTCPeerConnection extends globalThis.RTCPeerConnection {
+  addTrack(track: globalThis.MediaStreamTrack, ...streams: globalThis.MediaStream[]): RTCRtpSender;
+  addTransceiver(trackOrKind: globalThis.MediaStreamTrack | string, init?: RTCRtpTransceiverInit): RTCRtpTransceiver;
+  getReceivers(): RTCRtpReceiver[];
+  getSenders(): RTCRtpSender[];
+  getTransceivers(): RTCRtpTransceiver[];
+
+  /** A digit that the far end pressed. */
+  ondtmf: ((this: globalThis.RTCPeerConnection, event: DTMFEvent) => unknown) | null;
+  /** stop() on a track that this connection sends is held back, with a warning, until close() or allowTracksToStop(). */
+  markActiveTracksAsLive(): void;
+  /** Lifts the guard; each stop() that it held back takes effect now. */
+  allowTracksToStop(): void;
+
+  /** @deprecated Use addTrack(). */
+  addStream(stream: globalThis.MediaStream): void;
+  /** @deprecated Use removeTrack(). */
+  removeStream(stream: globalThis.MediaStream): void;
+  /** @deprecated Use getSenders(). */
+  getLocalStreams(): MediaStream[];
+  /** @deprecated Use getReceivers(). */
+  getRemoteStreams(): MediaStream[];
+  /** @deprecated Use ontrack. */
+  onaddstream: ((this: globalThis.RTCPeerConnection, event: MediaStreamEvent) => unknown) | null;
+}
+export declare const RTCPeerConnection: Interface<RTCPeerConnection, [configuration?: Configuration]> & {
+  /** ECDSA with P-256. */
+  generateCertificate(keygenAlgorithm: AlgorithmIdentifier): Promise<RTCCertificate>;
+};
+
+// --- W3C interfaces as they are
+
+export type InputDeviceInfo = globalThis.InputDeviceInfo;
+export declare const InputDeviceInfo: typeof globalThis.InputDeviceInfo;
+export type MediaDeviceInfo = globalThis.MediaDeviceInfo;
+export declare const MediaDeviceInfo: typeof globalThis.MediaDeviceInfo;
+export type MediaStreamTrackEvent = globalThis.MediaStreamTrackEvent;
+export declare const MediaStreamTrackEvent: typeof globalThis.MediaStreamTrackEvent;
+export type OverconstrainedError = globalThis.OverconstrainedError;
+export declare const OverconstrainedError: typeof globalThis.OverconstrainedError;
+export type RTCCertificate = globalThis.RTCCertificate;
+export declare const RTCCertificate: typeof globalThis.RTCCertificate;
+export type RTCDTMFSender = globalThis.RTCDTMFSender;
+export declare const RTCDTMFSender: typeof globalThis.RTCDTMFSender;
+export type RTCDTMFToneChangeEvent = globalThis.RTCDTMFToneChangeEvent;
+export declare const RTCDTMFToneChangeEvent: typeof globalThis.RTCDTMFToneChangeEvent;
+export type RTCDataChannel = globalThis.RTCDataChannel;
+export declare const RTCDataChannel: typeof globalThis.RTCDataChannel;
+export type RTCDataChannelEvent = globalThis.RTCDataChannelEvent;
+export declare const RTCDataChannelEvent: typeof globalThis.RTCDataChannelEvent;
+export type RTCDtlsTransport = globalThis.RTCDtlsTransport;
+export declare const RTCDtlsTransport: typeof globalThis.RTCDtlsTransport;
+export type RTCError = globalThis.RTCError;
+export declare const RTCError: typeof globalThis.RTCError;
+export type RTCErrorEvent = globalThis.RTCErrorEvent;
+export declare const RTCErrorEvent: typeof globalThis.RTCErrorEvent;
+export type RTCIceCandidate = globalThis.RTCIceCandidate;
+export declare const RTCIceCandidate: typeof globalThis.RTCIceCandidate;
+export type RTCIceTransport = globalThis.RTCIceTransport;
+export declare const RTCIceTransport: typeof globalThis.RTCIceTransport;
+export type RTCPeerConnectionIceErrorEvent = globalThis.RTCPeerConnectionIceErrorEvent;
+export declare const RTCPeerConnectionIceErrorEvent: typeof globalThis.RTCPeerConnectionIceErrorEvent;
+export type RTCPeerConnectionIceEvent = globalThis.RTCPeerConnectionIceEvent;
+export declare const RTCPeerConnectionIceEvent: typeof globalThis.RTCPeerConnectionIceEvent;
+export type RTCSctpTransport = globalThis.RTCSctpTransport;
+export declare const RTCSctpTransport: typeof globalThis.RTCSctpTransport;
+export type RTCSessionDescription = globalThis.RTCSessionDescription;
+export declare const RTCSessionDescription: typeof globalThis.RTCSessionDescription;
+export type RTCStatsReport = globalThis.RTCStatsReport;
+export declare const RTCStatsReport: typeof globalThis.RTCStatsReport;
+export type RTCTrackEvent = globalThis.RTCTrackEvent;
+export declare const RTCTrackEvent: typeof globalThis.RTCTrackEvent;
+
+// --- events that are not in a standard
+
+/** 'dtmf' at an RTCRtpReceiver and its RTCPeerConnection. */
+export interface DTMFEvent extends Event {
+  /** One of 0-9, A-D, * and #. */
+  readonly tone: string;
+  /** Milliseconds. */
+  readonly duration: number;
+  readonly receiver: RTCRtpReceiver | null;
+}
+export declare const DTMFEvent: Interface<
+  DTMFEvent,
+  [type: string, init: EventInit & { tone: string; duration?: number; receiver?: RTCRtpReceiver | null }]
+>;
+
+/** 'addstream' at an RTCPeerConnection. */
+export interface MediaStreamEvent extends Event {
+  readonly stream: MediaStream;
+}
+export declare const MediaStreamEvent: Interface<
+  MediaStreamEvent,
+  [type: string, init: EventInit & { stream: globalThis.MediaStream }]
+>;
+
+// --- PCM
+
+/** 16-bit samples, or the same as little-endian bytes (Buffer). */
+export type Pcm = Int16Array | Uint8Array;
+
+export interface PcmSourceOptions {
+  /** 8000, 16000, 24000 or 48000 Hz; 16000. */
+  sampleRate?: number;
+  /** 1 or 2, interleaved; 1. */
+  channels?: number;
+  /** How much may be queued before write() returns false; 1000. */
+  queueMs?: number;
+}
+
+/** An audio signal that the application writes, for any number of tracks. */
+export declare class PcmSource extends EventEmitter<{ drain: []; mark: [name: string, reached: boolean] }> {
+  constructor(options?: PcmSourceOptions);
+  readonly sampleRate: number;
+  readonly channels: number;
+  readonly queueMs: number;
+  /** A live track that carries this signal. */
+  createTrack(): MediaStreamTrack;
+  /** Queues samples of any length. False: the queue is full, 'drain' tells when to go on; nothing is lost. */
+  write(pcm: Pcm, options?: { sampleRate?: number }): boolean;
+  /** Queues samples and resolves once the queue has taken them all. */
+  captureFrame(pcm: Pcm, options?: { sampleRate?: number }): Promise<void>;
+  /** Drops what has not been played (barge-in); returns how many milliseconds. */
+  clear(): number;
+  /** Resolves when everything written so far has been played or cleared. */
+  waitForPlayout(): Promise<void>;
+  /** Emits 'mark' (name, reached) when everything written so far has been played, or cleared (reached = false). */
+  mark(name: string): void;
+  /** Milliseconds written and not yet played. */
+  readonly queuedMs: number;
+  /** Milliseconds of written samples played so far; silence in gaps does not count. */
+  readonly playedMs: number;
+  /** Loudness of what was last played: RMS, 0 to 1. */
+  readonly level: number;
+}
+
+export interface PcmSinkOptions {
+  /** 8000, 16000, 24000 or 48000 Hz; 16000. */
+  sampleRate?: number;
+  /** 10, 20, 30, 40 or 60; 20. */
+  frameMs?: number;
+  /** How many frames are kept for a reader that is late; 50. */
+  queueFrames?: number;
+}
+
+export interface PcmFrame {
+  /** Mono; yours to keep. */
+  samples: Int16Array;
+  sampleRate: number;
+  channels: 1;
+  /** RTP timestamp of the first sample. */
+  timestamp: number;
+}
+
+/** Reads a track as frames of one rate and one length, for life. One sink has one reader. */
+export declare class PcmSink
+  extends EventEmitter<{ data: [frame: PcmFrame]; end: [] }>
+  implements AsyncIterable<PcmFrame>
+{
+  constructor(track: globalThis.MediaStreamTrack, options?: PcmSinkOptions);
+  readonly sampleRate: number;
+  readonly frameMs: number;
+  readonly track: MediaStreamTrack;
+  /** Frames lost because nobody read them in time. */
+  readonly dropped: number;
+  readonly closed: boolean;
+  /** The next frame; undefined once the sink is closed. */
+  read(): Promise<PcmFrame | undefined>;
+  [Symbol.asyncIterator](): AsyncIterator<PcmFrame>;
+  /** Frames as little-endian bytes. */
+  toNodeStream(): Readable;
+  toWebStream(): ReadableStream<PcmFrame>;
+  /** Stops reading. The track goes on. */
+  close(): void;
+}
+
+// --- the life of tracks, globals, node-webrtc's shapes
+
+/** stop() on a track that an open connection sends is held back, with a warning, until the connection is closed. */
+export declare function markActiveTracksAsLive(): void;
+/** Lifts that guard; each stop() that it held back takes effect now. */
+export declare function allowTracksToStop(): void;
+
+/** Defines the browser globals, navigator.mediaDevices and document.createElement('audio'), where no browser did. */
+export declare function install(): void;
+/** Puts back what install() replaced. */
+export declare function uninstall(): void;
+
+/** Version of the engine. */
+export declare function version(): string;
+
+export interface RTCAudioData {
+  samples: Int16Array;
+  sampleRate: number;
+  bitsPerSample?: number;
+  channelCount?: number;
+  numberOfFrames?: number;
+}
+export interface RTCAudioDataEvent extends Event, Required<RTCAudioData> {}
+export interface RTCAudioSource {
+  createTrack(): MediaStreamTrack;
+  /** 10 ms of samples; what does not fit into a full queue is dropped. */
+  onData(data: RTCAudioData): void;
+}
+export interface RTCAudioSink extends EventTarget {
+  ondata: ((event: RTCAudioDataEvent) => unknown) | null;
+  readonly stopped: boolean;
+  stop(): void;
+}
+
+export interface VirtualDevice {
+  deviceId: string;
+  kind: MediaDeviceKind;
+  label: string;
+  groupId: string;
+}
+
+export declare const nonstandard: {
+  RTCAudioSource: Interface<RTCAudioSource, []>;
+  RTCAudioSink: Interface<RTCAudioSink, [track: globalThis.MediaStreamTrack, options?: { sampleRate?: number }]>;
+  RTCAudioDataEvent: Interface<RTCAudioDataEvent>;
+  /** What enumerateDevices() lists. */
+  virtualDevices: {
+    list(): VirtualDevice[];
+    /** Replaces the list and fires 'devicechange'. */
+    set(list: (Pick<VirtualDevice, 'deviceId' | 'kind'> & Partial<VirtualDevice>)[]): void;
+  };
+};

@@ -1,0 +1,17 @@
+// `facade` runs dist/ over a binding in JavaScript, everything else over the real one.
+module.exports = {
+  projects: [
+    {
+      displayName: 'facade',
+      testEnvironment: 'node',
+      testMatch: ['<rootDir>/__test__/facade/**/*.test.js'],
+      moduleNameMapper: { '^\\.\\./binding\\.js$': '<rootDir>/__test__/facade/fake-binding.js' },
+    },
+    {
+      displayName: 'addon',
+      testEnvironment: 'node',
+      testMatch: ['<rootDir>/__test__/**/*.test.js'],
+      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/__test__/facade/'],
+    },
+  ],
+};

@@ -1,0 +1,133 @@
+/**
+ * MediaDevices (mediacapture-main §9.2) over virtual devices: a microphone that the application writes and a camera
+ * that shows nothing.
+ * Invariant: permission is always granted; getUserMedia fails only for constraints that no device can meet.
+ */
+import type { Kind } from './binding';
+import { InputDeviceInfo } from './InputDeviceInfo';
+import { queueTask } from './lane';
+import { type DeviceInit, MediaDeviceInfo } from './MediaDeviceInfo';
+import { MediaStream } from './MediaStream';
+import { createTrack, type MediaStreamTrack } from './MediaStreamTrack';
+import { capabilitiesOf, sampleRateFor, unmet } from './media/constraints';
+import { PcmSource } from './media/PcmSource';
+import { blankVideo } from './media/signal';
+import { OverconstrainedError } from './OverconstrainedError';
+import { fail, isObject, method } from './webidl/converters';
+import { fire } from './webidl/event';
+import { defineEventHandlers, type EventHandler } from './webidl/event-handlers';
+import { domException } from './webidl/exceptions';
+import { defineInterface, INTERNAL, requireInternal } from './webidl/interface';
+
+const GROUP = 'virtual';
+
+// No audiooutput by default: applications call setSinkId on what they find, and there is nothing to play on.
+let devices: DeviceInit[] = [
+  { deviceId: 'default', kind: 'audioinput', label: 'Virtual microphone', groupId: GROUP },
+  { deviceId: 'video', kind: 'videoinput', label: 'Virtual camera', groupId: GROUP },
+];
+
+export class MediaDevices extends EventTarget {
+  declare ondevicechange: EventHandler;
+
+  constructor(token: unknown = undefined) {
+    requireInternal(token, 'MediaDevices');
+    super();
+  }
+
+  async enumerateDevices(): Promise<MediaDeviceInfo[]> {
+    requireMediaDevices(this);
+    return devices.map((device) =>
+      device.kind === 'audiooutput' ? new MediaDeviceInfo(INTERNAL, device) : new InputDeviceInfo(INTERNAL, device),
+    );
+  }
+
+  getSupportedConstraints(): MediaTrackSupportedConstraints {
+    requireMediaDevices(this);
+    const names = [
+      'aspectRatio',
+      'autoGainControl',
+      'channelCount',
+      'deviceId',
+      'echoCancellation',
+      'facingMode',
+      'frameRate',
+      'groupId',
+      'height',
+      'latency',
+      'noiseSuppression',
+      'resizeMode',
+      'sampleRate',
+      'sampleSize',
+      'width',
+    ];
+    return Object.fromEntries(names.map((name) => [name, true]));
+  }
+
+  /** Audio tracks carry what is written to their `source`; silence until then. */
+  async getUserMedia(constraints: MediaStreamConstraints = {}): Promise<MediaStream> {
+    requireMediaDevices(this);
+    const context = method('MediaDevices', 'getUserMedia');
+    if (constraints !== null && !isObject(constraints)) throw fail(context, 'parameter 1 is not an object.');
+    const audio = toConstraintSet(constraints?.audio);
+    const video = toConstraintSet(constraints?.video);
+    if (!audio && !video) throw fail(context, 'at least one of audio and video must be requested.');
+    const opened: MediaStreamTrack[] = [];
+    if (audio) opened.push(open('audio', audio));
+    if (video) opened.push(open('video', video));
+    await new Promise<void>((resolve) => queueTask(resolve));
+    return new MediaStream(opened);
+  }
+
+  async getDisplayMedia(_options: DisplayMediaStreamOptions = {}): Promise<MediaStream> {
+    requireMediaDevices(this);
+    throw domException('NotSupportedError', 'There is no display to capture');
+  }
+}
+defineEventHandlers(MediaDevices, ['devicechange']);
+defineInterface(MediaDevices, 'MediaDevices');
+
+/** navigator.mediaDevices. */
+export const mediaDevices = new MediaDevices(INTERNAL);
+
+/** The virtual devices that enumerateDevices() lists. Not in the standard. */
+export const virtualDevices = {
+  list: (): DeviceInit[] => devices.map((device) => ({ ...device })),
+  /** Replaces the list and fires 'devicechange'. */
+  set(list: { deviceId: string; kind: MediaDeviceKind; label?: string; groupId?: string }[]): void {
+    devices = list.map(({ deviceId, kind, label, groupId }) => ({
+      deviceId: String(deviceId),
+      kind,
+      label: label ?? String(deviceId),
+      groupId: groupId ?? GROUP,
+    }));
+    queueTask(() => fire(mediaDevices, 'devicechange'));
+  },
+};
+
+function requireMediaDevices(value: unknown): void {
+  if (value !== mediaDevices) throw new TypeError('Illegal invocation');
+}
+
+function toConstraintSet(value: unknown): MediaTrackConstraints | null {
+  if (value === undefined || value === null || value === false) return null;
+  if (value === true) return {};
+  if (isObject(value)) return value as MediaTrackConstraints;
+  return value ? {} : null;
+}
+
+function open(kind: Kind, constraints: MediaTrackConstraints): MediaStreamTrack {
+  const inputs = devices.filter((device) => device.kind === `${kind}input`);
+  if (inputs.length === 0) throw domException('NotFoundError', `There is no ${kind} input device`);
+  let failed = 'deviceId';
+  for (const device of inputs) {
+    const constraint = unmet(capabilitiesOf(kind, device.deviceId, device.groupId), constraints);
+    if (constraint !== null) {
+      failed = constraint;
+      continue;
+    }
+    if (kind === 'video') return createTrack(blankVideo(device.deviceId, device.label), undefined, constraints);
+    return new PcmSource({ sampleRate: sampleRateFor(constraints) }, device).createTrack(constraints);
+  }
+  throw new OverconstrainedError(failed, `Cannot satisfy constraint '${failed}'`);
+}

@@ -1,0 +1,89 @@
+/**
+ * RTCIceTransport (webrtc-pc §5.6).
+ * Invariant: states and candidates are what the engine reported; nothing is computed here.
+ */
+import type { RTCIceCandidate } from './RTCIceCandidate';
+import { defineEventHandlers, type EventHandler } from './webidl/event-handlers';
+import { defineInterface, INTERNAL, requireInternal } from './webidl/interface';
+
+interface IceParameters {
+  usernameFragment: string;
+  password: string;
+}
+
+export interface IceSlots {
+  state: RTCIceTransportState;
+  gatheringState: RTCIceGathererState;
+  role: RTCIceRole;
+  localCandidates: RTCIceCandidate[];
+  remoteCandidates: RTCIceCandidate[];
+  selectedPair: { local: RTCIceCandidate; remote: RTCIceCandidate } | null;
+}
+
+let slotsOf: (transport: RTCIceTransport) => IceSlots;
+
+export class RTCIceTransport extends EventTarget {
+  static {
+    slotsOf = (transport) => transport.#slots;
+  }
+  readonly #slots: IceSlots;
+
+  declare onstatechange: EventHandler;
+  declare ongatheringstatechange: EventHandler;
+  declare onselectedcandidatepairchange: EventHandler;
+
+  constructor(token: unknown = undefined) {
+    requireInternal(token, 'RTCIceTransport');
+    super();
+    this.#slots = {
+      state: 'new',
+      gatheringState: 'new',
+      role: 'unknown',
+      localCandidates: [],
+      remoteCandidates: [],
+      selectedPair: null,
+    };
+  }
+
+  get role(): RTCIceRole {
+    return this.#slots.role;
+  }
+  /** RTCP is always multiplexed, so there is one component. */
+  get component(): RTCIceComponent {
+    return slotsOf(this) && 'rtp';
+  }
+  get state(): RTCIceTransportState {
+    return this.#slots.state;
+  }
+  get gatheringState(): RTCIceGathererState {
+    return this.#slots.gatheringState;
+  }
+  getLocalCandidates(): RTCIceCandidate[] {
+    return [...this.#slots.localCandidates];
+  }
+  getRemoteCandidates(): RTCIceCandidate[] {
+    return [...this.#slots.remoteCandidates];
+  }
+  getSelectedCandidatePair(): { local: RTCIceCandidate; remote: RTCIceCandidate } | null {
+    const pair = this.#slots.selectedPair;
+    return pair && { ...pair };
+  }
+  /** The engine does not tell its credentials yet: always null. */
+  getLocalParameters(): IceParameters | null {
+    return slotsOf(this) && null;
+  }
+  /** The engine does not tell its credentials yet: always null. */
+  getRemoteParameters(): IceParameters | null {
+    return slotsOf(this) && null;
+  }
+}
+defineEventHandlers(RTCIceTransport, ['statechange', 'gatheringstatechange', 'selectedcandidatepairchange']);
+defineInterface(RTCIceTransport, 'RTCIceTransport');
+
+export function createIceTransport(): RTCIceTransport {
+  return new RTCIceTransport(INTERNAL);
+}
+
+export function iceSlots(transport: RTCIceTransport): IceSlots {
+  return slotsOf(transport);
+}

@@ -1,0 +1,103 @@
+/**
+ * RTCRtpReceiver (webrtc-pc §5.3).
+ * Invariant: one track for life; it is muted until packets come. An EventTarget only for the non-standard 'dtmf' event.
+ */
+import { capabilities } from './capabilities';
+import type { DTMFEvent } from './DTMFEvent';
+import type { MediaStream } from './MediaStream';
+import type { MediaStreamTrack } from './MediaStreamTrack';
+import type { RTCDtlsTransport } from './RTCDtlsTransport';
+import type { RTCRtpTransceiver } from './RTCRtpTransceiver';
+import { transceiverSlots } from './RTCRtpTransceiver';
+import type { RTCStatsReport } from './RTCStatsReport';
+import { codecParameters } from './rtp-parameters';
+import { attribute, double, isObject, nullable } from './webidl/converters';
+import { defineEventHandlers, type EventHandler } from './webidl/event-handlers';
+import { defineInterface, INTERNAL, requireInternal } from './webidl/interface';
+
+interface Slots {
+  transceiver: RTCRtpTransceiver;
+  track: MediaStreamTrack;
+  transport: RTCDtlsTransport | null;
+  /** W3C [[AssociatedRemoteMediaStreams]] */
+  streams: MediaStream[];
+  jitterBufferTarget: number | null;
+}
+
+const toTarget = nullable(double);
+
+let slotsOf: (receiver: RTCRtpReceiver) => Slots;
+let is: (value: unknown) => value is RTCRtpReceiver;
+
+export class RTCRtpReceiver extends EventTarget {
+  static {
+    slotsOf = (receiver) => receiver.#slots;
+    is = (value): value is RTCRtpReceiver => isObject(value) && #slots in value;
+  }
+  readonly #slots: Slots;
+
+  declare ondtmf: EventHandler<DTMFEvent>;
+
+  constructor(token: unknown = undefined, slots?: Slots) {
+    requireInternal(token, 'RTCRtpReceiver');
+    super();
+    this.#slots = slots as Slots;
+  }
+
+  static getCapabilities(kind: string): RTCRtpCapabilities | null {
+    return capabilities(arguments.length, kind, 'RTCRtpReceiver');
+  }
+
+  get track(): MediaStreamTrack {
+    return this.#slots.track;
+  }
+  get transport(): RTCDtlsTransport | null {
+    return this.#slots.transport;
+  }
+  get jitterBufferTarget(): number | null {
+    return this.#slots.jitterBufferTarget;
+  }
+  set jitterBufferTarget(value: number | null) {
+    const target = toTarget(value, attribute('RTCRtpReceiver', 'jitterBufferTarget'));
+    if (target !== null && (target < 0 || target > 4000)) {
+      throw new RangeError('jitterBufferTarget is not between 0 and 4000 ms');
+    }
+    this.#slots.jitterBufferTarget = target;
+  }
+
+  getParameters(): RTCRtpReceiveParameters {
+    const { recvCodecs } = transceiverSlots(this.#slots.transceiver);
+    return {
+      codecs: recvCodecs.map(codecParameters),
+      headerExtensions: [],
+      // cname is empty for receivers: there may be several.
+      rtcp: { reducedSize: transceiverSlots(this.#slots.transceiver).reducedSizeRtcp },
+    };
+  }
+
+  /** The engine does not tell CSRCs yet: always empty. */
+  getContributingSources(): RTCRtpContributingSource[] {
+    return slotsOf(this) && [];
+  }
+  /** The engine does not tell SSRCs yet: always empty. */
+  getSynchronizationSources(): RTCRtpSynchronizationSource[] {
+    return slotsOf(this) && [];
+  }
+
+  async getStats(): Promise<RTCStatsReport> {
+    const { transceiver } = this.#slots;
+    return transceiverSlots(transceiver).peer.getStats({ receiver: transceiver });
+  }
+}
+defineEventHandlers(RTCRtpReceiver, ['dtmf']);
+defineInterface(RTCRtpReceiver, 'RTCRtpReceiver');
+
+export const isRTCRtpReceiver = is;
+
+export function createReceiver(transceiver: RTCRtpTransceiver, track: MediaStreamTrack): RTCRtpReceiver {
+  return new RTCRtpReceiver(INTERNAL, { transceiver, track, transport: null, streams: [], jitterBufferTarget: null });
+}
+
+export function receiverSlots(receiver: RTCRtpReceiver): Slots {
+  return slotsOf(receiver);
+}

@@ -1,0 +1,239 @@
+/**
+ * RTCRtpSender (webrtc-pc §5.2).
+ * Invariant: the outbound stream lives as long as the transceiver; track, mute and replaceTrack change only what feeds it.
+ */
+import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import type { Kind } from './binding';
+import { capabilities, isKnownCodec } from './capabilities';
+import { queueTask } from './lane';
+import { isMediaStream, type MediaStream } from './MediaStream';
+import {
+  isMediaStreamTrack,
+  type MediaStreamTrack,
+  observe,
+  type TrackObserver,
+  trackSlots,
+  unobserve,
+} from './MediaStreamTrack';
+import { createDtmfSender, type RTCDTMFSender } from './RTCDTMFSender';
+import type { RTCDtlsTransport } from './RTCDtlsTransport';
+import type { RTCRtpTransceiver } from './RTCRtpTransceiver';
+import { transceiverSlots } from './RTCRtpTransceiver';
+import type { RTCStatsReport } from './RTCStatsReport';
+import { codecParameters, type Encoding, toSendParameters } from './rtp-parameters';
+import { fail, interfaceType, isObject, method, nullable, requireArguments } from './webidl/converters';
+import { domException } from './webidl/exceptions';
+import { defineInterface, INTERNAL, requireInternal } from './webidl/interface';
+
+type Parameters = RTCRtpSendParameters & { encodings: Encoding[] };
+
+interface Slots {
+  kind: Kind;
+  transceiver: RTCRtpTransceiver;
+  track: MediaStreamTrack | null;
+  transport: RTCDtlsTransport | null;
+  dtmf: RTCDTMFSender | null;
+  /** What the track is announced with. */
+  streams: MediaStream[];
+  encodings: Encoding[];
+  /** W3C [[LastReturnedParameters]] */
+  lastReturned: Parameters | null;
+  observer: TrackObserver;
+}
+
+const toTrackOrNull = nullable(interfaceType<MediaStreamTrack>('MediaStreamTrack', isMediaStreamTrack));
+const toStream = interfaceType<MediaStream>('MediaStream', isMediaStream);
+
+let slotsOf: (sender: RTCRtpSender) => Slots;
+let is: (value: unknown) => value is RTCRtpSender;
+
+export class RTCRtpSender {
+  static {
+    slotsOf = (sender) => sender.#slots;
+    is = (value): value is RTCRtpSender => isObject(value) && #slots in value;
+  }
+  readonly #slots: Slots;
+
+  constructor(token: unknown = undefined, slots?: Slots) {
+    requireInternal(token, 'RTCRtpSender');
+    this.#slots = slots as Slots;
+    if (this.#slots.kind === 'audio') this.#slots.dtmf = createDtmfSender(this);
+  }
+
+  static getCapabilities(kind: string): RTCRtpCapabilities | null {
+    return capabilities(arguments.length, kind, 'RTCRtpSender');
+  }
+
+  get track(): MediaStreamTrack | null {
+    return this.#slots.track;
+  }
+  get transport(): RTCDtlsTransport | null {
+    return this.#slots.transport;
+  }
+  get dtmf(): RTCDTMFSender | null {
+    return this.#slots.dtmf;
+  }
+
+  getParameters(): Parameters {
+    const slots = this.#slots;
+    const { sendCodecs, cname, reducedSizeRtcp } = transceiverSlots(slots.transceiver);
+    if (slots.lastReturned) return structuredClone(slots.lastReturned);
+    slots.lastReturned = {
+      codecs: sendCodecs.map(codecParameters),
+      encodings: slots.encodings.map((encoding) => ({ ...encoding })),
+      headerExtensions: [],
+      rtcp: { cname, reducedSize: reducedSizeRtcp },
+      transactionId: randomUUID(),
+    };
+    const returned = slots.lastReturned;
+    // Parameters are good for the task in which they were read.
+    queueTask(() => {
+      if (slots.lastReturned === returned) slots.lastReturned = null;
+    });
+    return structuredClone(returned);
+  }
+
+  async setParameters(parameters: RTCRtpSendParameters): Promise<void> {
+    const slots = this.#slots;
+    const context = method('RTCRtpSender', 'setParameters');
+    requireArguments(arguments.length, 1, context);
+    const given = toSendParameters(parameters, `${context} parameter 1`);
+    const { peer, id, stopping, stopped } = transceiverSlots(slots.transceiver);
+    if (stopping || stopped) throw domException('InvalidStateError', 'The transceiver is stopped');
+    const encodings = validate(slots, given);
+    await peer.task(() => {
+      slots.lastReturned = null;
+      slots.encodings = encodings;
+      const [{ active, maxBitrate, ptime } = { active: true }] = encodings as [Encoding?];
+      if (!peer.closed) peer.native.setEncoding(id, { active, maxBitrate, ptime });
+    });
+  }
+
+  async replaceTrack(withTrack: MediaStreamTrack | null): Promise<void> {
+    const slots = this.#slots;
+    const context = method('RTCRtpSender', 'replaceTrack');
+    requireArguments(arguments.length, 1, context);
+    const track = toTrackOrNull(withTrack, `${context} parameter 1`);
+    if (track && track.kind !== slots.kind) throw fail(context, `the track is not of kind ${slots.kind}.`);
+    const transceiver = transceiverSlots(slots.transceiver);
+    await transceiver.peer.chain.run(async () => {
+      if (transceiver.stopping || transceiver.stopped) {
+        throw domException('InvalidStateError', 'The transceiver is stopped');
+      }
+      await transceiver.peer.task(() => {
+        setSenderTrack(this, track);
+        transceiver.peer.native.setTrack(transceiver.id, track?.id);
+      });
+    });
+  }
+
+  setStreams(...streams: MediaStream[]): void {
+    const context = method('RTCRtpSender', 'setStreams');
+    const slots = this.#slots;
+    const given = streams.map((stream, index) => toStream(stream, `${context} parameter ${index + 1}`));
+    const { peer, id } = transceiverSlots(slots.transceiver);
+    peer.requireOpen();
+    slots.streams = [...new Set(given)];
+    const ids = slots.streams.map((stream) => stream.id);
+    peer.change((native) => native.setStreams(id, ids));
+  }
+
+  async getStats(): Promise<RTCStatsReport> {
+    const { transceiver } = this.#slots;
+    return transceiverSlots(transceiver).peer.getStats({ sender: transceiver });
+  }
+}
+defineInterface(RTCRtpSender, 'RTCRtpSender');
+
+export const isRTCRtpSender = is;
+
+export function createSender(transceiver: RTCRtpTransceiver, kind: Kind): RTCRtpSender {
+  const sender: RTCRtpSender = new RTCRtpSender(INTERNAL, {
+    kind,
+    transceiver,
+    track: null,
+    transport: null,
+    dtmf: null,
+    streams: [],
+    encodings: [{ active: true }],
+    lastReturned: null,
+    observer: {
+      trackChanged: () => feed(sender),
+      guardsTrack: () => transceiverSlots(transceiver).peer.guardsTracks,
+    },
+  });
+  return sender;
+}
+
+export function senderSlots(sender: RTCRtpSender): Slots {
+  return slotsOf(sender);
+}
+
+/** Sets [[SenderTrack]] and feeds the stream from it. */
+export function setSenderTrack(sender: RTCRtpSender, track: MediaStreamTrack | null): void {
+  const slots = slotsOf(sender);
+  if (slots.track) unobserve(slots.track, slots.observer);
+  slots.track = track;
+  if (track) observe(track, slots.observer);
+  feed(sender);
+}
+
+/** The connection has closed: the track stays where it is, and is no longer ours to watch. */
+export function detachSender(sender: RTCRtpSender): void {
+  const { track, observer } = slotsOf(sender);
+  if (track) unobserve(track, observer);
+}
+
+/** A track that is disabled or ended is sent as silence; no track sends nothing. */
+function feed(sender: RTCRtpSender): void {
+  const { track, transceiver } = slotsOf(sender);
+  const { peer, id } = transceiverSlots(transceiver);
+  if (peer.closed) return;
+  if (!track) peer.native.setSource(id, null, false);
+  else peer.native.setSource(id, trackSlots(track).signal.ring(), track.enabled && track.readyState === 'live');
+}
+
+/** The rules of setParameters; returns the encodings to use. */
+function validate(slots: Slots, given: ReturnType<typeof toSendParameters>): Encoding[] {
+  const last = slots.lastReturned;
+  if (!last) throw domException('InvalidStateError', 'getParameters() must be called first, in the same task');
+  const modified = (what: string) => domException('InvalidModificationError', `${what} cannot be changed`);
+  if (given.transactionId !== last.transactionId) throw modified('transactionId');
+  if (given.encodings.length !== slots.encodings.length) throw modified('The number of encodings');
+  if (!isDeepStrictEqual(plain(given.codecs), plain(last.codecs))) throw modified('codecs');
+  if (!isDeepStrictEqual(plain(given.headerExtensions), plain(last.headerExtensions))) {
+    throw modified('headerExtensions');
+  }
+  if (!isDeepStrictEqual(plain(given.rtcp), plain(last.rtcp))) throw modified('rtcp');
+  given.encodings.forEach((encoding, index) => {
+    if (encoding.rid !== slots.encodings[index]?.rid) throw modified('rid');
+    if (encoding.codec && !isKnownCodec(slots.kind, encoding.codec)) {
+      throw domException('InvalidModificationError', 'The codec is not supported');
+    }
+  });
+  return validEncodings(slots.kind, given.encodings);
+}
+
+/** What setParameters and addTransceiver check alike; members of the other kind are dropped. */
+export function validEncodings(kind: Kind, encodings: Encoding[]): Encoding[] {
+  return encodings.map((encoding) => {
+    const { scaleResolutionDownBy, maxFramerate, ...rest } = encoding;
+    if (kind === 'audio') return rest;
+    if (scaleResolutionDownBy !== undefined && scaleResolutionDownBy < 1) {
+      throw new RangeError('scaleResolutionDownBy is below 1');
+    }
+    if (maxFramerate !== undefined && maxFramerate < 0) throw new RangeError('maxFramerate is negative');
+    return encoding;
+  });
+}
+
+/** Without the prototypes and order in which an application may have rebuilt it. */
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value, (_key, item) => sorted(item)));
+}
+
+function sorted(item: unknown): unknown {
+  if (!isObject(item) || Array.isArray(item)) return item;
+  return Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

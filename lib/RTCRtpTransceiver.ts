@@ -1,0 +1,157 @@
+/**
+ * RTCRtpTransceiver (webrtc-pc §5.4).
+ * Invariant: its negotiated members mirror the engine's last snapshot.
+ */
+import type { CodecData, Kind } from './binding';
+import { isKnownCodec } from './capabilities';
+import type { MediaStreamTrack } from './MediaStreamTrack';
+import type { Peer } from './peer/peer';
+import { createReceiver, type RTCRtpReceiver } from './RTCRtpReceiver';
+import { createSender, type RTCRtpSender } from './RTCRtpSender';
+import { toCodec } from './rtp-parameters';
+import { attribute, enumeration, fail, isObject, method, requireArguments, sequence } from './webidl/converters';
+import { domException } from './webidl/exceptions';
+import { defineInterface, INTERNAL, requireInternal } from './webidl/interface';
+
+interface Slots {
+  peer: Peer;
+  /** The engine's name for it. */
+  id: number;
+  kind: Kind;
+  sender: RTCRtpSender;
+  receiver: RTCRtpReceiver;
+  mid: string | null;
+  direction: RTCRtpTransceiverDirection;
+  currentDirection: RTCRtpTransceiverDirection | null;
+  stopping: boolean;
+  stopped: boolean;
+  /** W3C [[FiredDirection]], as far as it matters: a 'track' event was fired and not taken back. */
+  fired: boolean;
+  /** W3C [[Receptive]] */
+  receptive: boolean;
+  dtmf: boolean;
+  sendCodecs: CodecData[];
+  recvCodecs: CodecData[];
+  cname: string;
+  reducedSizeRtcp: boolean;
+}
+
+export const toDirection = enumeration<RTCRtpTransceiverDirection>('RTCRtpTransceiverDirection', [
+  'sendrecv',
+  'sendonly',
+  'recvonly',
+  'inactive',
+  'stopped',
+]);
+const toCodecs = sequence(toCodec);
+
+let slotsOf: (transceiver: RTCRtpTransceiver) => Slots;
+let is: (value: unknown) => value is RTCRtpTransceiver;
+
+export class RTCRtpTransceiver {
+  static {
+    slotsOf = (transceiver) => transceiver.#slots;
+    is = (value): value is RTCRtpTransceiver => isObject(value) && #slots in value;
+  }
+  readonly #slots: Slots;
+
+  constructor(token: unknown = undefined, peer?: Peer, id = 0, kind: Kind = 'audio', track?: MediaStreamTrack) {
+    requireInternal(token, 'RTCRtpTransceiver');
+    this.#slots = {
+      peer: peer as Peer,
+      id,
+      kind,
+      sender: createSender(this, kind),
+      receiver: createReceiver(this, track as MediaStreamTrack),
+      mid: null,
+      direction: 'sendrecv',
+      currentDirection: null,
+      stopping: false,
+      stopped: false,
+      fired: false,
+      receptive: false,
+      dtmf: false,
+      sendCodecs: [],
+      recvCodecs: [],
+      cname: '',
+      reducedSizeRtcp: false,
+    };
+  }
+
+  get mid(): string | null {
+    return this.#slots.mid;
+  }
+  get sender(): RTCRtpSender {
+    return this.#slots.sender;
+  }
+  get receiver(): RTCRtpReceiver {
+    return this.#slots.receiver;
+  }
+  /** Legacy: `direction` says 'stopped'. */
+  get stopped(): boolean {
+    return this.#slots.stopped;
+  }
+  get direction(): RTCRtpTransceiverDirection {
+    const { stopping, stopped, direction } = this.#slots;
+    return stopping || stopped ? 'stopped' : direction;
+  }
+  set direction(value: RTCRtpTransceiverDirection) {
+    const slots = this.#slots;
+    const context = attribute('RTCRtpTransceiver', 'direction');
+    const text = String(value);
+    // An attribute ignores what is not in its enumeration (Web IDL).
+    if (!['sendrecv', 'sendonly', 'recvonly', 'inactive', 'stopped'].includes(text)) return;
+    slots.peer.requireOpen();
+    if (slots.stopping || slots.stopped) throw domException('InvalidStateError', 'The transceiver is stopped');
+    if (text === slots.direction) return;
+    if (text === 'stopped') throw fail(context, "'stopped' is set by stop() only.");
+    slots.peer.change((native) => native.setDirection(slots.id, text as RTCRtpTransceiverDirection));
+  }
+  get currentDirection(): RTCRtpTransceiverDirection | null {
+    const { stopped, currentDirection } = this.#slots;
+    return stopped ? 'stopped' : currentDirection;
+  }
+
+  stop(): void {
+    const slots = this.#slots;
+    slots.peer.requireOpen();
+    if (slots.stopping || slots.stopped) return;
+    slots.peer.change((native) => native.stopTransceiver(slots.id));
+    slots.peer.stopped(this);
+  }
+
+  setCodecPreferences(codecs: RTCRtpCodec[]): void {
+    const slots = this.#slots;
+    const context = method('RTCRtpTransceiver', 'setCodecPreferences');
+    requireArguments(arguments.length, 1, context);
+    const wanted = toCodecs(codecs, `${context} parameter 1`);
+    const unique = wanted.filter((codec, index) => wanted.findIndex((other) => sameCodec(other, codec)) === index);
+    const auxiliary = /\/(rtx|red|ulpfec|flexfec-03|cn|telephone-event)$/i;
+    const unknown = unique.find((codec) => !isKnownCodec(slots.kind, codec));
+    if (unknown) throw domException('InvalidModificationError', `${unknown.mimeType} is not supported`);
+    if (unique.length > 0 && unique.every((codec) => auxiliary.test(codec.mimeType))) {
+      throw domException('InvalidModificationError', 'There is no codec for media among the preferences');
+    }
+    slots.peer.change((native) => native.setCodecPreferences(slots.id, unique));
+  }
+}
+defineInterface(RTCRtpTransceiver, 'RTCRtpTransceiver');
+
+export const isRTCRtpTransceiver = is;
+
+export function createTransceiver(peer: Peer, id: number, kind: Kind, track: MediaStreamTrack): RTCRtpTransceiver {
+  return new RTCRtpTransceiver(INTERNAL, peer, id, kind, track);
+}
+
+export function transceiverSlots(transceiver: RTCRtpTransceiver): Slots {
+  return slotsOf(transceiver);
+}
+
+function sameCodec(a: RTCRtpCodec, b: RTCRtpCodec): boolean {
+  return (
+    a.mimeType.toLowerCase() === b.mimeType.toLowerCase() &&
+    a.clockRate === b.clockRate &&
+    a.channels === b.channels &&
+    a.sdpFmtpLine === b.sdpFmtpLine
+  );
+}

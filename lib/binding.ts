@@ -1,0 +1,402 @@
+/**
+ * The native contract: what binding.js exports, as types.
+ * Invariant: plain data crosses; expected failures come back as `error`, never as an exception. What is not known is
+ * absent or null, so both mean the same here.
+ */
+
+export interface ErrorData {
+  kind:
+    | 'InvalidStateError'
+    | 'InvalidAccessError'
+    | 'InvalidModificationError'
+    | 'OperationError'
+    | 'NotSupportedError'
+    | 'SyntaxError'
+    | 'NetworkError'
+    | 'TypeError'
+    | 'RangeError'
+    | 'SdpSyntaxError';
+  message: string;
+  /** 1-based; SdpSyntaxError only. */
+  sdpLine?: number | null;
+}
+
+export type Outcome<T> = { ok: T } | { error: ErrorData };
+
+export type Kind = 'audio' | 'video';
+export type Direction = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive' | 'stopped';
+export type SdpType = 'offer' | 'pranswer' | 'answer' | 'rollback';
+
+export interface DescriptionData {
+  type: SdpType;
+  sdp: string;
+}
+
+export interface CodecData {
+  payloadType: number;
+  mimeType: string;
+  clockRate: number;
+  channels?: number | null;
+  sdpFmtpLine?: string | null;
+}
+
+export interface TransceiverSnapshot {
+  id: number;
+  kind: Kind;
+  mid?: string | null;
+  mLineIndex?: number | null;
+  direction: Direction;
+  currentDirection?: Direction | null;
+  stopping: boolean;
+  stopped: boolean;
+  createdByRemote: boolean;
+  transport?: number | null;
+  /** The remote description makes us receive. */
+  receiving: boolean;
+  remoteTrackId?: string | null;
+  remoteStreamIds: string[];
+  sendCodecs: CodecData[];
+  recvCodecs: CodecData[];
+  /** telephone-event is negotiated for sending. */
+  dtmf: boolean;
+  cname: string;
+  ssrc: number;
+  reducedSizeRtcp: boolean;
+}
+
+export interface Snapshot {
+  signalingState: RTCSignalingState;
+  currentLocal?: DescriptionData | null;
+  pendingLocal?: DescriptionData | null;
+  currentRemote?: DescriptionData | null;
+  pendingRemote?: DescriptionData | null;
+  canTrickle?: boolean | null;
+  negotiationNeeded: boolean;
+  /** In creation order. */
+  transceivers: TransceiverSnapshot[];
+  data?: { mid: string; transport: number; maxMessageSize: number } | null;
+  transports: number[];
+}
+
+export interface ConnectionConfig {
+  iceServers: { urls: string[]; username?: string; credential?: string }[];
+  iceTransportPolicy: 'all' | 'relay';
+  bundlePolicy: 'balanced' | 'max-compat' | 'max-bundle';
+  rtcpMuxPolicy: 'require';
+  iceCandidatePoolSize: number;
+  certificates: NativeCertificate[];
+  loopback?: boolean;
+  addresses?: string[];
+  portRange?: [number, number];
+}
+
+export type ConnectionReport =
+  | { type: 'gathering'; connection: number; state: 'gathering' | 'complete' }
+  | {
+      type: 'candidate';
+      connection: number;
+      candidate: string;
+      sdpMid?: string | null;
+      sdpMLineIndex?: number | null;
+      usernameFragment?: string | null;
+      url?: string | null;
+    }
+  | {
+      type: 'candidateerror';
+      connection: number;
+      address?: string | null;
+      port?: number | null;
+      url: string;
+      errorCode: number;
+      errorText: string;
+    }
+  | { type: 'ice'; connection: number; transport: number; state: RTCIceTransportState }
+  | {
+      type: 'dtls';
+      connection: number;
+      transport: number;
+      state: RTCDtlsTransportState;
+      remoteCertificates?: Uint8Array[] | null;
+    }
+  | { type: 'pair'; connection: number; transport: number; local: string; remote: string }
+  | { type: 'muted' | 'unmuted'; connection: number; transceiver: number }
+  | { type: 'tonechange'; connection: number; transceiver: number; tone: string; remaining: string }
+  | { type: 'dtmf'; connection: number; transceiver: number; digit: string; durationMs: number }
+  /** Answers requestStats(). */
+  | { type: 'stats'; connection: number; request: number; stats: StatsData }
+  | { type: 'crashed'; connection: number; message: string };
+
+export type MediaReport =
+  | { type: 'frames'; sink: number }
+  | { type: 'drain' | 'playout'; ring: number }
+  | { type: 'mark'; ring: number; name: string };
+
+export type Report = ConnectionReport | MediaReport;
+
+/** Counters in W3C units (seconds, bytes, packets); times are milliseconds since the Unix epoch. Absent = not known. */
+export interface StatsData {
+  /** When the engine published these numbers. */
+  timestamp: number;
+  transports: TransportStatsData[];
+  candidates: CandidateStatsData[];
+  pairs: PairStatsData[];
+  certificates: CertificateStatsData[];
+  codecs: CodecStatsData[];
+  inbound: InboundStatsData[];
+  outbound: OutboundStatsData[];
+  remoteInbound: RemoteInboundStatsData[];
+  remoteOutbound: RemoteOutboundStatsData[];
+}
+
+export interface TransportStatsData {
+  transport: number;
+  packetsSent: number;
+  packetsReceived: number;
+  bytesSent: number;
+  bytesReceived: number;
+  iceRole: 'controlling' | 'controlled' | 'unknown';
+  iceState: RTCIceTransportState;
+  iceLocalUsernameFragment?: string | null;
+  dtlsState: RTCDtlsTransportState;
+  dtlsRole?: 'client' | 'server' | 'unknown' | null;
+  /** "FEFD" for DTLS 1.2. */
+  tlsVersion?: string | null;
+  dtlsCipher?: string | null;
+  srtpCipher?: string | null;
+  selectedCandidatePairChanges: number;
+  /** `id` of an entry in `pairs`, `certificates`. */
+  selectedPair?: string | null;
+  localCertificate?: string | null;
+  remoteCertificate?: string | null;
+}
+
+export interface CandidateStatsData {
+  /** Any text unique in the connection. */
+  id: string;
+  transport: number;
+  local: boolean;
+  address: string | null;
+  port: number;
+  protocol: 'udp' | 'tcp';
+  candidateType: RTCIceCandidateType;
+  priority: number;
+  foundation: string;
+  usernameFragment?: string | null;
+  relatedAddress?: string | null;
+  relatedPort?: number | null;
+  tcpType?: RTCIceTcpCandidateType | null;
+  url?: string | null;
+  relayProtocol?: string | null;
+}
+
+export interface PairStatsData {
+  id: string;
+  transport: number;
+  /** `id`s of entries in `candidates`. */
+  local: string;
+  remote: string;
+  state: RTCStatsIceCandidatePairState;
+  nominated: boolean;
+  packetsSent: number;
+  packetsReceived: number;
+  bytesSent: number;
+  bytesReceived: number;
+  lastPacketSentTimestamp?: number | null;
+  lastPacketReceivedTimestamp?: number | null;
+  /** Seconds. */
+  totalRoundTripTime: number;
+  currentRoundTripTime?: number | null;
+  requestsReceived: number;
+  requestsSent: number;
+  responsesReceived: number;
+  responsesSent: number;
+  consentRequestsSent: number;
+}
+
+export interface CertificateStatsData {
+  id: string;
+  fingerprint: string;
+  fingerprintAlgorithm: string;
+  /** DER, base64. */
+  base64Certificate: string;
+}
+
+export interface CodecStatsData extends CodecData {
+  transport: number;
+  /** Set when the codec is used in one direction only. */
+  codecType?: 'encode' | 'decode' | null;
+}
+
+interface RtpStreamStatsData {
+  transceiver: number;
+  ssrc: number;
+  kind: Kind;
+  transport: number;
+  payloadType?: number | null;
+}
+
+export interface InboundStatsData extends RtpStreamStatsData {
+  packetsReceived: number;
+  bytesReceived: number;
+  headerBytesReceived: number;
+  packetsLost: number;
+  packetsDiscarded: number;
+  /** Seconds. */
+  jitter: number;
+  lastPacketReceivedTimestamp?: number | null;
+  /** RTP timestamp of what was last played. */
+  rtpTimestamp?: number | null;
+  jitterBufferDelay: number;
+  jitterBufferTargetDelay: number;
+  jitterBufferMinimumDelay: number;
+  jitterBufferEmittedCount: number;
+  totalSamplesReceived: number;
+  concealedSamples: number;
+  silentConcealedSamples: number;
+  concealmentEvents: number;
+  insertedSamplesForDeceleration: number;
+  removedSamplesForAcceleration: number;
+  /** 0..1 */
+  audioLevel: number;
+  totalAudioEnergy: number;
+  totalSamplesDuration: number;
+  totalProcessingDelay?: number | null;
+}
+
+export interface OutboundStatsData extends RtpStreamStatsData {
+  packetsSent: number;
+  bytesSent: number;
+  headerBytesSent: number;
+  retransmittedPacketsSent: number;
+  retransmittedBytesSent: number;
+  targetBitrate?: number | null;
+  totalPacketSendDelay: number;
+  active: boolean;
+  /** Of the track that feeds the sender; 0..1. */
+  audioLevel: number;
+  totalAudioEnergy: number;
+  totalSamplesDuration: number;
+}
+
+export interface RemoteInboundStatsData extends RtpStreamStatsData {
+  packetsReceived?: number | null;
+  packetsLost: number;
+  jitter: number;
+  fractionLost: number;
+  roundTripTime?: number | null;
+  totalRoundTripTime: number;
+  roundTripTimeMeasurements: number;
+  /** When the report came. */
+  timestamp: number;
+}
+
+export interface RemoteOutboundStatsData extends RtpStreamStatsData {
+  packetsSent: number;
+  bytesSent: number;
+  reportsSent: number;
+  /** NTP time of the sender report, as milliseconds since the Unix epoch. */
+  remoteTimestamp?: number | null;
+  roundTripTime?: number | null;
+  totalRoundTripTime: number;
+  roundTripTimeMeasurements: number;
+  timestamp: number;
+}
+
+export interface NativeEngine {
+  drain(): Report[];
+  close(): void;
+}
+
+export interface NativeConnection {
+  readonly id: number;
+  addTrack(
+    kind: Kind,
+    trackId: string,
+    streamIds: string[],
+  ): Outcome<{ transceiver: number; created: boolean; snapshot: Snapshot }>;
+  removeTrack(transceiver: number): Outcome<Snapshot>;
+  addTransceiver(
+    kind: Kind,
+    init: { direction: Direction; trackId?: string; streamIds: string[]; rids?: string[] },
+  ): Outcome<{ transceiver: number; created: boolean; snapshot: Snapshot }>;
+  setDirection(transceiver: number, direction: Direction): Outcome<Snapshot>;
+  stopTransceiver(transceiver: number): Outcome<Snapshot>;
+  setTrack(transceiver: number, trackId?: string): Outcome<Snapshot>;
+  setStreams(transceiver: number, streamIds: string[]): Outcome<Snapshot>;
+  setCodecPreferences(transceiver: number, codecs: Omit<CodecData, 'payloadType'>[]): Outcome<Snapshot>;
+  createDataSection(): Outcome<Snapshot>;
+  createOffer(options: {
+    iceRestart?: boolean;
+    offerToReceiveAudio?: boolean;
+    offerToReceiveVideo?: boolean;
+  }): Outcome<string>;
+  createAnswer(): Outcome<string>;
+  setLocalDescription(type: SdpType, sdp: string): Outcome<Snapshot>;
+  setRemoteDescription(type: SdpType, sdp: string): Outcome<Snapshot>;
+  addIceCandidate(candidate: {
+    candidate: string;
+    sdpMid?: string;
+    sdpMLineIndex?: number;
+    usernameFragment?: string;
+  }): Outcome<Snapshot>;
+  restartIce(): Outcome<Snapshot>;
+  setConfiguration(config: ConnectionConfig): Outcome<Snapshot>;
+  snapshot(): Snapshot;
+  /** `null` sends nothing; a ring that is not `enabled` sends silence. */
+  setSource(transceiver: number, source: NativeRing | null, enabled: boolean): void;
+  setEncoding(transceiver: number, encoding: { active: boolean; maxBitrate?: number; ptime?: number }): void;
+  /** The remote track's signal, the same for the life of the transceiver. */
+  receiverRing(transceiver: number): NativeRing;
+  insertDtmf(transceiver: number, tones: string, durationMs: number, gapMs: number): void;
+  /** Answered by a 'stats' report. */
+  requestStats(request: number): void;
+  close(): void;
+}
+
+export interface NativeCertificate {
+  /** Milliseconds since the Unix epoch. */
+  readonly expires: number;
+  fingerprints(): { algorithm: string; value: string }[];
+}
+
+export interface NativeRing {
+  readonly id: number;
+  /** All or nothing; false arms one 'drain' report. */
+  write(pcm: Int16Array, sampleRate: number, channels: number): boolean;
+  /** Frames at that rate that fit now. */
+  space(sampleRate: number): number;
+  /** Milliseconds dropped. */
+  clear(): number;
+  queuedMs(): number;
+  playedMs(): number;
+  /** Reported when everything written before it has been played. */
+  mark(name: string): void;
+  end(): void;
+  level(): number;
+}
+
+export interface NativeSink {
+  readonly id: number;
+  /** Fills the caller's array with one frame; null when there is none. */
+  read(into: Int16Array): { timestamp: number; dropped: number } | null;
+  close(): void;
+}
+
+export interface Binding {
+  Engine: new (doorbell: () => void) => NativeEngine;
+  Connection: new (engine: NativeEngine, config: ConnectionConfig) => NativeConnection;
+  /** `lifetimeMs` from now. */
+  Certificate: { generate(lifetimeMs: number): Outcome<NativeCertificate> };
+  Ring: new (engine: NativeEngine, sampleRate: number, channels: number, queueMs: number) => NativeRing;
+  Sink: new (
+    engine: NativeEngine,
+    ring: NativeRing,
+    sampleRate: number,
+    frameMs: number,
+    queueFrames: number,
+  ) => NativeSink;
+  version(): string;
+}
+
+// Outside rootDir, so not an import: written by `napi build` beside package.json.
+export const binding: Binding = require('../binding.js');

@@ -1,0 +1,159 @@
+/**
+ * install() and uninstall(): the browser globals that WebRTC applications look for.
+ * Invariants: a real browser's are never touched; uninstall() leaves what was there before.
+ */
+import { InputDeviceInfo } from './InputDeviceInfo';
+import { MediaDeviceInfo } from './MediaDeviceInfo';
+import { MediaDevices, mediaDevices } from './MediaDevices';
+import { MediaStream } from './MediaStream';
+import { MediaStreamTrack } from './MediaStreamTrack';
+import { MediaStreamTrackEvent } from './MediaStreamTrackEvent';
+import { OverconstrainedError } from './OverconstrainedError';
+import { RTCCertificate } from './RTCCertificate';
+import { RTCDataChannel } from './RTCDataChannel';
+import { RTCDataChannelEvent } from './RTCDataChannelEvent';
+import { RTCDTMFSender } from './RTCDTMFSender';
+import { RTCDTMFToneChangeEvent } from './RTCDTMFToneChangeEvent';
+import { RTCDtlsTransport } from './RTCDtlsTransport';
+import { RTCError } from './RTCError';
+import { RTCErrorEvent } from './RTCErrorEvent';
+import { RTCIceCandidate } from './RTCIceCandidate';
+import { RTCIceTransport } from './RTCIceTransport';
+import { RTCPeerConnection } from './RTCPeerConnection';
+import { RTCPeerConnectionIceErrorEvent } from './RTCPeerConnectionIceErrorEvent';
+import { RTCPeerConnectionIceEvent } from './RTCPeerConnectionIceEvent';
+import { RTCRtpReceiver } from './RTCRtpReceiver';
+import { RTCRtpSender } from './RTCRtpSender';
+import { RTCRtpTransceiver } from './RTCRtpTransceiver';
+import { RTCSctpTransport } from './RTCSctpTransport';
+import { RTCSessionDescription } from './RTCSessionDescription';
+import { RTCStatsReport } from './RTCStatsReport';
+import { RTCTrackEvent } from './RTCTrackEvent';
+
+const CLASSES = {
+  InputDeviceInfo,
+  MediaDeviceInfo,
+  MediaDevices,
+  MediaStream,
+  MediaStreamTrack,
+  MediaStreamTrackEvent,
+  OverconstrainedError,
+  RTCCertificate,
+  RTCDTMFSender,
+  RTCDTMFToneChangeEvent,
+  RTCDataChannel,
+  RTCDataChannelEvent,
+  RTCDtlsTransport,
+  RTCError,
+  RTCErrorEvent,
+  RTCIceCandidate,
+  RTCIceTransport,
+  RTCPeerConnection,
+  RTCPeerConnectionIceErrorEvent,
+  RTCPeerConnectionIceEvent,
+  RTCRtpReceiver,
+  RTCRtpSender,
+  RTCRtpTransceiver,
+  RTCSctpTransport,
+  RTCSessionDescription,
+  RTCStatsReport,
+  RTCTrackEvent,
+};
+
+/** Just enough of HTMLAudioElement for a phone: nothing is played, everything is accepted. */
+class AudioElement extends EventTarget {
+  hidden = false;
+  autoplay = false;
+  muted = false;
+  volume = 1;
+  paused = true;
+  sinkId = '';
+  #srcObject: MediaStream | null = null;
+
+  get srcObject(): MediaStream | null {
+    return this.#srcObject;
+  }
+  set srcObject(stream: MediaStream | null) {
+    if (stream !== null && !(stream instanceof MediaStream)) throw new TypeError('srcObject is not a MediaStream');
+    this.#srcObject = stream;
+    this.paused = stream === null || !this.autoplay;
+  }
+
+  async play(): Promise<void> {
+    this.paused = false;
+  }
+  pause(): void {
+    this.paused = true;
+  }
+  async setSinkId(sinkId: string): Promise<void> {
+    this.sinkId = String(sinkId);
+  }
+  load(): void {}
+  remove(): void {}
+  setAttribute(name: string, value: string): void {
+    if (name === 'hidden' || name === 'autoplay' || name === 'muted') this[name] = true;
+    if (name === 'volume') this.volume = Number(value);
+  }
+}
+
+const documentWithAudio = {
+  createElement(tag: string): AudioElement {
+    if (String(tag).toLowerCase() === 'audio') return new AudioElement();
+    throw new globalThis.DOMException(`There is no <${tag}> here, only <audio>`, 'NotSupportedError');
+  },
+};
+
+interface Replaced {
+  target: object;
+  key: string;
+  before: PropertyDescriptor | undefined;
+  ours: unknown;
+}
+
+let replaced: Replaced[] | undefined;
+
+/** Defines the globals; once. */
+export function install(): void {
+  if (replaced) return;
+  replaced = [];
+  for (const [name, value] of Object.entries(CLASSES)) {
+    if (!isNative(Reflect.get(globalThis, name))) define(globalThis, name, value);
+  }
+  installMediaDevices();
+  // A document that is already there knows better, be it a browser's, jsdom's or the application's.
+  if (Reflect.get(globalThis, 'document') === undefined) define(globalThis, 'document', documentWithAudio);
+}
+
+/** Puts back what install() replaced, unless someone has replaced it since. */
+export function uninstall(): void {
+  for (const { target, key, before, ours } of (replaced ?? []).reverse()) {
+    if (Reflect.get(target, key) !== ours) continue;
+    if (before) Object.defineProperty(target, key, before);
+    else Reflect.deleteProperty(target, key);
+  }
+  replaced = undefined;
+}
+
+function installMediaDevices(): void {
+  const navigator: unknown = Reflect.get(globalThis, 'navigator');
+  if (typeof navigator !== 'object' || navigator === null) {
+    define(globalThis, 'navigator', { mediaDevices: mediaDevices, userAgent: `Node.js/${process.versions.node}` });
+    return;
+  }
+  const present: unknown = Reflect.get(navigator, 'mediaDevices');
+  const getUserMedia = typeof present === 'object' && present !== null && Reflect.get(present, 'getUserMedia');
+  // Node's navigator has only getters, so the property is defined on the object itself.
+  if (!isNative(getUserMedia)) define(navigator, 'mediaDevices', mediaDevices);
+}
+
+function define(target: object, key: string, value: unknown): void {
+  const before = Object.getOwnPropertyDescriptor(target, key);
+  if (before && !before.configurable && !before.writable) return;
+  replaced?.push({ target, key, before, ours: value });
+  Object.defineProperty(target, key, { value, writable: true, enumerable: false, configurable: true });
+}
+
+/** Code of the browser itself, as opposed to a polyfill or a mock. */
+function isNative(value: unknown): boolean {
+  return typeof value === 'function' && /\{\s*\[native code\]\s*\}\s*$/.test(Function.prototype.toString.call(value));
+}

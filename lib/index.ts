@@ -1,0 +1,45 @@
+/** The package: the W3C interfaces, PCM in and out, and what is not in the standards. */
+import { binding } from './binding';
+import { virtualDevices } from './MediaDevices';
+import { RTCAudioDataEvent, RTCAudioSink, RTCAudioSource } from './nonstandard';
+
+export { DTMFEvent } from './DTMFEvent';
+export { install, uninstall } from './globals';
+export { allowTracksToStop, markActiveTracksAsLive } from './guard';
+export { InputDeviceInfo } from './InputDeviceInfo';
+export { MediaDeviceInfo } from './MediaDeviceInfo';
+export { MediaDevices, mediaDevices } from './MediaDevices';
+export { MediaStream } from './MediaStream';
+export { MediaStreamTrack } from './MediaStreamTrack';
+export { MediaStreamTrackEvent } from './MediaStreamTrackEvent';
+export { PcmSink } from './media/PcmSink';
+export { PcmSource } from './media/PcmSource';
+export { OverconstrainedError } from './OverconstrainedError';
+export { MediaStreamEvent } from './peer/legacy';
+export { RTCCertificate } from './RTCCertificate';
+export { RTCDataChannel } from './RTCDataChannel';
+export { RTCDataChannelEvent } from './RTCDataChannelEvent';
+export { RTCDTMFSender } from './RTCDTMFSender';
+export { RTCDTMFToneChangeEvent } from './RTCDTMFToneChangeEvent';
+export { RTCDtlsTransport } from './RTCDtlsTransport';
+export { RTCError } from './RTCError';
+export { RTCErrorEvent } from './RTCErrorEvent';
+export { RTCIceCandidate } from './RTCIceCandidate';
+export { RTCIceTransport } from './RTCIceTransport';
+export { RTCPeerConnection } from './RTCPeerConnection';
+export { RTCPeerConnectionIceErrorEvent } from './RTCPeerConnectionIceErrorEvent';
+export { RTCPeerConnectionIceEvent } from './RTCPeerConnectionIceEvent';
+export { RTCRtpReceiver } from './RTCRtpReceiver';
+export { RTCRtpSender } from './RTCRtpSender';
+export { RTCRtpTransceiver } from './RTCRtpTransceiver';
+export { RTCSctpTransport } from './RTCSctpTransport';
+export { RTCSessionDescription } from './RTCSessionDescription';
+export { RTCStatsReport } from './RTCStatsReport';
+export { RTCTrackEvent } from './RTCTrackEvent';
+
+export const nonstandard = { RTCAudioSource, RTCAudioSink, RTCAudioDataEvent, virtualDevices };
+
+/** Version of the engine. */
+export function version(): string {
+  return binding.version();
+}

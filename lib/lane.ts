@@ -1,0 +1,93 @@
+/**
+ * The one lane from the engine to JavaScript, and what keeps objects and the process alive.
+ * Invariants: reports of a connection are handled one per task, in order; nothing is started on import; the event loop
+ * is held by one timer, and only while someone holds it.
+ */
+import { clearInterval, setImmediate, setInterval } from 'node:timers';
+import { binding, type NativeEngine, type Report } from './binding';
+
+/** Takes one report; does not hold its owner, which is handed in. */
+type Handler<T extends object, R extends Report> = (owner: T, report: R) => void;
+interface Listener {
+  owner: WeakRef<object>;
+  handle: Handler<object, Report>;
+}
+
+type Space = 'connection' | 'ring' | 'sink';
+
+// Node's timers cannot sleep longer than 2^31-1 ms; the length does not matter, being ref'ed does.
+const FOREVER_MS = 2 ** 31 - 1;
+
+let engine: NativeEngine | undefined;
+const listeners: Record<Space, Map<number, Listener>> = {
+  connection: new Map(),
+  ring: new Map(),
+  sink: new Map(),
+};
+const roots = new Set<object>();
+const holders = new Set<object>();
+let timer: ReturnType<typeof setInterval> | undefined;
+
+const forgotten = new FinalizationRegistry<{ space: Space; id: number }>(({ space, id }) => {
+  // The id is never used again, so a late finalizer cannot remove a successor.
+  listeners[space].delete(id);
+});
+
+/** The engine of this Node environment, made on first use. */
+export function theEngine(): NativeEngine {
+  engine ??= new binding.Engine(drain);
+  return engine;
+}
+
+/** Reports of `id` go to `handle` as long as `owner` lives. `handle` must not capture the owner. */
+export function listen<T extends object, R extends Report>(
+  space: Space,
+  id: number,
+  owner: T,
+  handle: Handler<T, R>,
+): void {
+  listeners[space].set(id, { owner: new WeakRef(owner), handle: handle as unknown as Handler<object, Report> });
+  forgotten.register(owner, { space, id });
+}
+
+/** Keeps `object` from the garbage collector until `release`. */
+export function root(object: object): void {
+  roots.add(object);
+}
+
+export function release(object: object): void {
+  roots.delete(object);
+}
+
+/** Keeps the process alive as long as `object` says so. */
+export function holdLoop(object: object, hold: boolean): void {
+  if (hold) holders.add(object);
+  else holders.delete(object);
+  if (holders.size > 0) timer ??= setInterval(() => {}, FOREVER_MS);
+  else if (timer) {
+    clearInterval(timer);
+    timer = undefined;
+  }
+}
+
+/** W3C "queue a task": after everything queued before, with all microtasks run in between. */
+export function queueTask(task: () => void): void {
+  setImmediate(task);
+}
+
+function drain(): void {
+  for (const report of theEngine().drain()) deliver(report);
+}
+
+function deliver(report: Report): void {
+  // Media reports are no W3C events: they need no task of their own.
+  if ('ring' in report) hand('ring', report.ring, report);
+  else if ('sink' in report) hand('sink', report.sink, report);
+  else queueTask(() => hand('connection', report.connection, report));
+}
+
+function hand(space: Space, id: number, report: Report): void {
+  const listener = listeners[space].get(id);
+  const owner = listener?.owner.deref();
+  if (owner) listener?.handle(owner, report);
+}

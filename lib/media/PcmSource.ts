@@ -1,0 +1,189 @@
+/**
+ * PcmSource: an audio signal that the application writes, for any number of tracks.
+ * Invariants: samples are played once, in order, with silence where nothing was written and no catch-up bursts; a
+ * write that finds the queue full waits here and is never lost, as with a Node Writable.
+ */
+import { EventEmitter } from 'node:events';
+import { binding, type NativeRing, type Report } from '../binding';
+import { listen, theEngine } from '../lane';
+import { createTrack, type MediaStreamTrack } from '../MediaStreamTrack';
+import { type Pcm, toIntegerBetween, toSampleRate, toSamples } from './pcm';
+import type { Signal } from './signal';
+
+export interface PcmSourceOptions {
+  /** 8000, 16000, 24000 or 48000 Hz. */
+  sampleRate?: number;
+  /** 1 or 2, interleaved. */
+  channels?: number;
+  /** How much may be queued before write() returns false. */
+  queueMs?: number;
+}
+
+interface Chunk {
+  pcm: Int16Array;
+  sampleRate: number;
+  /** Called once the whole chunk is in the queue, or was cleared. */
+  taken?: () => void;
+}
+interface Mark {
+  key: string;
+}
+
+export class PcmSource extends EventEmitter {
+  readonly sampleRate: number;
+  readonly channels: number;
+  readonly queueMs: number;
+  readonly #ring: NativeRing;
+  readonly #signal: Signal;
+  /** What the queue has not taken yet. */
+  #waiting: (Chunk | Mark)[] = [];
+  /** Marks not reached yet, by key; the engine knows only keys, names may repeat. */
+  readonly #marks = new Map<string, (reached: boolean) => void>();
+  #lastKey = 0;
+  #full = false;
+
+  constructor(options: PcmSourceOptions = {}, device: { deviceId: string; label: string } | null = null) {
+    super();
+    this.sampleRate = toSampleRate(options.sampleRate ?? 16000, 'sampleRate');
+    this.channels = toIntegerBetween(options.channels ?? 1, 1, 2, 'channels');
+    this.queueMs = toIntegerBetween(options.queueMs ?? 1000, 20, 3_600_000, 'queueMs');
+    this.#ring = new binding.Ring(theEngine(), this.sampleRate, this.channels, this.queueMs);
+    listen('ring', this.#ring.id, this, (source, report) => source.#report(report));
+    this.#signal = {
+      kind: 'audio',
+      label: device?.label ?? 'PcmSource',
+      ring: () => this.#ring,
+      source: this,
+      muted: false,
+      tracks: new Set(),
+      deviceId: device?.deviceId ?? null,
+      sampleRate: this.sampleRate,
+    };
+  }
+
+  /** A live track that carries this signal. Every track hears the same. */
+  createTrack(constraints?: MediaTrackConstraints): MediaStreamTrack {
+    return createTrack(this.#signal, undefined, constraints);
+  }
+
+  /**
+   * Queues samples of any length; `sampleRate` says their rate where it is not the source's.
+   * False: the queue is full; 'drain' tells when it is time to go on. Nothing is lost either way.
+   */
+  write(pcm: Pcm, options: { sampleRate?: number } = {}): boolean {
+    this.#enqueue(pcm, options, undefined);
+    return this.#waiting.length === 0;
+  }
+
+  /** Queues samples and resolves once the queue has taken them all: await it in a loop to keep the queue's pace. */
+  async captureFrame(pcm: Pcm, options: { sampleRate?: number } = {}): Promise<void> {
+    await new Promise<void>((resolve) => this.#enqueue(pcm, options, resolve));
+  }
+
+  /** Drops what has not been played (barge-in); returns how many milliseconds. Pending marks are told as cleared. */
+  clear(): number {
+    const dropped = this.#waitingMs() + this.#ring.clear();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const item of waiting) if ('pcm' in item) item.taken?.();
+    for (const [key, settle] of [...this.#marks]) {
+      this.#marks.delete(key);
+      settle(false);
+    }
+    this.#drained();
+    return dropped;
+  }
+
+  /** Resolves when everything written so far has been played or cleared. */
+  async waitForPlayout(): Promise<void> {
+    if (this.queuedMs === 0) return;
+    await new Promise<void>((resolve) => this.#addMark(() => resolve()));
+  }
+
+  /** Emits 'mark' (name, reached) when everything written so far has been played, or was cleared (reached = false). */
+  mark(name: string): void {
+    if (typeof name !== 'string') throw new TypeError('name is not a string');
+    this.#addMark((reached) => this.emit('mark', name, reached));
+  }
+
+  /** Milliseconds written and not yet played. */
+  get queuedMs(): number {
+    return this.#waitingMs() + this.#ring.queuedMs();
+  }
+
+  /** Milliseconds of written samples played so far; silence in gaps does not count. */
+  get playedMs(): number {
+    return this.#ring.playedMs();
+  }
+
+  /** Loudness of what was last played: RMS, 0 to 1. */
+  get level(): number {
+    return this.#ring.level();
+  }
+
+  #enqueue(pcm: Pcm, options: { sampleRate?: number }, taken: (() => void) | undefined): void {
+    const samples = toSamples(pcm, this.channels, 'pcm');
+    const sampleRate =
+      options.sampleRate === undefined ? this.sampleRate : toSampleRate(options.sampleRate, 'sampleRate');
+    if (this.#waiting.length > 0 || !this.#ring.write(samples, sampleRate, this.channels)) {
+      // The application may reuse its array once write() has returned.
+      const chunk = { pcm: samples.slice(), sampleRate, taken };
+      this.#waiting.push(chunk);
+      this.#full = true;
+      if (this.#waiting.length === 1) this.#fill(chunk);
+    } else taken?.();
+  }
+
+  #addMark(settle: (reached: boolean) => void): void {
+    const key = String(++this.#lastKey);
+    this.#marks.set(key, settle);
+    if (this.#waiting.length > 0) this.#waiting.push({ key });
+    else this.#ring.mark(key);
+  }
+
+  /** Puts the part of a refused chunk that fits into the queue. */
+  #fill(chunk: Chunk): void {
+    const frames = this.#ring.space(chunk.sampleRate);
+    const samples = Math.min(frames * this.channels, chunk.pcm.length);
+    if (samples > 0 && this.#ring.write(chunk.pcm.subarray(0, samples), chunk.sampleRate, this.channels)) {
+      chunk.pcm = chunk.pcm.subarray(samples);
+    }
+  }
+
+  /** The queue has room: hand over what waits. A refused write arms the next 'drain' report. */
+  #refill(): void {
+    for (let item = this.#waiting[0]; item; item = this.#waiting[0]) {
+      if ('key' in item) this.#ring.mark(item.key);
+      else if (this.#ring.write(item.pcm, item.sampleRate, this.channels)) item.taken?.();
+      else {
+        this.#fill(item);
+        return;
+      }
+      this.#waiting.shift();
+    }
+    this.#drained();
+  }
+
+  #drained(): void {
+    if (!this.#full) return;
+    this.#full = false;
+    this.emit('drain');
+  }
+
+  #waitingMs(): number {
+    let ms = 0;
+    for (const item of this.#waiting) {
+      if ('pcm' in item) ms += (item.pcm.length / this.channels / item.sampleRate) * 1000;
+    }
+    return ms;
+  }
+
+  #report(report: Report): void {
+    if (report.type === 'drain') this.#refill();
+    else if (report.type === 'mark') {
+      const settle = this.#marks.get(report.name);
+      this.#marks.delete(report.name);
+      settle?.(true);
+    }
+  }
+}

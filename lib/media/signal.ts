@@ -1,0 +1,36 @@
+/**
+ * What a track carries, apart from the track: an audio ring, or a picture that is never there.
+ * Invariant: clones share the signal; ending or disabling one track changes nothing here.
+ */
+import type { Kind, NativeRing } from '../binding';
+import type { MediaStreamTrack } from '../MediaStreamTrack';
+import type { PcmSource } from './PcmSource';
+
+export interface Signal {
+  readonly kind: Kind;
+  readonly label: string;
+  /** Samples; null for video, and for a remote track whose connection has gone. */
+  ring(): NativeRing | null;
+  /** The writable end, where the application has one. */
+  readonly source: PcmSource | null;
+  /** W3C muted: nothing comes from the far end. */
+  muted: boolean;
+  /** Live tracks; a track leaves when it ends. */
+  readonly tracks: Set<MediaStreamTrack>;
+  readonly deviceId: string | null;
+  readonly sampleRate: number;
+}
+
+/** A live video signal without a picture. */
+export function blankVideo(deviceId: string, label: string): Signal {
+  return {
+    kind: 'video',
+    label,
+    ring: () => null,
+    source: null,
+    muted: false,
+    tracks: new Set(),
+    deviceId,
+    sampleRate: 0,
+  };
+}

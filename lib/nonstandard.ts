@@ -1,0 +1,89 @@
+/**
+ * RTCAudioSource and RTCAudioSink in the shape of node-webrtc's `nonstandard`.
+ * Invariant: frames of 10 ms both ways; the sink's rate is fixed for life.
+ */
+import { binding, type NativeRing } from './binding';
+import { theEngine } from './lane';
+import { createTrack, type MediaStreamTrack } from './MediaStreamTrack';
+import { type PcmFrame, PcmSink } from './media/PcmSink';
+import { toIntegerBetween, toSampleRate, toSamples } from './media/pcm';
+import type { Signal } from './media/signal';
+import { defineEventHandlers, type EventHandler } from './webidl/event-handlers';
+
+export interface RTCAudioData {
+  samples: Int16Array;
+  sampleRate: number;
+  bitsPerSample?: number;
+  channelCount?: number;
+  numberOfFrames?: number;
+}
+
+// node-webrtc has no queue of its own; this much absorbs the jitter of a JavaScript timer.
+const QUEUE_MS = 1000;
+
+export class RTCAudioSource {
+  readonly #ring: NativeRing = new binding.Ring(theEngine(), 48000, 1, QUEUE_MS);
+  readonly #signal: Signal = {
+    kind: 'audio',
+    label: 'RTCAudioSource',
+    ring: () => this.#ring,
+    source: null,
+    muted: false,
+    tracks: new Set(),
+    deviceId: null,
+    sampleRate: 48000,
+  };
+
+  createTrack(): MediaStreamTrack {
+    return createTrack(this.#signal);
+  }
+
+  /** 10 ms of samples. What does not fit into a full queue is dropped: a live source cannot wait. */
+  onData(data: RTCAudioData): void {
+    const channels = toIntegerBetween(data?.channelCount ?? 1, 1, 2, 'channelCount');
+    if ((data.bitsPerSample ?? 16) !== 16) throw new TypeError('bitsPerSample is not 16');
+    const sampleRate = toSampleRate(data.sampleRate, 'sampleRate');
+    const samples = toSamples(data.samples, channels, 'samples');
+    const frames = samples.length / channels;
+    if (frames !== sampleRate / 100 || frames !== (data.numberOfFrames ?? frames)) {
+      throw new RangeError(`samples holds ${frames} frames, not 10 ms at ${sampleRate} Hz`);
+    }
+    this.#ring.write(samples, sampleRate, channels);
+  }
+}
+
+/** What RTCAudioSink hands out: an event that carries the members of RTCAudioData. */
+export class RTCAudioDataEvent extends Event implements Required<RTCAudioData> {
+  readonly samples: Int16Array;
+  readonly sampleRate: number;
+  readonly bitsPerSample = 16;
+  readonly channelCount = 1;
+  readonly numberOfFrames: number;
+
+  constructor(frame: PcmFrame) {
+    super('data');
+    this.samples = frame.samples;
+    this.sampleRate = frame.sampleRate;
+    this.numberOfFrames = frame.samples.length;
+  }
+}
+
+export class RTCAudioSink extends EventTarget {
+  declare ondata: EventHandler<RTCAudioDataEvent>;
+  readonly #sink: PcmSink;
+
+  constructor(track: MediaStreamTrack, options: { sampleRate?: number } = {}) {
+    super();
+    this.#sink = new PcmSink(track, { sampleRate: options.sampleRate ?? 48000, frameMs: 10 });
+    this.#sink.on('data', (frame: PcmFrame) => this.dispatchEvent(new RTCAudioDataEvent(frame)));
+  }
+
+  get stopped(): boolean {
+    return this.#sink.closed;
+  }
+
+  stop(): void {
+    this.#sink.close();
+  }
+}
+defineEventHandlers(RTCAudioSink, ['data']);

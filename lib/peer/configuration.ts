@@ -1,0 +1,124 @@
+/**
+ * RTCConfiguration: conversion and validation (webrtc-pc §4.2, §4.4.1.6).
+ * Invariant: what reaches the engine has passed here; what getConfiguration returns is a copy of it.
+ */
+import type { ConnectionConfig } from '../binding';
+import { isRTCCertificate, nativeCertificate, type RTCCertificate } from '../RTCCertificate';
+import {
+  boolean,
+  DOMString,
+  dictionary,
+  enumeration,
+  fail,
+  interfaceType,
+  isObject,
+  octetEnforced,
+  optional,
+  required,
+  sequence,
+  unsignedShortEnforced,
+  withDefault,
+} from '../webidl/converters';
+import { domException } from '../webidl/exceptions';
+
+const strings = sequence(DOMString);
+
+const toIceServer = dictionary('RTCIceServer', {
+  credential: optional(DOMString),
+  urls: required((value: unknown, context: string): string | string[] =>
+    isObject(value) ? strings(value, context) : DOMString(value, context),
+  ),
+  username: optional(DOMString),
+});
+
+const toDictionary = dictionary('RTCConfiguration', {
+  addresses: optional(strings),
+  bundlePolicy: withDefault(
+    enumeration('RTCBundlePolicy', ['balanced', 'max-compat', 'max-bundle']),
+    () => 'balanced' as const,
+  ),
+  certificates: withDefault(
+    sequence(interfaceType<RTCCertificate>('RTCCertificate', isRTCCertificate)),
+    (): RTCCertificate[] => [],
+  ),
+  iceCandidatePoolSize: withDefault(octetEnforced, () => 0),
+  iceServers: withDefault(sequence(toIceServer), (): ReturnType<typeof toIceServer>[] => []),
+  iceTransportPolicy: withDefault(enumeration('RTCIceTransportPolicy', ['relay', 'all']), () => 'all' as const),
+  loopback: optional(boolean),
+  portRange: optional(sequence(unsignedShortEnforced)),
+  rtcpMuxPolicy: withDefault(enumeration('RTCRtcpMuxPolicy', ['require']), () => 'require' as const),
+});
+
+export type Configuration = ReturnType<typeof toDictionary>;
+
+export function toConfiguration(value: unknown, context: string): Configuration {
+  const configuration = toDictionary(value, context);
+  for (const server of configuration.iceServers) validateServer(server, context);
+  for (const certificate of configuration.certificates) {
+    if (certificate.expires < Date.now()) throw domException('InvalidAccessError', 'A certificate has expired');
+  }
+  if (configuration.portRange && configuration.portRange.length !== 2) {
+    throw fail(context, "member 'portRange' is not [lowest, highest].");
+  }
+  return configuration;
+}
+
+/** The members that setConfiguration must not change. */
+export function requireUnchanged(from: Configuration, to: Configuration, described: boolean): void {
+  const changed = (member: string) => domException('InvalidModificationError', `${member} cannot be changed`);
+  if (to.certificates.length > 0) {
+    const same =
+      to.certificates.length === from.certificates.length &&
+      to.certificates.every((certificate, index) => certificate === from.certificates[index]);
+    if (!same) throw changed('certificates');
+  }
+  if (to.bundlePolicy !== from.bundlePolicy) throw changed('bundlePolicy');
+  if (to.rtcpMuxPolicy !== from.rtcpMuxPolicy) throw changed('rtcpMuxPolicy');
+  if (described && to.iceCandidatePoolSize !== from.iceCandidatePoolSize) throw changed('iceCandidatePoolSize');
+}
+
+export function toNative(configuration: Configuration): ConnectionConfig {
+  const { iceServers, certificates, ...rest } = configuration;
+  return {
+    ...rest,
+    portRange: rest.portRange as [number, number] | undefined,
+    iceServers: iceServers.map(({ urls, ...server }) => ({
+      ...server,
+      urls: typeof urls === 'string' ? [urls] : urls,
+    })),
+    certificates: certificates.map(nativeCertificate),
+  };
+}
+
+export function copyOf(configuration: Configuration): Configuration {
+  return {
+    ...configuration,
+    iceServers: configuration.iceServers.map((server) => ({
+      ...server,
+      urls: typeof server.urls === 'string' ? server.urls : [...server.urls],
+    })),
+    certificates: [...configuration.certificates],
+  };
+}
+
+/** RFC 7064 and RFC 7065. */
+const SERVER_URL = /^(stuns?|turns?):(\[[0-9a-f:.]+\]|[^\s:/?#@[\]]+)(?::(\d{1,5}))?(?:\?transport=([a-z]+))?$/i;
+
+function validateServer(server: ReturnType<typeof toIceServer>, context: string): void {
+  const urls = typeof server.urls === 'string' ? [server.urls] : server.urls;
+  if (urls.length === 0) throw domException('SyntaxError', `${context} an ICE server has no URL`);
+  for (const url of urls) {
+    const match = SERVER_URL.exec(url);
+    const [, scheme, , port, transport] = match ?? [];
+    const stun = scheme?.toLowerCase().startsWith('stun') ?? false;
+    if (!match || Number(port ?? 1) > 65535 || Number(port ?? 1) === 0 || (stun && transport)) {
+      throw domException('SyntaxError', `${context} '${url}' is not a valid STUN or TURN URL`);
+    }
+    if (transport && !['udp', 'tcp'].includes(transport)) {
+      throw domException('SyntaxError', `${context} '${url}' names an unknown transport`);
+    }
+    if (!stun && (server.username === undefined || server.credential === undefined)) {
+      throw domException('InvalidAccessError', `${context} '${url}' needs a username and a credential`);
+    }
+  }
+}

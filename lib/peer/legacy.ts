@@ -1,0 +1,43 @@
+/** What webrtc-pc §13 and older pages still use. */
+import { isMediaStream, type MediaStream } from '../MediaStream';
+import { dictionary, interfaceType, required } from '../webidl/converters';
+import { eventInit, eventType, initContext } from '../webidl/event';
+import { defineInterface } from '../webidl/interface';
+
+const toInit = dictionary('MediaStreamEventInit', {
+  ...eventInit,
+  stream: required(interfaceType<MediaStream>('MediaStream', isMediaStream)),
+});
+
+/** Of the 'addstream' event. */
+export class MediaStreamEvent extends Event {
+  readonly #stream: MediaStream;
+
+  constructor(type: string, eventInitDict: { stream: MediaStream }) {
+    const name = eventType('MediaStreamEvent', arguments.length, 2, type);
+    const init = toInit(eventInitDict, initContext('MediaStreamEvent'));
+    super(name, init);
+    this.#stream = init.stream;
+  }
+
+  get stream(): MediaStream {
+    return this.#stream;
+  }
+}
+defineInterface(MediaStreamEvent, 'MediaStreamEvent');
+
+/** The callback form of an operation: it settles through the callbacks, its promise only says "done". */
+export async function withCallbacks<T>(
+  operation: () => Promise<T>,
+  success: (value: T) => unknown,
+  failure: (reason: unknown) => unknown,
+): Promise<void> {
+  let value: T;
+  try {
+    value = await operation();
+  } catch (reason) {
+    failure(reason);
+    return;
+  }
+  success(value);
+}

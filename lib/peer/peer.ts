@@ -1,0 +1,547 @@
+/**
+ * A connection without its Web IDL face: the mirror of the engine's state and the algorithms of webrtc-pc §4.4.
+ * Invariants: every change comes from a snapshot and is applied in one task, with its events in the order of the
+ * standard; after close() no event is fired.
+ */
+import { emitWarning } from 'node:process';
+import {
+  binding,
+  type ConnectionReport,
+  type DescriptionData,
+  type NativeConnection,
+  type NativeRing,
+  type Outcome,
+  type SdpType,
+  type Snapshot,
+  type StatsData,
+  type TransceiverSnapshot,
+} from '../binding';
+import { DTMFEvent } from '../DTMFEvent';
+import { isGuardOn } from '../guard';
+import { holdLoop, listen, queueTask, release, root, theEngine } from '../lane';
+import {
+  createTrack,
+  endSignal,
+  type MediaStreamTrack,
+  releaseHeldStops,
+  setSignalMuted,
+  trackSlots,
+} from '../MediaStreamTrack';
+import type { Signal } from '../media/signal';
+import { closeAbruptly, type RTCDataChannel } from '../RTCDataChannel';
+import { toneChanged } from '../RTCDTMFSender';
+import { RTCIceCandidate } from '../RTCIceCandidate';
+import { RTCPeerConnectionIceErrorEvent } from '../RTCPeerConnectionIceErrorEvent';
+import { RTCPeerConnectionIceEvent } from '../RTCPeerConnectionIceEvent';
+import { receiverSlots } from '../RTCRtpReceiver';
+import { detachSender, senderSlots } from '../RTCRtpSender';
+import { createTransceiver, type RTCRtpTransceiver, transceiverSlots } from '../RTCRtpTransceiver';
+import { createSctpTransport, type RTCSctpTransport, sctpSlots } from '../RTCSctpTransport';
+import { RTCSessionDescription } from '../RTCSessionDescription';
+import type { RTCStatsReport } from '../RTCStatsReport';
+import { RTCTrackEvent } from '../RTCTrackEvent';
+import { fire } from '../webidl/event';
+import { domException, unwrap } from '../webidl/exceptions';
+import { type Configuration, toNative } from './configuration';
+import { MediaStreamEvent } from './legacy';
+import { OperationsChain } from './operations-chain';
+import { RemoteStreams } from './remote-streams';
+import { type Selection, statsReport } from './stats';
+import { Transports } from './transports';
+
+type Side = 'local' | 'remote';
+type Slot = 'currentLocal' | 'pendingLocal' | 'currentRemote' | 'pendingRemote';
+const SLOTS: readonly Slot[] = ['currentLocal', 'pendingLocal', 'currentRemote', 'pendingRemote'];
+
+export class Peer {
+  readonly native: NativeConnection;
+  readonly chain = new OperationsChain(() => this.#chainEmptied());
+  readonly transports = new Transports();
+  readonly streams = new RemoteStreams();
+  readonly channels = new Set<RTCDataChannel>();
+  configuration: Configuration;
+  closed = false;
+  signalingState: RTCSignalingState = 'stable';
+  iceGatheringState: RTCIceGatheringState = 'new';
+  iceConnectionState: RTCIceConnectionState = 'new';
+  connectionState: RTCPeerConnectionState = 'new';
+  canTrickleIceCandidates: boolean | null = null;
+  sctp: RTCSctpTransport | null = null;
+  /** Whether markActiveTracksAsLive() was called here; undefined: as for the process. */
+  guard: boolean | undefined;
+
+  readonly #target: EventTarget;
+  readonly #descriptions: Record<Slot, RTCSessionDescription | null> = {
+    currentLocal: null,
+    pendingLocal: null,
+    currentRemote: null,
+    pendingRemote: null,
+  };
+  /** By the engine's id, in creation order. */
+  readonly #transceivers = new Map<number, RTCRtpTransceiver>();
+  #negotiationNeeded = false;
+  #updateOnEmptyChain = false;
+  readonly #statsRequests = new Map<number, (stats: StatsData) => void>();
+  #lastStatsRequest = 0;
+  #lastStats: StatsData | null = null;
+
+  constructor(target: EventTarget, configuration: Configuration) {
+    this.#target = target;
+    this.configuration = configuration;
+    this.native = new binding.Connection(theEngine(), toNative(configuration));
+    listen('connection', this.native.id, this, (peer, report: ConnectionReport) => peer.#report(report));
+  }
+
+  // --- what the interfaces ask
+
+  get transceivers(): RTCRtpTransceiver[] {
+    return [...this.#transceivers.values()];
+  }
+
+  get guardsTracks(): boolean {
+    return !this.closed && (this.guard ?? isGuardOn());
+  }
+
+  description(slot: Slot): RTCSessionDescription | null {
+    return this.#descriptions[slot];
+  }
+
+  requireOpen(): void {
+    if (this.closed) throw domException('InvalidStateError', 'The connection is closed');
+  }
+
+  transceiver(id: number): RTCRtpTransceiver | undefined {
+    return this.#transceivers.get(id);
+  }
+
+  /** Calls the engine; its panic is this call's OperationError. */
+  invoke<T>(call: (native: NativeConnection) => Outcome<T>): T {
+    let outcome: Outcome<T>;
+    try {
+      outcome = call(this.native);
+    } catch (error) {
+      throw domException('OperationError', `The engine failed: ${error instanceof Error ? error.message : error}`);
+    }
+    return unwrap(outcome);
+  }
+
+  /** A synchronous change of what is wanted: mirrors it, and sees whether negotiation is needed. */
+  change<T extends Snapshot | { snapshot: Snapshot }>(call: (native: NativeConnection) => Outcome<T>): T {
+    const result = this.invoke(call);
+    this.#mirror('snapshot' in result ? result.snapshot : result);
+    this.updateNegotiationNeeded();
+    return result;
+  }
+
+  /** W3C "in parallel … queue a task": the promise is settled in the task, never once the connection is closed. */
+  task<T>(run: () => T): Promise<T> {
+    if (this.connectionState !== 'failed') root(this);
+    return new Promise((resolve, reject) => {
+      queueTask(() => {
+        if (this.closed) return;
+        try {
+          resolve(run());
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
+
+  /** Applies a description in a task. Only inside the operations chain. */
+  describe(side: Side, type: SdpType, sdp: string): Promise<void> {
+    return this.task(() => {
+      const snapshot = this.invoke((native) =>
+        side === 'local' ? native.setLocalDescription(type, sdp) : native.setRemoteDescription(type, sdp),
+      );
+      this.#apply(snapshot, side, type);
+    });
+  }
+
+  addIceCandidate(init: RTCIceCandidateInit & { candidate: string }): Promise<void> {
+    return this.task(() => {
+      const { candidate, usernameFragment } = init;
+      const base = { candidate, usernameFragment: usernameFragment ?? undefined };
+      const anywhere = (init.sdpMid ?? null) === null && (init.sdpMLineIndex ?? null) === null;
+      // The end of candidates without a section is meant for all of them.
+      const places = anywhere
+        ? this.transceivers.flatMap((transceiver) => (transceiver.mid === null ? [] : [{ sdpMid: transceiver.mid }]))
+        : [{ sdpMid: init.sdpMid ?? undefined, sdpMLineIndex: init.sdpMLineIndex ?? undefined }];
+      for (const place of places) this.#mirror(this.invoke((native) => native.addIceCandidate({ ...base, ...place })));
+      if (candidate !== '' && !anywhere) this.#remoteCandidate(new RTCIceCandidate(init));
+    });
+  }
+
+  /** Stops sending and receiving at once; negotiation makes it final. */
+  stopped(transceiver: RTCRtpTransceiver): void {
+    endSignal(remoteSignal(transceiver));
+    transceiverSlots(transceiver).receptive = false;
+  }
+
+  async getStats(selection: Selection): Promise<RTCStatsReport> {
+    const data = this.closed ? this.#lastStats : await this.#requestStats();
+    return statsReport(this, data, selection);
+  }
+
+  /** W3C "update the negotiation-needed flag". */
+  updateNegotiationNeeded(): void {
+    if (!this.chain.isEmpty) {
+      this.#updateOnEmptyChain = true;
+      return;
+    }
+    queueTask(() => {
+      if (this.closed) return;
+      if (!this.chain.isEmpty) {
+        this.#updateOnEmptyChain = true;
+        return;
+      }
+      if (this.signalingState !== 'stable') return;
+      if (!this.native.snapshot().negotiationNeeded) {
+        this.#negotiationNeeded = false;
+        return;
+      }
+      if (this.#negotiationNeeded) return;
+      this.#negotiationNeeded = true;
+      fire(this.#target, 'negotiationneeded');
+    });
+  }
+
+  /** webrtc-pc §4.4.1.10: states first, no events of the connection, everything let go. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.signalingState = 'closed';
+    this.iceConnectionState = 'closed';
+    this.connectionState = 'closed';
+    for (const transceiver of this.transceivers) {
+      const slots = transceiverSlots(transceiver);
+      endSignal(remoteSignal(transceiver));
+      Object.assign(slots, { stopping: true, stopped: true, receptive: false, dtmf: false });
+      detachSender(slots.sender);
+    }
+    for (const channel of this.channels) closeAbruptly(channel);
+    if (this.sctp) sctpSlots(this.sctp).state = 'closed';
+    this.transports.close();
+    this.chain.close();
+    this.native.close();
+    this.#answerStats(this.#lastStats);
+    holdLoop(this, false);
+    release(this);
+    releaseHeldStops();
+  }
+
+  // --- snapshots
+
+  #chainEmptied(): void {
+    if (!this.#updateOnEmptyChain) return;
+    this.#updateOnEmptyChain = false;
+    this.updateNegotiationNeeded();
+  }
+
+  /** Takes over a snapshot. Fires nothing. */
+  #mirror(snapshot: Snapshot): void {
+    this.signalingState = snapshot.signalingState;
+    this.canTrickleIceCandidates = snapshot.canTrickle ?? null;
+    for (const slot of SLOTS) this.#descriptions[slot] = refreshed(this.#descriptions[slot], snapshot[slot]);
+    this.transports.refresh(snapshot.transports);
+    const listed = new Set<number>();
+    for (const data of snapshot.transceivers) {
+      if (data.stopped && !this.#transceivers.has(data.id)) continue;
+      const transceiver = this.#transceivers.get(data.id) ?? this.#create(data);
+      this.#refresh(transceiver, data);
+      if (!data.stopped || snapshot.signalingState !== 'stable') listed.add(data.id);
+    }
+    for (const [id, transceiver] of this.#transceivers) if (!listed.has(id)) this.#remove(id, transceiver);
+    const data = snapshot.data;
+    const transport = data && this.transports.get(data.transport);
+    if (data && transport) this.sctp ??= createSctpTransport(transport.dtls, data.maxMessageSize);
+  }
+
+  #create(data: TransceiverSnapshot): RTCRtpTransceiver {
+    const { native } = this;
+    let ring: NativeRing | null = null;
+    const signal: Signal = {
+      kind: data.kind,
+      label: `remote ${data.kind}`,
+      ring: () => {
+        if (data.kind === 'audio' && !this.closed) ring ??= native.receiverRing(data.id);
+        return ring;
+      },
+      source: null,
+      muted: true,
+      tracks: new Set(),
+      deviceId: null,
+      sampleRate: 48000,
+    };
+    const transceiver = createTransceiver(
+      this,
+      data.id,
+      data.kind,
+      createTrack(signal, data.remoteTrackId ?? undefined),
+    );
+    this.#transceivers.set(data.id, transceiver);
+    return transceiver;
+  }
+
+  #refresh(transceiver: RTCRtpTransceiver, data: TransceiverSnapshot): void {
+    const slots = transceiverSlots(transceiver);
+    slots.mid = data.mid ?? null;
+    if (data.direction !== 'stopped') slots.direction = data.direction;
+    slots.currentDirection = data.currentDirection ?? null;
+    slots.stopping = data.stopping;
+    slots.stopped = data.stopped;
+    slots.dtmf = data.dtmf;
+    slots.sendCodecs = data.sendCodecs;
+    slots.recvCodecs = data.recvCodecs;
+    slots.cname = data.cname;
+    slots.reducedSizeRtcp = data.reducedSizeRtcp;
+    const transport = this.transports.get(data.transport ?? null)?.dtls ?? null;
+    senderSlots(slots.sender).transport = transport;
+    receiverSlots(slots.receiver).transport = transport;
+    if (data.stopped) this.stopped(transceiver);
+  }
+
+  /** Rolled back, or stopped for good. */
+  #remove(id: number, transceiver: RTCRtpTransceiver): void {
+    const slots = transceiverSlots(transceiver);
+    this.#transceivers.delete(id);
+    this.stopped(transceiver);
+    slots.stopped = true;
+    slots.mid = null;
+    detachSender(slots.sender);
+  }
+
+  /** W3C "set a session description", the part after it has been applied. */
+  #apply(snapshot: Snapshot, side: Side, type: SdpType): void {
+    const before = this.signalingState;
+    const known = this.transceivers;
+    this.#mirror(snapshot);
+    const byId = new Map(snapshot.transceivers.map((data) => [data.id, data]));
+    const added: RTCRtpTransceiver[] = [];
+    const muted: MediaStreamTrack[] = [];
+    for (const transceiver of new Set([...known, ...this.transceivers])) {
+      const data = byId.get(transceiverSlots(transceiver).id);
+      this.#receiving(transceiver, data, side, type, added, muted);
+    }
+    if (this.signalingState === 'stable') this.#negotiationNeeded = false;
+    if (this.signalingState !== before) fire(this.#target, 'signalingstatechange');
+    for (const track of muted) setSignalMuted(trackSlots(track).signal, true);
+    const fresh = this.streams.flush();
+    for (const transceiver of added) {
+      if (this.closed) return;
+      const { receiver } = transceiver;
+      const { track } = receiver;
+      const streams = receiverSlots(receiver).streams;
+      this.#target.dispatchEvent(new RTCTrackEvent('track', { receiver, track, streams, transceiver }));
+    }
+    for (const stream of fresh) this.#target.dispatchEvent(new MediaStreamEvent('addstream', { stream }));
+    if (this.signalingState === 'stable') this.updateNegotiationNeeded();
+    this.#derive()();
+  }
+
+  /** What a description means for the remote track of one transceiver. */
+  #receiving(
+    transceiver: RTCRtpTransceiver,
+    data: TransceiverSnapshot | undefined,
+    side: Side,
+    type: SdpType,
+    added: RTCRtpTransceiver[],
+    muted: MediaStreamTrack[],
+  ): void {
+    const slots = transceiverSlots(transceiver);
+    const receiver = receiverSlots(slots.receiver);
+    const answers = type === 'answer' || type === 'pranswer';
+    let receives = slots.fired;
+    if (!data || data.stopped || (data.mid ?? null) === null) receives = false;
+    else if (side === 'remote' || type === 'rollback') receives = data.receiving;
+    else if (answers) receives = slots.fired && (data.currentDirection ?? '').includes('recv');
+    slots.receptive = receives || (side === 'local' && slots.direction.includes('recv'));
+    const streamsChange = side === 'remote' || type === 'rollback' || !receives;
+    let grown = false;
+    if (streamsChange) {
+      const ids = receives ? (data?.remoteStreamIds ?? []) : [];
+      const { streams, more } = this.streams.associate(slots.receiver.track, receiver.streams, ids);
+      receiver.streams = streams;
+      grown = more;
+    }
+    if (receives && (!slots.fired || grown) && type !== 'rollback') added.push(transceiver);
+    if (!receives && slots.fired) muted.push(slots.receiver.track);
+    slots.fired = receives;
+  }
+
+  // --- reports
+
+  #report(report: ConnectionReport): void {
+    if (this.closed) return;
+    switch (report.type) {
+      case 'gathering':
+        if (report.state === 'gathering') this.#gathering('gathering');
+        // Never in the task that resolved setLocalDescription, nor in the one after it.
+        else queueTask(() => this.#gathering('complete'));
+        break;
+      case 'candidate':
+        this.#localCandidate(report);
+        break;
+      case 'candidateerror':
+        this.#candidateError(report);
+        break;
+      case 'ice':
+        this.transports.setIce(report.transport, report.state, () => this.#derive());
+        this.#hold();
+        break;
+      case 'dtls':
+        this.transports.setDtls(report.transport, report.state, report.remoteCertificates ?? [], () => this.#derive());
+        this.#hold();
+        break;
+      case 'pair':
+        this.transports.setPair(report.transport, report.local, report.remote, this.#place(report.transport));
+        break;
+      case 'stats':
+        this.#lastStats = report.stats;
+        this.#statsRequests.get(report.request)?.(report.stats);
+        this.#statsRequests.delete(report.request);
+        this.#hold();
+        break;
+      case 'crashed':
+        this.#crashed(report.message);
+        break;
+      default:
+        this.#transceiverReport(report);
+    }
+  }
+
+  #transceiverReport(report: Extract<ConnectionReport, { type: 'muted' | 'unmuted' | 'tonechange' | 'dtmf' }>): void {
+    const transceiver = this.#transceivers.get(report.transceiver);
+    if (!transceiver) return;
+    const { sender, receiver, receptive } = transceiverSlots(transceiver);
+    if (report.type === 'muted') setSignalMuted(remoteSignal(transceiver), true);
+    else if (report.type === 'unmuted') {
+      if (receptive) setSignalMuted(remoteSignal(transceiver), false);
+    } else if (report.type === 'tonechange') {
+      if (sender.dtmf) toneChanged(sender.dtmf, report.tone, report.remaining);
+    } else if (report.type === 'dtmf') {
+      const init = { tone: report.digit, duration: report.durationMs, receiver };
+      receiver.dispatchEvent(new DTMFEvent('dtmf', init));
+      this.#target.dispatchEvent(new DTMFEvent('dtmf', init));
+    }
+  }
+
+  #gathering(state: 'gathering' | 'complete'): void {
+    if (this.closed || this.iceGatheringState === state) return;
+    this.#mirror(this.native.snapshot());
+    this.iceGatheringState = state;
+    this.transports.setGathering(state);
+    this.#hold();
+    fire(this.#target, 'icegatheringstatechange');
+    if (state === 'complete' && !this.closed) {
+      this.#target.dispatchEvent(new RTCPeerConnectionIceEvent('icecandidate', { candidate: null }));
+    }
+  }
+
+  #localCandidate(report: Extract<ConnectionReport, { type: 'candidate' }>): void {
+    this.#mirror(this.native.snapshot());
+    const { candidate: text, sdpMid, sdpMLineIndex, usernameFragment, url } = report;
+    const candidate = new RTCIceCandidate({
+      candidate: text,
+      sdpMid,
+      sdpMLineIndex,
+      usernameFragment,
+      url,
+    } as RTCIceCandidateInit);
+    this.#transportOf(candidate)?.localCandidates.push(candidate);
+    this.#target.dispatchEvent(new RTCPeerConnectionIceEvent('icecandidate', { candidate, url: url ?? null }));
+  }
+
+  #candidateError(report: Extract<ConnectionReport, { type: 'candidateerror' }>): void {
+    const { address, port, url, errorCode, errorText } = report;
+    this.#target.dispatchEvent(
+      new RTCPeerConnectionIceErrorEvent('icecandidateerror', {
+        address: address ?? null,
+        port: port ?? null,
+        url,
+        errorCode,
+        errorText,
+      }),
+    );
+  }
+
+  #crashed(message: string): void {
+    emitWarning(`A connection has failed: ${message}`, { type: 'WebphoneRtcWarning', code: 'WEBPHONE_RTC_CRASHED' });
+    this.transports.fail(() => this.#derive());
+    this.#answerStats(this.#lastStats);
+    this.#hold();
+  }
+
+  /** Derives the states of the connection from those of its transports; the result fires what has changed. */
+  #derive(): () => void {
+    if (this.closed) return () => {};
+    const ice = this.transports.iceConnectionState;
+    const overall = this.transports.connectionState;
+    const iceChanged = ice !== this.iceConnectionState;
+    const overallChanged = overall !== this.connectionState;
+    this.iceConnectionState = ice;
+    this.connectionState = overall;
+    return () => {
+      if (iceChanged && !this.closed) fire(this.#target, 'iceconnectionstatechange');
+      if (overallChanged && !this.closed) fire(this.#target, 'connectionstatechange');
+    };
+  }
+
+  /** The process lives while something is under way or up; a failed connection may be collected. */
+  #hold(): void {
+    if (this.closed) return;
+    const busy = this.iceGatheringState === 'gathering' || this.#statsRequests.size > 0;
+    holdLoop(this, busy || this.transports.up);
+    if (this.transports.connectionState === 'failed') release(this);
+    else if (this.transports.up) root(this);
+  }
+
+  #transportOf(candidate: RTCIceCandidate) {
+    const { sdpMid, sdpMLineIndex } = candidate;
+    const found =
+      sdpMid !== null
+        ? this.transceivers.find((transceiver) => transceiver.mid === sdpMid)
+        : this.transceivers[sdpMLineIndex ?? -1];
+    const transport = found && senderSlots(found.sender).transport;
+    return transport ? this.transports.slotsOf(transport) : undefined;
+  }
+
+  #remoteCandidate(candidate: RTCIceCandidate): void {
+    this.#transportOf(candidate)?.remoteCandidates.push(candidate);
+  }
+
+  /** The section that names a transport's candidates: the first that it carries. */
+  #place(transport: number): { sdpMid: string | null; sdpMLineIndex: number | null } {
+    const dtls = this.transports.get(transport)?.dtls;
+    const index = this.transceivers.findIndex(({ sender }) => sender.transport === dtls);
+    return { sdpMid: this.transceivers[index]?.mid ?? null, sdpMLineIndex: Math.max(index, 0) };
+  }
+
+  #requestStats(): Promise<StatsData | null> {
+    return new Promise((resolve) => {
+      const request = ++this.#lastStatsRequest;
+      this.#statsRequests.set(request, resolve);
+      this.#hold();
+      this.native.requestStats(request);
+    });
+  }
+
+  #answerStats(stats: StatsData | null): void {
+    for (const answer of this.#statsRequests.values()) (answer as (stats: StatsData | null) => void)(stats);
+    this.#statsRequests.clear();
+  }
+}
+
+function remoteSignal(transceiver: RTCRtpTransceiver): Signal {
+  return trackSlots(transceiver.receiver.track).signal;
+}
+
+/** The same object as long as the description stays the same. */
+function refreshed(
+  present: RTCSessionDescription | null,
+  data: DescriptionData | null | undefined,
+): RTCSessionDescription | null {
+  if (!data) return null;
+  if (present && present.type === data.type && present.sdp === data.sdp) return present;
+  return new RTCSessionDescription(data as RTCSessionDescriptionInit);
+}

@@ -1,0 +1,129 @@
+/**
+ * The transports of a connection, by the engine's id.
+ * Invariant: a transport's object is the same for its life; a state is set before its event is fired.
+ */
+import { createDtlsTransport, dtlsSlots, type RTCDtlsTransport } from '../RTCDtlsTransport';
+import { RTCError } from '../RTCError';
+import { RTCErrorEvent } from '../RTCErrorEvent';
+import { RTCIceCandidate } from '../RTCIceCandidate';
+import { createIceTransport, type IceSlots, iceSlots, type RTCIceTransport } from '../RTCIceTransport';
+import { fire } from '../webidl/event';
+import { deriveConnectionState, deriveIceConnectionState } from './states';
+
+interface Transport {
+  ice: RTCIceTransport;
+  dtls: RTCDtlsTransport;
+}
+
+/** Sets the states of the connection; returns what fires their events, to be called after the transport's own. */
+type Derive = () => () => void;
+
+const UP: readonly string[] = ['checking', 'connecting', 'connected', 'completed'];
+
+export class Transports {
+  readonly #byId = new Map<number, Transport>();
+
+  get(id: number | null): Transport | undefined {
+    return id === null ? undefined : this.#byId.get(id);
+  }
+
+  slotsOf(dtls: RTCDtlsTransport): IceSlots {
+    return iceSlots(dtls.iceTransport);
+  }
+
+  /** Something may still come from the network. */
+  get up(): boolean {
+    return this.#all.some(
+      ({ ice, dtls }) => UP.includes(ice.state) || (UP.includes(dtls.state) && ice.state !== 'failed'),
+    );
+  }
+
+  get iceConnectionState(): RTCIceConnectionState {
+    return deriveIceConnectionState(this.#all.map(({ ice }) => ice.state));
+  }
+
+  get connectionState(): RTCPeerConnectionState {
+    return deriveConnectionState(
+      this.#all.map(({ ice }) => ice.state),
+      this.#all.map(({ dtls }) => dtls.state),
+    );
+  }
+
+  /** New ones appear; one that bundling has made superfluous is closed. */
+  refresh(ids: readonly number[]): void {
+    for (const id of ids) {
+      if (this.#byId.has(id)) continue;
+      const ice = createIceTransport();
+      this.#byId.set(id, { ice, dtls: createDtlsTransport(ice) });
+    }
+    for (const [id, transport] of this.#byId) {
+      if (ids.includes(id)) continue;
+      this.#byId.delete(id);
+      closeSilently(transport);
+    }
+  }
+
+  setGathering(state: RTCIceGathererState): void {
+    for (const { ice } of this.#all) {
+      if (ice.gatheringState === state) continue;
+      iceSlots(ice).gatheringState = state;
+      fire(ice, 'gatheringstatechange');
+    }
+  }
+
+  setIce(id: number, state: RTCIceTransportState, derive: Derive): void {
+    const transport = this.#byId.get(id);
+    if (!transport || transport.ice.state === state) return;
+    iceSlots(transport.ice).state = state;
+    const fireDerived = derive();
+    fire(transport.ice, 'statechange');
+    fireDerived();
+  }
+
+  setDtls(id: number, state: RTCDtlsTransportState, certificates: Uint8Array[], derive: Derive): void {
+    const transport = this.#byId.get(id);
+    if (!transport || transport.dtls.state === state) return;
+    const slots = dtlsSlots(transport.dtls);
+    slots.state = state;
+    if (certificates.length > 0) slots.remoteCertificates = certificates.map((der) => new Uint8Array(der).buffer);
+    const fireDerived = derive();
+    if (state === 'failed') {
+      const error = new RTCError({ errorDetail: 'dtls-failure' }, 'The DTLS transport has failed');
+      transport.dtls.dispatchEvent(new RTCErrorEvent('error', { error }));
+    }
+    fire(transport.dtls, 'statechange');
+    fireDerived();
+  }
+
+  setPair(
+    id: number,
+    local: string,
+    remote: string,
+    place: { sdpMid: string | null; sdpMLineIndex: number | null },
+  ): void {
+    const transport = this.#byId.get(id);
+    if (!transport) return;
+    const candidate = (text: string) => new RTCIceCandidate({ candidate: text, ...place });
+    iceSlots(transport.ice).selectedPair = { local: candidate(local), remote: candidate(remote) };
+    fire(transport.ice, 'selectedcandidatepairchange');
+  }
+
+  /** The engine has lost the connection. */
+  fail(derive: Derive): void {
+    for (const id of [...this.#byId.keys()]) this.setIce(id, 'failed', derive);
+    derive()();
+  }
+
+  close(): void {
+    for (const transport of this.#all) closeSilently(transport);
+  }
+
+  get #all(): Transport[] {
+    return [...this.#byId.values()];
+  }
+}
+
+function closeSilently({ ice, dtls }: Transport): void {
+  iceSlots(ice).state = 'closed';
+  dtlsSlots(dtls).state = 'closed';
+}

@@ -1,0 +1,84 @@
+/**
+ * RTP parameter dictionaries: conversion, and from the engine's codecs (webrtc-pc §5.2).
+ * Invariant: a member that is not known is absent, never undefined.
+ */
+import type { CodecData } from './binding';
+import {
+  boolean,
+  DOMString,
+  dictionary,
+  double,
+  enumeration,
+  octetEnforced,
+  optional,
+  required,
+  sequence,
+  unsignedLong,
+  unsignedShort,
+  withDefault,
+} from './webidl/converters';
+
+export function codecParameters(codec: CodecData): RTCRtpCodecParameters {
+  const { payloadType, mimeType, clockRate, channels, sdpFmtpLine } = codec;
+  return {
+    payloadType,
+    mimeType,
+    clockRate,
+    ...(channels ? { channels } : {}),
+    ...(sdpFmtpLine ? { sdpFmtpLine } : {}),
+  };
+}
+
+const codecMembers = {
+  channels: optional(unsignedShort),
+  clockRate: required(unsignedLong),
+  mimeType: required(DOMString),
+  sdpFmtpLine: optional(DOMString),
+};
+
+/** RTCRtpCodec */
+export const toCodec = dictionary('RTCRtpCodec', codecMembers);
+
+const toPriority = enumeration<RTCPriorityType>('RTCPriorityType', ['very-low', 'low', 'medium', 'high']);
+
+/** RTCRtpEncodingParameters */
+export const toEncoding = dictionary('RTCRtpEncodingParameters', {
+  active: withDefault(boolean, () => true),
+  adaptivePtime: optional(boolean),
+  codec: optional(toCodec),
+  maxBitrate: optional(unsignedLong),
+  maxFramerate: optional(double),
+  networkPriority: optional(toPriority),
+  priority: optional(toPriority),
+  ptime: optional(unsignedLong),
+  rid: optional(DOMString),
+  scaleResolutionDownBy: optional(double),
+});
+export type Encoding = ReturnType<typeof toEncoding>;
+
+/** RTCRtpSendParameters */
+export const toSendParameters = dictionary('RTCRtpSendParameters', {
+  codecs: required(
+    sequence(dictionary('RTCRtpCodecParameters', { ...codecMembers, payloadType: required(octetEnforced) })),
+  ),
+  degradationPreference: optional(
+    enumeration('RTCDegradationPreference', [
+      'balanced',
+      'maintain-framerate',
+      'maintain-resolution',
+      'maintain-framerate-and-resolution',
+    ]),
+  ),
+  encodings: required(sequence(toEncoding)),
+  headerExtensions: required(
+    sequence(
+      dictionary('RTCRtpHeaderExtensionParameters', {
+        encrypted: withDefault(boolean, () => false),
+        id: required(unsignedShort),
+        uri: required(DOMString),
+      }),
+    ),
+  ),
+  rtcp: required(dictionary('RTCRtcpParameters', { cname: optional(DOMString), reducedSize: optional(boolean) })),
+  transactionId: required(DOMString),
+});
