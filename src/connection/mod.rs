@@ -47,14 +47,9 @@ pub struct Connection {
     mailbox: Mailbox,
     /// The signal of each remote track; made on demand, the same for the life of the transceiver.
     rings: BTreeMap<TransceiverId, Arc<Ring>>,
-    sources: BTreeMap<TransceiverId, Source>,
+    /// What feeds each sender.
+    sources: BTreeMap<TransceiverId, Option<Arc<Ring>>>,
     closed: bool,
-}
-
-/// What feeds a sender.
-struct Source {
-    ring: Option<Arc<Ring>>,
-    enabled: bool,
 }
 
 /// What a report means for JavaScript: itself, or the candidate events that it leads to.
@@ -189,16 +184,17 @@ impl Connection {
 
     /// What feeds a sender, and whether it may be heard. `None` sends nothing.
     pub fn set_source(&mut self, id: TransceiverId, ring: Option<Arc<Ring>>, enabled: bool) {
-        let same_ring = match (self.sources.get(&id).and_then(|source| source.ring.as_ref()), &ring) {
+        let same = match (self.sources.get(&id).and_then(Option::as_ref), &ring) {
             (Some(old), Some(new)) => Arc::ptr_eq(old, new),
             (None, None) => true,
             _ => false,
         };
-        if !same_ring {
+        // A reader that is replaced would lose its place in the signal.
+        if !same {
             self.mailbox.send(Command::Source(id, ring.clone()));
+            self.sources.insert(id, ring);
         }
         self.mailbox.send(Command::Enabled(id, enabled));
-        self.sources.insert(id, Source { ring, enabled });
     }
 
     /// Encoding parameters that the engine obeys.

@@ -449,6 +449,9 @@ impl Player {
     fn bridge(&mut self, samples: usize) {
         if !std::mem::replace(&mut self.concealing, true) {
             self.stats.concealment_events += 1;
+            if let Some((_, decoder)) = &mut self.decoder {
+                decoder.gap();
+            }
         }
         self.stats.concealed_samples += samples as u64;
         if self.noise.active() {

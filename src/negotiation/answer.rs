@@ -3,11 +3,11 @@
 //! Invariant: an answer has the lines of the offer, in its order, with its payload types, protocols and mids, and says
 //! nothing that the offer did not bring up.
 
+use super::bundle;
 use super::codec;
 use super::description::{Draft, LocalDescription, LocalSection, Shape};
 use super::offer::{VERSION_STEP, refusal};
 use super::random::Random;
-use super::remote;
 use super::sdp::is_rtp;
 use super::slot::{Content, LocalMedia, RemoteMedia, Slot};
 use super::state::State;
@@ -22,7 +22,7 @@ pub(super) fn create(state: &mut State, random: &mut dyn Random) -> Result<Strin
         return Err(Error::new(ErrorKind::InvalidState, "there is no offer to answer"));
     }
     if state.signaling == SignalingState::HaveRemoteOffer {
-        remote::reassign(state, random);
+        bundle::reassign(state, random);
     }
     let draft = draft(state);
     let text = draft.text.clone();
@@ -41,7 +41,7 @@ fn draft(state: &State) -> Draft {
     head.head(state.session_id, version, &bundles);
     let description = LocalDescription { ty: SdpType::Answer, head: head.into_text(), sections };
     let text = description.render(|ufrag| state.gathered(ufrag));
-    Draft { text, description, slots, version, next_mid: state.next_mid, revision: state.revision }
+    Draft { text, description, slots, version, next_mid: state.next_mid, revision: state.revision, restarts: false }
 }
 
 /// Answers one section; one that cannot live is refused.

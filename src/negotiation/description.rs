@@ -80,6 +80,8 @@ pub(super) struct Draft {
     pub next_mid: u32,
     /// State that it was made from; a later state makes it stale.
     pub revision: u64,
+    /// createOffer was asked for an ICE restart.
+    pub restarts: bool,
 }
 
 impl LocalDescription {

@@ -22,7 +22,9 @@ pub(super) fn set(state: &mut State, random: &mut dyn Random, ty: SdpType, sdp: 
     match (ty, state.signaling) {
         (SdpType::Rollback, _) => state.roll_back(),
         (SdpType::Offer, Stable | HaveLocalOffer) => set_offer(state, random, sdp),
-        (SdpType::Answer | SdpType::PrAnswer, HaveRemoteOffer | HaveLocalPrAnswer) => set_answer(state, random, ty, sdp),
+        (SdpType::Answer | SdpType::PrAnswer, HaveRemoteOffer | HaveLocalPrAnswer) => {
+            set_answer(state, random, ty, sdp)
+        }
         _ => Err(Error::new(ErrorKind::InvalidState, "a local description of this type cannot be set now")),
     }
 }

@@ -5,6 +5,7 @@
 //! only when everything succeeded, so an error never leaves half a description behind.
 
 mod answer;
+mod bundle;
 mod candidate;
 mod codec;
 mod description;

@@ -34,10 +34,21 @@ pub(super) fn create(state: &mut State, random: &mut dyn Random, options: OfferO
     }
     offer_to_receive(state, random, Kind::Audio, options.offer_to_receive_audio);
     offer_to_receive(state, random, Kind::Video, options.offer_to_receive_video);
+    if let Some(text) = unchanged(state, options) {
+        return Ok(text);
+    }
     let draft = draft(state, random, options.ice_restart);
     let text = draft.text.clone();
     state.last_offer = Some(draft);
     Ok(text)
+}
+
+/// The last offer, when another one would say the same: then both texts can be set.
+fn unchanged(state: &State, options: OfferOptions) -> Option<String> {
+    let last = state.last_offer.as_ref().filter(|last| last.revision == state.revision)?;
+    let same =
+        !options.ice_restart && !last.restarts && last.description.render(|ufrag| state.gathered(ufrag)) == last.text;
+    same.then(|| last.text.clone())
 }
 
 /// W3C section 4.4.3.2, the legacy options.
@@ -48,9 +59,11 @@ fn offer_to_receive(state: &mut State, random: &mut dyn Random, kind: Kind, want
             for transceiver in state.transceivers.iter_mut().filter(live) {
                 transceiver.direction = transceiver.direction.intersect(Direction::SendOnly);
             }
+            state.revision += 1;
         }
         Some(true) if !state.transceivers.iter_mut().filter(live).any(|it| it.direction.receives()) => {
             state.new_transceiver(kind, Origin::AddTransceiver, Direction::RecvOnly, random);
+            state.revision += 1;
         }
         _ => {}
     }
@@ -111,7 +124,7 @@ fn draft(state: &State, random: &mut dyn Random, restart: bool) -> Draft {
     head.head(state.session_id, version, &[bundle]);
     let description = LocalDescription { ty: SdpType::Offer, head: head.into_text(), sections };
     let text = description.render(|ufrag| state.gathered(ufrag));
-    Draft { text, description, slots, version, next_mid, revision: state.revision }
+    Draft { text, description, slots, version, next_mid, revision: state.revision, restarts: restart }
 }
 
 /// Which credentials each section of an offer gets.

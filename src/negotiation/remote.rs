@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing is applied before the whole description was found sound.
 
+use super::bundle::{Use, apply_offered_transports, carrier, collapse_transports, leads, use_of};
 use super::codec;
 use super::description::{RemoteDescription, RemoteSection};
 use super::local::settle;
@@ -10,10 +11,12 @@ use super::sdp::{self, Section, Session};
 use super::slot::{Content, RemoteMedia, Slot};
 use super::state::State;
 use super::transceiver::{Origin, Transceiver};
-use super::transport::{RemoteIce, Transport, credentials};
-use super::types::{Direction, Kind, SdpType, SignalingState, TransceiverId, TransportId};
+use super::types::{Direction, Kind, SdpType, SignalingState, TransceiverId};
 use crate::error::{Error, ErrorKind, Result};
 use std::sync::Arc;
+
+/// Payload types that look like RTCP packet types when both share a port (RFC 5761 section 4).
+const RTCP_RANGE: std::ops::RangeInclusive<u8> = 64..=95;
 
 /// Sets the far end's description.
 pub(super) fn set(state: &mut State, random: &mut dyn Random, ty: SdpType, text: &str) -> Result<()> {
@@ -34,23 +37,6 @@ pub(super) fn set(state: &mut State, random: &mut dyn Random, ty: SdpType, text:
 
 fn invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidAccess, message)
-}
-
-/// What we could do with a section of the far end.
-#[derive(Copy, Clone, PartialEq, Eq)]
-enum Use {
-    Media(Kind),
-    Data,
-    Nothing,
-}
-
-fn use_of(state: &State, section: &Section) -> Use {
-    match Kind::from_media(&section.media) {
-        _ if !section.is_live() => Use::Nothing,
-        Some(kind) if section.is_rtp() && state.is_negotiable(kind) => Use::Media(kind),
-        None if section.is_data() && state.config.features.data => Use::Data,
-        _ => Use::Nothing,
-    }
 }
 
 fn set_offer(state: &mut State, random: &mut dyn Random, text: &str) -> Result<()> {
@@ -102,36 +88,6 @@ fn check_mids(session: &Session) -> Result<()> {
     Ok(())
 }
 
-/// Sections that can be the first of their group: the answer will not refuse them.
-fn leads(state: &State, session: &Session, uses: &[Use]) -> Vec<bool> {
-    let leads = |(index, (section, what)): (usize, (&Section, &Use))| match what {
-        Use::Nothing => false,
-        _ if section.bundle_only => false,
-        Use::Data => true,
-        Use::Media(kind) => {
-            let slot = state.agreement.slots.get(index).filter(|slot| !slot.rejected);
-            let transceiver = slot.and_then(Slot::transceiver).and_then(|id| state.transceiver(id).ok());
-            let common = codec::answered(None, *kind, &state.config.features, &section.codecs);
-            !common.is_empty() && !transceiver.is_some_and(Transceiver::is_ending)
-        }
-    };
-    session.sections.iter().zip(uses).enumerate().map(leads).collect()
-}
-
-/// The group that section `index` is in, as indexes.
-fn group_of(session: &Session, index: usize) -> Option<Vec<usize>> {
-    let mid = session.sections[index].mid.as_ref()?;
-    let group = session.bundles.iter().find(|group| group.contains(mid))?;
-    let position = |mid: &String| session.sections.iter().position(|section| section.mid.as_ref() == Some(mid));
-    Some(group.iter().filter_map(position).collect())
-}
-
-/// The section whose ICE and DTLS lines count for section `index`: the first of its group that can lead it.
-fn carrier(session: &Session, leads: &[bool], index: usize) -> usize {
-    let first = group_of(session, index).and_then(|group| group.into_iter().find(|member| leads[*member]));
-    first.unwrap_or(index)
-}
-
 /// Each transport in use has ICE credentials and a fingerprint; RTP shares its port with RTCP.
 fn check_transports(state: &State, session: &Session, uses: &[Use]) -> Result<()> {
     let leads = leads(state, session, uses);
@@ -149,6 +105,9 @@ fn check_transports(state: &State, session: &Session, uses: &[Use]) -> Result<()
         let unmuxed = section.is_rtp() && !section.rtcp_mux && !holder.rtcp_mux;
         if state.config.rtcp_mux_require && unmuxed && !second_port {
             return Err(invalid("section without rtcp-mux"));
+        }
+        if !unmuxed && section.codecs.iter().any(|codec| RTCP_RANGE.contains(&codec.payload_type)) {
+            return Err(invalid("section with a payload type that means RTCP under rtcp-mux"));
         }
     }
     Ok(())
@@ -251,7 +210,7 @@ fn associate(
     let waits = |transceiver: &&Transceiver| {
         transceiver.kind == kind
             && !transceiver.is_ending()
-            && transceiver.origin == Origin::AddTrack
+            && (transceiver.origin == Origin::AddTrack || transceiver.adopted)
             && state.slot_of(transceiver.id).is_none()
     };
     let found = state.transceivers.iter().find(waits).map(|transceiver| transceiver.id);
@@ -303,73 +262,6 @@ fn streams_of(msids: &[&(String, Option<String>)], generated: &str) -> Vec<Strin
         }
     }
     streams
-}
-
-/// Gives every live line of an offer its transport, and the transports the far end's side.
-fn apply_offered_transports(state: &mut State, random: &mut dyn Random, session: &Session, uses: &[Use]) {
-    let leads = leads(state, session, uses);
-    state.agreement.bundle = None;
-    for index in (0..uses.len()).filter(|index| uses[*index] != Use::Nothing) {
-        let holder = carrier(session, &leads, index);
-        let known = known_transport(state, session, holder);
-        let shared = known.is_some_and(|id| holder == index && is_shared_before(state, session, index, id));
-        let id = known.filter(|_| !shared).unwrap_or_else(|| new_remote_transport(state, random));
-        state.agreement.slots[holder].transport = Some(id);
-        state.agreement.slots[index].transport = Some(id);
-        if holder == index {
-            apply_remote_transport(state, id, session, index);
-            offer_restart(state, random, id);
-        }
-        if group_of(session, index).is_some() {
-            state.agreement.bundle.get_or_insert(id);
-        }
-    }
-}
-
-/// The transport that a line, or another of its group, has already.
-fn known_transport(state: &State, session: &Session, holder: usize) -> Option<TransportId> {
-    let of = |index: &usize| {
-        let slot = state.agreement.slots.get(*index).filter(|slot| !slot.rejected)?;
-        slot.transport.filter(|id| state.agreement.transports.contains_key(id))
-    };
-    of(&holder).or_else(|| group_of(session, holder)?.iter().find_map(of))
-}
-
-/// Before our answer: lines whose transceiver was stopped meanwhile no longer lead their group.
-pub(super) fn reassign(state: &mut State, random: &mut dyn Random) {
-    let Some(session) = state.pending_remote.as_ref().map(|remote| remote.session.clone()) else { return };
-    let ended = |slot: &Slot| slot.transceiver().and_then(|id| state.transceiver(id).ok()).is_some_and(Transceiver::is_ending);
-    if state.agreement.slots.iter().any(|slot| !slot.rejected && ended(slot)) {
-        let uses: Vec<_> = session.sections.iter().map(|section| use_of(state, section)).collect();
-        apply_offered_transports(state, random, &session, &uses);
-    }
-}
-
-/// An earlier line outside this line's group has the transport: this line has left that group.
-fn is_shared_before(state: &State, session: &Session, index: usize, id: TransportId) -> bool {
-    let group = group_of(session, index).unwrap_or_default();
-    let mut earlier = state.agreement.slots[..index].iter().enumerate().filter(|(other, _)| !group.contains(other));
-    earlier.any(|(_, slot)| !slot.rejected && slot.transport == Some(id))
-}
-
-fn new_remote_transport(state: &mut State, random: &mut dyn Random) -> TransportId {
-    let local = credentials(random);
-    state.new_transport(Transport::new(local, false))
-}
-
-fn apply_remote_transport(state: &mut State, id: TransportId, session: &Session, index: usize) {
-    let before = state.stable.as_ref().and_then(|stable| stable.transports.get(&id));
-    let before: Option<RemoteIce> = before.and_then(|transport| transport.remote.clone());
-    if let Some(transport) = state.agreement.transports.get_mut(&id) {
-        transport.apply_remote(&session.sections[index], session.ice_lite, before.as_ref());
-    }
-}
-
-/// The far end restarts ICE: our answer will have new credentials (RFC 8839 section 4.4.1.1).
-fn offer_restart(state: &mut State, random: &mut dyn Random, id: TransportId) {
-    if let Some(transport) = state.agreement.transports.get_mut(&id) {
-        transport.next_local = transport.remote_restarted.then(|| credentials(random));
-    }
 }
 
 fn set_answer(state: &mut State, random: &mut dyn Random, ty: SdpType, text: &str) -> Result<()> {
@@ -425,26 +317,4 @@ fn check_answer(state: &State, session: &Session) -> Result<Vec<Use>> {
         uses.push(what);
     }
     Ok(uses)
-}
-
-/// Lines that the answer bundles share the transport of the first of them.
-fn collapse_transports(state: &mut State, session: &Session, uses: &[Use]) -> Result<()> {
-    let mut bundled = None;
-    let mut held: Vec<TransportId> = Vec::new();
-    let leads = leads(state, session, uses);
-    for index in (0..uses.len()).filter(|index| uses[*index] != Use::Nothing) {
-        let holder = carrier(session, &leads, index);
-        let id = state.agreement.slots[holder].transport;
-        state.agreement.slots[index].transport = id;
-        bundled = bundled.or(id.filter(|_| group_of(session, index).is_some()));
-        if let Some(id) = id.filter(|_| holder == index) {
-            if held.contains(&id) {
-                return Err(invalid("the answer does not bundle sections that have one transport"));
-            }
-            held.push(id);
-            apply_remote_transport(state, id, session, index);
-        }
-    }
-    state.agreement.bundle = bundled;
-    Ok(())
 }

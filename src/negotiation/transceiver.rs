@@ -6,7 +6,7 @@ use super::codec::{CodecCapability, Row, preferred};
 use super::random::{self, Random};
 use super::types::{Direction, Features, Kind, TransceiverId};
 
-/// Who made a transceiver; only `addTrack`'s are taken by a remote offer (RFC 8829 section 5.10).
+/// Who made a transceiver; a remote offer takes only those that `addTrack` made or took (RFC 8829 section 5.10).
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(super) enum Origin {
     AddTrack,
@@ -24,7 +24,7 @@ pub(super) struct Transceiver {
     pub track: Option<String>,
     pub streams: Vec<String>,
     pub preferences: Vec<CodecCapability>,
-    /// `addTrack` took it into use after a remote description made it: a rollback must not stop it.
+    /// `addTrack` took it into use after somebody else made it: a rollback must not stop it.
     pub adopted: bool,
     /// Was negotiated for sending once; `addTrack` never takes such a sender again.
     pub ever_sent: bool,

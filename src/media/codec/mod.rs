@@ -83,6 +83,8 @@ pub trait Decoder: Send {
     /// Appends the decoded packet to `out`; `false` (and nothing appended) when there is no sound in it: it cannot be
     /// decoded, or its sender is silent (Opus DTX).
     fn decode(&mut self, payload: &[u8], out: &mut Vec<i16>) -> bool;
+    /// Says that packets are missing before the next one.
+    fn gap(&mut self) {}
 }
 
 impl CodecSpec {

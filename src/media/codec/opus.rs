@@ -111,6 +111,9 @@ impl Drop for OpusEncoder {
 pub(super) struct OpusDecoder {
     state: NonNull<unsafe_libopus::OpusDecoder>,
     rate_hz: u32,
+    /// The last packet was CELT, not SILK or both (RFC 6716 section 3.1).
+    celt: bool,
+    gap: bool,
 }
 
 // SAFETY: as for the encoder.
@@ -121,7 +124,14 @@ impl OpusDecoder {
         let mut error = 0;
         // SAFETY: `error` outlives the call; the result is checked before use.
         let state = unsafe { unsafe_libopus::opus_decoder_create(rate_hz as i32, MONO, &raw mut error) };
-        Some(Self { state: NonNull::new(state)?, rate_hz })
+        Some(Self { state: NonNull::new(state)?, rate_hz, celt: true, gap: false })
+    }
+}
+
+impl OpusDecoder {
+    fn reset(&mut self) {
+        // SAFETY: the state is live; the request takes no argument.
+        unsafe { unsafe_libopus::opus_decoder_ctl!(self.state.as_ptr(), unsafe_libopus::OPUS_RESET_STATE,) };
     }
 }
 
@@ -133,6 +143,12 @@ impl Decoder for OpusDecoder {
     fn decode(&mut self, payload: &[u8], out: &mut Vec<i16>) -> bool {
         // An empty frame would make the library conceal, which it does not do well: see `conceal`.
         let Some((ticks, true)) = frames(payload) else { return false };
+        let celt = payload.first().is_some_and(|toc| toc & 0x80 != 0);
+        if std::mem::replace(&mut self.gap, false) && celt && !self.celt {
+            // The packet that leads over to CELT may be lost, and the library would conceal from SILK.
+            self.reset();
+        }
+        self.celt = celt;
         let (start, samples) = (out.len(), (ticks / (48_000 / self.rate_hz)) as usize);
         out.resize(start + samples, 0);
         // SAFETY: `payload` is readable for its length; `samples` writable i16 follow `start`.
@@ -143,6 +159,10 @@ impl Decoder for OpusDecoder {
         };
         out.truncate(start + usize::try_from(decoded).unwrap_or(0));
         out.len() > start
+    }
+
+    fn gap(&mut self) {
+        self.gap = true;
     }
 }
 
@@ -188,5 +208,30 @@ mod tests {
             assert!(!decoder.decode(payload, &mut out));
             assert!(out.is_empty());
         }
+    }
+
+    #[test]
+    fn a_lost_transition_to_celt_makes_no_burst() {
+        let settings = |bitrate_bps| EncoderSettings { bitrate_bps, ..EncoderSettings::default() };
+        let mut encoder = OpusEncoder::new(16_000, &settings(16_000)).unwrap();
+        let mut packets = Vec::new();
+        for n in 0..50 {
+            if n == 25 {
+                encoder.configure(&settings(128_000));
+            }
+            let pcm: Vec<i16> = (n * 320..(n + 1) * 320).map(|n| ((n as f32 * 0.2).sin() * 8000.0) as i16).collect();
+            let mut out = [0; 1275];
+            let bytes = encoder.encode(&pcm, &mut out).unwrap();
+            packets.push(out[..bytes].to_vec());
+        }
+        let first = packets.iter().position(|packet| packet[0] & 0x80 != 0).unwrap();
+        assert!(first > 24, "it begins with SILK");
+        let mut decoder = OpusDecoder::new(16_000).unwrap();
+        let mut out = Vec::new();
+        packets[..first - 1].iter().for_each(|packet| assert!(decoder.decode(packet, &mut out)));
+        decoder.gap();
+        packets[first..].iter().for_each(|packet| assert!(decoder.decode(packet, &mut out)));
+        let peak = out.iter().map(|sample| sample.unsigned_abs()).max().unwrap();
+        assert!(peak < 12_000, "{peak}");
     }
 }

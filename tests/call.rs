@@ -1,0 +1,390 @@
+//! Whole calls in virtual time: two ends with negotiation, transports, media and RTCP, over a simulated wire.
+
+use std::collections::VecDeque;
+use std::f64::consts::TAU;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use webphone_rtc::connection::clock::WallClock;
+use webphone_rtc::connection::{Report, Session};
+use webphone_rtc::media::{Reader, Ring};
+use webphone_rtc::negotiation::{
+    BundlePolicy, Candidate, CandidateKind, Config, Direction, Features, Fingerprint, HashAlgorithm, Kind, Negotiator,
+    OfferOptions, Protocol, Random, SdpType, TransceiverId, TransportId,
+};
+use webphone_rtc::transport::{Certificate, DtlsState, IceState, Transmit};
+
+const RATE_HZ: u32 = 16_000;
+const TICK: Duration = Duration::from_millis(5);
+
+struct Seeded(u64);
+
+impl Random for Seeded {
+    fn fill(&mut self, out: &mut [u8]) {
+        for byte in out {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            *byte = (self.0 >> 56) as u8;
+        }
+    }
+}
+
+/// One end of a call: speaks a tone of its own, records what it hears.
+struct End {
+    negotiator: Negotiator,
+    session: Session,
+    address: SocketAddr,
+    generation: Option<u32>,
+    transceiver: TransceiverId,
+    microphone: Arc<Ring>,
+    phase: f64,
+    tone_hz: f64,
+    ear: Option<Reader>,
+    heard: Vec<i16>,
+    reports: Vec<Report>,
+}
+
+impl End {
+    fn new(now: Instant, seed: u64, tone_hz: f64) -> Self {
+        let certificate = Certificate::generate(Duration::from_secs(3600)).unwrap();
+        let fingerprint =
+            Fingerprint { algorithm: HashAlgorithm::Sha256, bytes: certificate.fingerprint_sha256().to_vec() };
+        let config = Config {
+            bundle_policy: BundlePolicy::Balanced,
+            rtcp_mux_require: true,
+            fingerprints: vec![fingerprint],
+            features: Features { red: false, video: false, data: false, g722: false },
+        };
+        let mut negotiator = Negotiator::new(config, Box::new(Seeded(seed)));
+        let transceiver = negotiator.add_track(Kind::Audio, "microphone", &[]).unwrap();
+        let mut session = Session::new(certificate, WallClock::system(now));
+        let microphone = Ring::new(RATE_HZ, 1, 1000);
+        session.set_source(now, transceiver, Some(microphone.clone()));
+        let ring = Ring::live(48_000, 1, 1000);
+        let ear = Some(ring.reader());
+        session.set_receiver_ring(transceiver, ring);
+        let address = SocketAddr::from(([192, 0, 2, seed as u8], 5000));
+        Self {
+            negotiator,
+            session,
+            address,
+            generation: None,
+            transceiver,
+            microphone,
+            phase: 0.0,
+            tone_hz,
+            ear,
+            heard: Vec::new(),
+            reports: Vec::new(),
+        }
+    }
+
+    /// What the driver does after each change of a description: the plan, then candidates where they are wanted.
+    fn apply(&mut self, now: Instant) {
+        let plan = self.negotiator.plan();
+        self.session.apply(now, &plan).unwrap();
+        for transport in plan.transports.iter().filter(|transport| transport.gather) {
+            if self.generation.replace(transport.generation) != Some(transport.generation) {
+                let candidate = host(self.address);
+                self.session.add_local_candidate(now, transport.id, candidate.clone(), self.address).unwrap();
+                self.negotiator.add_local_candidate(transport.id, &candidate);
+                self.negotiator.local_candidates_complete(transport.id);
+            }
+        }
+    }
+
+    fn speak(&mut self) {
+        let samples = (RATE_HZ as u128 * TICK.as_millis() / 1000) as usize;
+        let step = TAU * self.tone_hz / f64::from(RATE_HZ);
+        let pcm: Vec<i16> = (0..samples).map(|n| (8000.0 * (self.phase + step * n as f64).sin()) as i16).collect();
+        self.phase += step * samples as f64;
+        self.microphone.write(&pcm, RATE_HZ, 1);
+    }
+
+    fn listen(&mut self) {
+        let Some(ear) = &mut self.ear else { return };
+        let ready = ear.available(RATE_HZ, 1);
+        let mut pcm = vec![0; ready];
+        ear.pull(&mut pcm, RATE_HZ, 1);
+        self.heard.extend(pcm);
+    }
+
+    fn digits(&self) -> String {
+        let digit = |report: &Report| match report {
+            Report::Dtmf { digit, .. } => Some(*digit),
+            _ => None,
+        };
+        self.reports.iter().filter_map(digit).collect()
+    }
+
+    fn saw_dtls(&self, wanted: DtlsState) -> bool {
+        self.reports.iter().any(|report| matches!(report, Report::Dtls(_, state, _) if *state == wanted))
+    }
+
+    fn saw_ice(&self, wanted: IceState) -> bool {
+        self.reports.iter().any(|report| matches!(report, Report::Ice(_, state) if *state == wanted))
+    }
+}
+
+fn host(address: SocketAddr) -> Candidate {
+    Candidate {
+        foundation: "1".to_owned(),
+        component: 1,
+        protocol: Protocol::Udp,
+        priority: 2_130_706_431,
+        address: address.ip().to_string(),
+        port: address.port(),
+        kind: CandidateKind::Host,
+        related: None,
+        tcp_type: None,
+        ufrag: None,
+    }
+}
+
+struct Call {
+    now: Instant,
+    ends: [End; 2],
+    wire: VecDeque<(Instant, usize, Transmit)>,
+    latency: Duration,
+    /// Of each end's RTP packets every n-th is lost, where n is not 0.
+    lose_every: u32,
+    sent: [u32; 2],
+}
+
+impl Call {
+    fn new() -> Self {
+        let now = Instant::now();
+        let ends = [End::new(now, 1, 1000.0), End::new(now, 2, 700.0)];
+        Self { now, ends, wire: VecDeque::new(), latency: Duration::from_millis(10), lose_every: 0, sent: [0; 2] }
+    }
+
+    /// Offer from `from`, answer from the other.
+    fn negotiate(&mut self, from: usize, options: OfferOptions) {
+        let to = 1 - from;
+        let offer = self.ends[from].negotiator.create_offer(options).unwrap();
+        self.ends[from].negotiator.set_local(SdpType::Offer, &offer).unwrap();
+        self.ends[from].apply(self.now);
+        let offer = local_sdp(&self.ends[from].negotiator);
+        self.ends[to].negotiator.set_remote(SdpType::Offer, &offer).unwrap();
+        self.ends[to].apply(self.now);
+        let answer = self.ends[to].negotiator.create_answer().unwrap();
+        self.ends[to].negotiator.set_local(SdpType::Answer, &answer).unwrap();
+        self.ends[to].apply(self.now);
+        let answer = local_sdp(&self.ends[to].negotiator);
+        self.ends[from].negotiator.set_remote(SdpType::Answer, &answer).unwrap();
+        self.ends[from].apply(self.now);
+    }
+
+    fn run(&mut self, ms: u64) {
+        let end = self.now + Duration::from_millis(ms);
+        while self.now < end {
+            for end in &mut self.ends {
+                end.speak();
+            }
+            let next = self.now + TICK;
+            while self.now < next {
+                self.step(next);
+            }
+            for end in &mut self.ends {
+                end.listen();
+            }
+        }
+    }
+
+    /// On to the next moment at which something happens, `until` at the latest.
+    fn step(&mut self, until: Instant) {
+        let due = self.ends.iter().filter_map(|end| end.session.timeout());
+        let arrival = self.wire.front().map(|(at, ..)| *at);
+        self.now = due.chain(arrival).min().unwrap_or(until).clamp(self.now + Duration::from_micros(10), until);
+        while let Some((_, to, transmit)) = self.wire.pop_front_if(|(at, ..)| *at <= self.now) {
+            let Transmit { local, peer, payload } = transmit;
+            self.ends[to].session.receive(self.now, TransportId(0), peer, local, &payload);
+        }
+        for end in &mut self.ends {
+            if end.session.timeout().is_some_and(|due| due <= self.now) {
+                end.session.handle_timeout(self.now);
+            }
+        }
+        self.flush();
+    }
+
+    fn flush(&mut self) {
+        for from in 0..2 {
+            while let Some((_, transmit)) = self.ends[from].session.poll_transmit() {
+                let is_rtp = transmit.payload[0] >= 128 && !(192..=223).contains(&transmit.payload[1]);
+                self.sent[from] += u32::from(is_rtp);
+                if is_rtp && self.lose_every != 0 && self.sent[from] % self.lose_every == 0 {
+                    continue;
+                }
+                self.wire.push_back((self.now + self.latency, 1 - from, transmit));
+            }
+            while let Some(report) = self.ends[from].session.poll_report() {
+                self.ends[from].reports.push(report);
+            }
+        }
+    }
+
+    /// What `end` hears of `hz` in the next `ms`: signal to noise in dB.
+    fn snr(&mut self, end: usize, hz: f64, ms: u64) -> f64 {
+        self.ends[end].heard.clear();
+        self.run(ms);
+        snr_db(&self.ends[end].heard, hz)
+    }
+}
+
+fn local_sdp(negotiator: &Negotiator) -> String {
+    let snapshot = negotiator.snapshot();
+    snapshot.pending_local.or(snapshot.current_local).unwrap().sdp
+}
+
+/// Least-squares fit of a sine of `hz`, in pieces, so that a slow phase drift is not noise; the median piece counts.
+fn snr_db(pcm: &[i16], hz: f64) -> f64 {
+    let mut pieces: Vec<f64> = pcm.chunks_exact(RATE_HZ as usize / 25).map(|piece| piece_snr_db(piece, hz)).collect();
+    assert!(!pieces.is_empty(), "nothing was heard");
+    pieces.sort_by(f64::total_cmp);
+    pieces[pieces.len() / 2]
+}
+
+fn piece_snr_db(pcm: &[i16], hz: f64) -> f64 {
+    let angle = |n: usize| TAU * hz * n as f64 / f64::from(RATE_HZ);
+    let scale = 2.0 / pcm.len() as f64;
+    let sum = |wave: fn(f64) -> f64| pcm.iter().enumerate().map(|(n, s)| f64::from(*s) * wave(angle(n))).sum::<f64>();
+    let (sine, cosine) = (sum(f64::sin) * scale, sum(f64::cos) * scale);
+    let residue = pcm.iter().enumerate().map(|(n, s)| {
+        let fit = sine * angle(n).sin() + cosine * angle(n).cos();
+        (f64::from(*s) - fit).powi(2)
+    });
+    let noise = residue.sum::<f64>() / pcm.len() as f64;
+    10.0 * ((sine * sine + cosine * cosine) / 2.0 / noise.max(1e-9)).log10()
+}
+
+fn rms(pcm: &[i16]) -> f64 {
+    (pcm.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / pcm.len().max(1) as f64).sqrt()
+}
+
+fn connected() -> Call {
+    let mut call = Call::new();
+    call.negotiate(0, OfferOptions::default());
+    call.run(1000);
+    assert!(call.ends.iter().all(|end| end.saw_dtls(DtlsState::Connected)));
+    call
+}
+
+#[test]
+fn both_ends_hear_each_others_tone() {
+    let mut call = connected();
+    assert!(call.snr(1, 1000.0, 1000) >= 30.0);
+    assert!(call.snr(0, 700.0, 1000) >= 30.0);
+}
+
+#[test]
+fn the_first_sound_spoken_before_the_call_is_up_is_heard() {
+    let mut call = Call::new();
+    call.run(200);
+    call.negotiate(0, OfferOptions::default());
+    call.run(2000);
+    assert!(call.ends[0].microphone.played_ms() >= 1900.0, "what waited in the queue was played first");
+}
+
+#[test]
+fn hold_silences_and_resume_brings_the_tone_back() {
+    let mut call = connected();
+    let held = call.ends[0].transceiver;
+    call.ends[0].negotiator.set_direction(held, Direction::Inactive).unwrap();
+    call.negotiate(0, OfferOptions::default());
+    call.run(1000);
+    for end in &mut call.ends {
+        end.heard.clear();
+    }
+    call.run(500);
+    assert!(call.ends.iter().all(|end| rms(&end.heard) < 20.0));
+    call.ends[0].negotiator.set_direction(held, Direction::SendRecv).unwrap();
+    call.negotiate(0, OfferOptions::default());
+    call.run(500);
+    assert!(call.snr(1, 1000.0, 1000) >= 30.0);
+    assert!(call.snr(0, 700.0, 1000) >= 30.0);
+}
+
+#[test]
+fn an_ice_restart_by_either_end_loses_no_packet() {
+    for by in [0, 1] {
+        let mut call = connected();
+        let lost = |call: &Call, end: usize| call.ends[end].session.stats(call.now).inbound[0].packets_lost;
+        call.negotiate(by, OfferOptions { ice_restart: true, ..OfferOptions::default() });
+        call.run(3000);
+        assert_eq!((lost(&call, 0), lost(&call, 1)), (0.0, 0.0), "restart by {by}");
+        assert!(call.snr(1 - by, if by == 0 { 1000.0 } else { 700.0 }, 500) >= 30.0);
+    }
+}
+
+#[test]
+fn digits_arrive_once_each_in_both_directions() {
+    let mut call = connected();
+    for end in &mut call.ends {
+        let id = end.transceiver;
+        end.session.insert_dtmf(call.now, id, "159#D", 100, 70);
+    }
+    call.run(2000);
+    assert_eq!([call.ends[0].digits(), call.ends[1].digits()], ["159#D", "159#D"]);
+    let tones = call.ends[0].reports.iter().filter(|report| matches!(report, Report::ToneChange { .. })).count();
+    assert_eq!(tones, 6, "five digits and the end");
+}
+
+#[test]
+fn reports_measure_round_trip_and_loss() {
+    let mut call = connected();
+    call.lose_every = 10;
+    call.run(20_000);
+    let stats = call.ends[0].session.stats(call.now);
+    let far = &stats.remote_inbound[0];
+    let round_trip = far.round_trip_time.expect("a round-trip time was measured");
+    assert!((round_trip - 0.020).abs() < 0.002, "{round_trip}");
+    assert!((0.05..0.2).contains(&far.fraction_lost), "{}", far.fraction_lost);
+    assert!(stats.inbound[0].packets_lost > 50.0);
+    assert!(stats.remote_outbound[0].reports_sent >= 5.0);
+}
+
+#[test]
+fn a_close_is_seen_by_the_far_end_within_one_flight() {
+    let mut call = connected();
+    let now = call.now;
+    call.ends[0].session.close(now);
+    call.run(50);
+    assert!(call.ends[1].saw_dtls(DtlsState::Closed));
+}
+
+#[test]
+fn a_far_end_that_vanishes_is_missed_and_welcomed_back() {
+    let mut call = connected();
+    call.latency = Duration::from_secs(3600);
+    call.run(10_000);
+    assert!(call.ends.iter().all(|end| end.saw_ice(IceState::Disconnected)));
+    call.wire.clear();
+    call.latency = Duration::from_millis(10);
+    call.run(5000);
+    assert!(call.snr(1, 1000.0, 1000) >= 30.0);
+}
+
+#[test]
+fn muting_sends_silence_and_goes_on_sending() {
+    let mut call = connected();
+    let id = call.ends[0].transceiver;
+    call.ends[0].session.set_enabled(id, false);
+    call.run(500);
+    call.ends[1].heard.clear();
+    let before = call.ends[0].session.stats(call.now).outbound[0].packets_sent;
+    call.run(1000);
+    assert!(rms(&call.ends[1].heard) < 20.0);
+    assert_eq!(call.ends[0].session.stats(call.now).outbound[0].packets_sent - before, 50.0);
+}
+
+#[test]
+fn nothing_is_decoded_while_nobody_listens() {
+    let mut call = Call::new();
+    call.ends[1].ear = None;
+    call.negotiate(0, OfferOptions::default());
+    call.run(3000);
+    let stats = call.ends[1].session.stats(call.now);
+    let inbound = &stats.inbound[0];
+    assert!(inbound.packets_received > 100.0);
+    assert_eq!(inbound.total_samples_received, 0.0);
+}

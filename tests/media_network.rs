@@ -1,0 +1,357 @@
+//! Bad networks and strange senders: what is heard stays a continuous signal.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+mod media_support;
+
+use media_support::*;
+use std::time::Duration;
+use webphone_rtc::media::ReceiverEvent;
+
+/// No frame is missing and none is dropped.
+fn assert_continuous(call: &Call) {
+    assert_continuous_within(call, ms(40));
+}
+
+/// The same when packets are as long as `longest`: what they hold comes at once.
+fn assert_continuous_within(call: &Call, longest: Duration) {
+    let times: Vec<_> = call.frames.iter().map(|frame| frame.0).collect();
+    let gap = times.windows(2).map(|it| it[1] - it[0]).max().unwrap();
+    assert!(gap <= longest, "no frame for {gap:?}");
+    let span = *times.last().unwrap() - times[0];
+    let expected = span.as_millis() as usize / 20;
+    assert!(call.frames.len().abs_diff(expected) <= 8, "{} frames in {span:?}", call.frames.len());
+    assert!(call.frames.iter().all(|frame| frame.1.dropped == 0));
+}
+
+#[test]
+fn loss_is_concealed_and_frames_stay_continuous() {
+    for codec in [opus(), pcmu(), pcma()] {
+        let mut call = Call::new(codec.clone(), 16_000).tone(1000.0).over(bad(1, 0.05, 0));
+        call.run(Duration::from_secs(20));
+        assert_continuous(&call);
+        let stats = call.receiver.stats();
+        let share = stats.concealed_samples as f64 / stats.total_samples as f64;
+        assert!((0.02..0.08).contains(&share), "{}: {share}", codec.name);
+        let report = call.receiver.report().unwrap();
+        assert!((8..=18).contains(&report.fraction_lost), "{report:?}");
+        assert_eq!(i64::from(report.cumulative_lost), stats.lost);
+        assert!(bad_windows(call.last(ms(15_000)), 1000.0) < 0.08, "{}", codec.name);
+    }
+}
+
+#[test]
+fn reordering_and_jitter_are_absorbed_after_a_while() {
+    for jitter_ms in [20, 40, 80, 150] {
+        let mut call = Call::new(opus(), 16_000).tone(1000.0).over(bad(2, 0.0, jitter_ms));
+        call.run(Duration::from_secs(30));
+        assert_continuous(&call);
+        let bad = bad_windows(call.last(ms(20_000)), 1000.0);
+        let stats = call.receiver.stats();
+        println!("jitter {jitter_ms}: {bad:.4} bad, target {:.0} ms", stats.jitter_buffer_target_ms);
+        assert!(bad < 0.01, "{jitter_ms} ms of jitter: {bad} bad windows, {stats:?}");
+        assert!(stats.lost <= 8, "only what is still on its way");
+    }
+}
+
+#[test]
+fn the_delay_grows_with_jitter_and_shrinks_slowly_when_it_is_gone() {
+    let mut call = Call::new(opus(), 16_000);
+    // Words of 400 ms with pauses of 200 ms between them.
+    let tone = sine(1000.0, 16_000, 16_000);
+    call.speak = Some(Box::new(move |n| if n % 9600 < 6400 { tone[n % 16_000] } else { 0 }));
+    let mut dice = Dice::new(5);
+    call.network = Box::new(move |n, _| {
+        let jitter = if n < 500 { dice.roll() * 100.0 } else { 0.0 };
+        vec![Duration::from_micros(5000 + (jitter * 1000.0) as u64)]
+    });
+    let delay = |call: &mut Call, time: Duration| {
+        let before = call.receiver.stats();
+        call.run(time);
+        let after = call.receiver.stats();
+        (after.jitter_buffer_delay_s - before.jitter_buffer_delay_s)
+            / (after.jitter_buffer_emitted - before.jitter_buffer_emitted) as f64
+    };
+    call.run(ms(5000));
+    assert!(call.receiver.stats().jitter_buffer_target_ms > 80.0);
+    let during = delay(&mut call, ms(5000));
+    call.run(ms(30_000));
+    let after = delay(&mut call, ms(5000));
+    println!("delay {during:.3} s, then {after:.3} s");
+    assert!(during > 0.04 && after < 0.04);
+    assert_eq!(call.receiver.stats().jitter_buffer_target_ms, 20.0);
+    assert_continuous(&call);
+}
+
+#[test]
+fn duplicates_are_dropped() {
+    let mut call = Call::new(pcmu(), 16_000).tone(1000.0);
+    call.network = Box::new(|n, _| if n % 2 == 0 { vec![ms(5), ms(15), ms(90)] } else { vec![ms(5)] });
+    call.run(ms(4000));
+    assert!(snr_db(call.last(ms(3000)), 1000.0) > 30.0);
+    let stats = call.receiver.stats();
+    assert!(stats.duplicates + stats.discarded > 150, "{stats:?}");
+    assert!(stats.lost < -150);
+}
+
+/// Plays a tone, lets `change` alter the packets from one second on, and expects the tone back.
+fn survives(change: impl Fn(u64, &mut webphone_rtc::rtp::RtpPacket) + 'static) -> Call {
+    let mut call = Call::new(opus(), 16_000).tone(1000.0);
+    call.network = Box::new(move |n, packet| {
+        if n >= 50 {
+            change(n, packet);
+        }
+        vec![ms(5)]
+    });
+    call.run(ms(3000));
+    let snr = snr_db(call.last(ms(1000)), 1000.0);
+    assert!(snr > 30.0, "{snr}");
+    // What is lost to the jump itself is short.
+    let bad = bad_windows(call.last(ms(2500)), 1000.0);
+    assert!(bad < 0.08, "{bad}");
+    assert_continuous(&call);
+    call
+}
+
+#[test]
+fn the_tone_survives_a_change_of_ssrc() {
+    let call = survives(|_, packet| {
+        packet.ssrc = 99;
+        packet.sequence = packet.sequence.wrapping_add(20_000);
+        packet.timestamp = packet.timestamp.wrapping_add(3_000_000_000);
+    });
+    let changes: Vec<_> = call
+        .events
+        .iter()
+        .filter_map(|(_, event)| match event {
+            ReceiverEvent::SsrcChanged(ssrc) => Some(*ssrc),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(changes, [SSRC, 99]);
+    assert_eq!(call.receiver.stats().ssrc, Some(99));
+}
+
+#[test]
+fn the_tone_survives_jumps_of_the_timestamp() {
+    for jump in [48_000 * 60, 48_000, 24_000, -24_000, -48_000, i32::MAX - 5, 100] {
+        survives(move |_, packet| packet.timestamp = packet.timestamp.wrapping_add(jump as u32));
+    }
+}
+
+#[test]
+fn the_tone_survives_jumps_of_the_sequence() {
+    for jump in [200, 5000, 30_000, 40_000, 65_000] {
+        survives(move |_, packet| packet.sequence = packet.sequence.wrapping_add(jump));
+    }
+}
+
+#[test]
+fn a_stray_packet_of_another_stream_is_not_played() {
+    let mut call = Call::new(opus(), 16_000).tone(1000.0);
+    call.run(ms(1000));
+    let (_, mut stray) = call.sent[10].clone();
+    stray.ssrc = 77;
+    for _ in 0..20 {
+        stray.sequence = stray.sequence.wrapping_add(1);
+        call.receiver.receive(call.now, &stray);
+        call.run(ms(50));
+    }
+    assert_eq!(call.receiver.stats().ssrc, Some(SSRC));
+    assert!(snr_db(call.last(ms(1000)), 1000.0) > 30.0);
+}
+
+#[test]
+fn a_pause_of_the_sender_is_silence_and_the_tone_comes_back() {
+    for (pause_ms, frozen) in [(100, false), (700, false), (5000, false), (700, true), (5000, true)] {
+        let mut call = Call::new(opus(), 16_000).tone(1000.0);
+        call.run(ms(1000));
+        let packets = pause_ms / 20;
+        call.network = Box::new(move |_, _| vec![]);
+        call.run(ms(pause_ms));
+        let back = (packets * 960) as u32;
+        call.network = Box::new(move |_, packet| {
+            // A sender whose clock stands still while it pauses.
+            packet.sequence = packet.sequence.wrapping_sub(packets as u16);
+            if frozen {
+                packet.timestamp = packet.timestamp.wrapping_sub(back);
+            }
+            vec![ms(5)]
+        });
+        call.run(ms(1500));
+        let snr = snr_db(call.last(ms(1000)), 1000.0);
+        assert!(snr > 30.0, "{pause_ms} {frozen}: {snr}");
+        assert_continuous(&call);
+    }
+}
+
+#[test]
+fn muted_and_unmuted_are_told_with_the_packets() {
+    let mut call = Call::new(pcmu(), 16_000).tone(1000.0);
+    call.run(ms(500));
+    call.network = Box::new(|_, _| vec![]);
+    call.run(ms(3000));
+    call.network = clean();
+    call.run(ms(500));
+    let told: Vec<_> = call
+        .events
+        .iter()
+        .filter(|(_, event)| matches!(event, ReceiverEvent::Muted | ReceiverEvent::Unmuted))
+        .map(|(_, event)| event.clone())
+        .collect();
+    assert_eq!(told, [ReceiverEvent::Unmuted, ReceiverEvent::Muted, ReceiverEvent::Unmuted]);
+}
+
+#[test]
+fn a_stall_of_the_network_ends_with_little_delay() {
+    for stall_ms in [250u64, 500, 1000] {
+        let mut call = Call::new(opus(), 16_000).tone(1000.0);
+        call.network = Box::new(move |n, _| {
+            // Packets of the stall arrive all together at its end.
+            let at = n * 20;
+            vec![if (1000..1000 + stall_ms).contains(&at) { ms(1005 + stall_ms - at) } else { ms(5) }]
+        });
+        call.run(ms(6000));
+        assert!(snr_db(call.last(ms(2000)), 1000.0) > 30.0, "{stall_ms}");
+        assert_continuous(&call);
+        let before = call.receiver.stats();
+        call.run(ms(500));
+        let after = call.receiver.stats();
+        let delay = (after.jitter_buffer_delay_s - before.jitter_buffer_delay_s)
+            / (after.jitter_buffer_emitted - before.jitter_buffer_emitted) as f64;
+        assert!(delay < 0.3, "{stall_ms} ms: {delay} s");
+    }
+}
+
+#[test]
+fn garbage_under_the_audio_payload_type_is_concealed_not_played() {
+    for codec in [opus(), pcmu()] {
+        let mut call = Call::new(codec.clone(), 16_000).tone(1000.0);
+        call.network = Box::new(|n, packet| {
+            if n % 25 == 24 {
+                packet.payload = [(n % 16) as u8, 0x0a, 0x03, 0x20][..].into();
+            }
+            vec![ms(5)]
+        });
+        call.run(ms(5000));
+        let stats = call.receiver.stats();
+        assert!(stats.garbage >= 9, "{stats:?}");
+        assert_eq!(stats.lost, 0);
+        assert_continuous(&call);
+        // Concealment of a steady tone keeps its level: no burst of noise anywhere.
+        let peak = call.heard.iter().map(|it| it.unsigned_abs()).max().unwrap();
+        assert!(peak < 13_000, "{}: {peak}", codec.name);
+        assert!(bad_windows(call.last(ms(4000)), 1000.0) < 0.07, "{}", codec.name);
+    }
+}
+
+#[test]
+fn random_payloads_never_break_the_signal() {
+    let mut dice = Dice::new(9);
+    for codec in [opus(), pcmu(), pcma(), noise()] {
+        let mut call = Call::new(opus(), 16_000).tone(1000.0);
+        let mut roll = Dice::new(11);
+        let payload_type = codec.payload_type;
+        call.network = Box::new(move |_, packet| {
+            let length = (roll.roll() * 200.0) as usize;
+            packet.payload = (0..length).map(|_| (roll.roll() * 256.0) as u8).collect::<Vec<u8>>()[..].into();
+            packet.payload_type = payload_type;
+            if roll.roll() < 0.05 {
+                packet.timestamp = (roll.roll() * u32::MAX as f64) as u32;
+                packet.sequence = (roll.roll() * 65_536.0) as u16;
+            }
+            vec![Duration::from_micros((roll.roll() * 100_000.0) as u64)]
+        });
+        call.run(ms((dice.roll() * 2000.0) as u64 + 4000));
+        if payload_type != 13 {
+            assert_continuous_within(&call, ms(140));
+        }
+        call.network = clean();
+        call.run(ms(3000));
+        assert!(snr_db(call.last(ms(1000)), 1000.0) > 30.0, "{}", codec.name);
+    }
+}
+
+#[test]
+fn comfort_noise_is_quiet_and_ends_with_the_next_speech() {
+    let mut call = Call::new(pcmu(), 8000).tone(1000.0);
+    call.network = Box::new(|n, packet| match n {
+        // Speech, then one CN packet and nothing more, then speech again.
+        50 => {
+            packet.payload_type = 13;
+            packet.payload = [60u8, 1, 2, 3][..].into();
+            vec![ms(5)]
+        }
+        51..100 => vec![],
+        _ => vec![ms(5)],
+    });
+    call.run(ms(1800));
+    let noise = call.last(ms(500));
+    let rms = (noise.iter().map(|it| f64::from(*it).powi(2)).sum::<f64>() / noise.len() as f64).sqrt();
+    assert!((15.0..60.0).contains(&rms), "-60 dBov is an rms of 33, here {rms}");
+    call.run(ms(1700));
+    assert!(snr_db(call.last(ms(1000)), 1000.0) > 30.0);
+    assert_continuous(&call);
+}
+
+#[test]
+fn nothing_is_decoded_while_nobody_reads() {
+    let mut call = Call::with(send_spec(opus()), 16_000, false).tone(1000.0);
+    call.run(ms(2000));
+    let stats = call.receiver.stats();
+    assert_eq!((stats.decoded, stats.total_samples, stats.packets), (0, 0, 100));
+    let ring = call.receiver.ring().clone();
+    call.sink = Some(webphone_rtc::media::Sink::new(&ring, 16_000, 20, 100));
+    call.run(ms(2000));
+    assert!(call.receiver.stats().decoded > 90);
+    assert!(snr_db(call.last(ms(1000)), 1000.0) > 30.0);
+    call.sink = None;
+    call.run(ms(100));
+    let decoded = call.receiver.stats().decoded;
+    call.run(ms(1000));
+    assert_eq!(call.receiver.stats().decoded, decoded);
+}
+
+#[test]
+fn opus_is_decoded_at_the_rate_that_is_listened_to() {
+    let mut call = Call::new(opus(), 16_000).tone(1000.0);
+    call.run(ms(1000));
+    assert_eq!(call.receiver.ring().rate_hz(), 16_000);
+    // A second listener at 48 kHz, who leaves again.
+    let ring = call.receiver.ring().clone();
+    let (mut second, queue) = webphone_rtc::media::Sink::new(&ring, 48_000, 10, 1000);
+    for _ in 0..100 {
+        call.run(ms(10));
+        second.pump(call.now);
+    }
+    assert_eq!(ring.rate_hz(), 48_000);
+    assert!((95..=101).contains(&queue.waiting()), "{}", queue.waiting());
+    assert!(snr_db(call.last(ms(500)), 1000.0) > 30.0);
+}
+
+#[test]
+fn frames_carry_rtp_timestamps() {
+    let mut call = Call::new(opus(), 16_000).tone(1000.0);
+    call.run(ms(3000));
+    let stamps: Vec<u32> = call.frames.iter().map(|frame| frame.1.timestamp).collect();
+    // From the first packet on each frame is 20 ms of the 48 kHz clock after the one before.
+    assert!(stamps[5..].windows(2).all(|it| it[1].wrapping_sub(it[0]) == 960), "{stamps:?}");
+    let sent = call.sent[0].1.timestamp;
+    assert!(stamps.iter().any(|stamp| stamp.wrapping_sub(sent) < 960));
+}
+
+#[test]
+fn a_drifting_sender_is_followed() {
+    for ppm in [-200i64, 200] {
+        let mut call = Call::new(pcmu(), 8000).tone(1000.0);
+        call.network = Box::new(move |n, _| {
+            let drift_us = n as i64 * 20_000 * ppm / 1_000_000;
+            vec![Duration::from_micros((200_000 - drift_us) as u64)]
+        });
+        call.run(Duration::from_secs(300));
+        let stats = call.receiver.stats();
+        assert!(bad_windows(&call.heard[32_000..], 1000.0) < 0.01, "{ppm}: {stats:?}");
+        assert_continuous(&call);
+        let delay_ms = stats.jitter_buffer_delay_s * 1000.0 / stats.jitter_buffer_emitted as f64;
+        assert!(delay_ms < 120.0, "{ppm}: {delay_ms}");
+    }
+}

@@ -1,0 +1,259 @@
+//! A signal and its readers.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+mod media_support;
+
+use media_support::{ms, sine, snr_db};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use webphone_rtc::media::{Reader, Ring, RingEvent, Sink};
+
+fn events(ring: &Arc<Ring>) -> Arc<Mutex<Vec<RingEvent>>> {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let into = told.clone();
+    ring.on_event(Some(Arc::new(move |event| into.lock().unwrap().push(event))));
+    told
+}
+
+fn take(told: &Arc<Mutex<Vec<RingEvent>>>) -> Vec<RingEvent> {
+    std::mem::take(&mut told.lock().unwrap())
+}
+
+fn pull(reader: &mut Reader, samples: usize, rate_hz: u32) -> Vec<i16> {
+    let mut out = vec![0; samples];
+    reader.pull(&mut out, rate_hz, 1);
+    out
+}
+
+#[test]
+fn what_was_written_before_anybody_reads_is_kept_and_comes_first() {
+    let ring = Ring::new(16_000, 1, 1000);
+    assert_eq!(ring.write(&[7; 320], 16_000, 1).accepted_ms, 20.0);
+    let mut reader = ring.reader();
+    let mut out = [0; 640];
+    assert_eq!(reader.pull(&mut out, 16_000, 1), 320);
+    assert_eq!(out[..320], [7; 320]);
+    assert_eq!(out[320..], [0; 320]);
+}
+
+#[test]
+fn a_full_queue_takes_all_or_nothing_and_tells_when_there_is_room() {
+    let ring = Ring::new(16_000, 1, 1000);
+    let told = events(&ring);
+    let mut reader = ring.reader();
+    let outcome = ring.write(&vec![1; 12_800], 16_000, 1);
+    assert!(!outcome.full);
+    assert_eq!(ring.space(16_000), 3200);
+    let outcome = ring.write(&vec![2; 6400], 16_000, 1);
+    assert_eq!((outcome.accepted_ms, outcome.full), (0.0, true));
+    assert_eq!(ring.queued_ms(), 800.0);
+    // 6400 samples fit once 3200 have been played, not before.
+    pull(&mut reader, 3199, 16_000);
+    assert_eq!(take(&told), []);
+    pull(&mut reader, 1, 16_000);
+    assert_eq!(take(&told), [RingEvent::Drain]);
+    assert!(ring.write(&vec![2; 6400], 16_000, 1).full, "filled to the brim");
+    assert_eq!(ring.queued_ms(), 1000.0);
+    pull(&mut reader, 8000, 16_000);
+    assert_eq!(take(&told), [RingEvent::Drain]);
+    assert_eq!(ring.played_ms(), 700.0);
+}
+
+#[test]
+fn marks_fire_when_the_fastest_reader_has_passed_them() {
+    let ring = Ring::new(16_000, 1, 1000);
+    let told = events(&ring);
+    ring.mark("nothing before");
+    assert_eq!(take(&told), [RingEvent::Mark("nothing before".into())]);
+    let (mut fast, mut slow) = (ring.reader(), ring.reader());
+    ring.write(&[1; 320], 16_000, 1);
+    ring.mark("a");
+    ring.write(&[1; 320], 16_000, 1);
+    ring.mark("b");
+    pull(&mut slow, 160, 16_000);
+    pull(&mut fast, 319, 16_000);
+    assert_eq!(take(&told), []);
+    pull(&mut fast, 1, 16_000);
+    assert_eq!(take(&told), [RingEvent::Mark("a".into())]);
+    pull(&mut slow, 320, 16_000);
+    assert_eq!(ring.played_ms(), 30.0);
+    assert_eq!(take(&told), []);
+    pull(&mut fast, 320, 16_000);
+    assert_eq!(take(&told), [RingEvent::Mark("b".into())]);
+}
+
+#[test]
+fn playout_is_told_once_each_time_the_queue_runs_dry() {
+    let ring = Ring::new(8000, 1, 1000);
+    let told = events(&ring);
+    let mut reader = ring.reader();
+    pull(&mut reader, 160, 8000);
+    assert_eq!(take(&told), [], "nothing was ever written");
+    for _ in 0..2 {
+        ring.write(&[5; 200], 8000, 1);
+        pull(&mut reader, 160, 8000);
+        assert_eq!(take(&told), []);
+        pull(&mut reader, 160, 8000);
+        assert_eq!(take(&told), [RingEvent::Playout]);
+        pull(&mut reader, 160, 8000);
+        assert_eq!(take(&told), []);
+    }
+}
+
+#[test]
+fn clear_drops_what_is_queued_without_a_click() {
+    let ring = Ring::new(16_000, 1, 1000);
+    let told = events(&ring);
+    let mut reader = ring.reader();
+    ring.write(&sine(200.0, 16_000, 9600), 16_000, 1);
+    ring.mark("end");
+    let mut heard = pull(&mut reader, 1600, 16_000);
+    let dropped = ring.clear();
+    assert!((490.0..=500.0).contains(&dropped), "{dropped}");
+    assert!(ring.queued_ms() <= 5.0);
+    heard.extend(pull(&mut reader, 1600, 16_000));
+    assert!(heard[1600 + 80..].iter().all(|sample| *sample == 0), "silent after the fade");
+    let largest = heard.windows(2).map(|it| (i32::from(it[0]) - i32::from(it[1])).abs()).max().unwrap();
+    assert!(largest < 1200, "a step of {largest} clicks; the tone itself has 785");
+    assert_eq!(take(&told), [RingEvent::Mark("end".into()), RingEvent::Playout]);
+    assert_eq!(ring.clear(), 0.0);
+    ring.write(&[3; 16], 16_000, 1);
+    assert_eq!(pull(&mut reader, 16, 16_000), [3; 16], "it goes on with what comes next");
+}
+
+#[test]
+fn clear_without_a_reader_drops_everything_and_tells_the_waiting() {
+    let ring = Ring::new(16_000, 1, 100);
+    let told = events(&ring);
+    ring.write(&[1; 1600], 16_000, 1);
+    ring.mark("m");
+    assert_eq!(ring.clear(), 100.0);
+    assert_eq!(take(&told), [RingEvent::Mark("m".into()), RingEvent::Drain, RingEvent::Playout]);
+}
+
+#[test]
+fn two_readers_at_different_rates_hear_the_same() {
+    let ring = Ring::new(24_000, 1, 1000);
+    let (mut a, mut b) = (ring.reader(), ring.reader());
+    let tone = sine(1000.0, 24_000, 24_000);
+    let (mut heard_a, mut heard_b) = (Vec::new(), Vec::new());
+    for piece in tone.chunks(480) {
+        ring.write(piece, 24_000, 1);
+        heard_a.extend(pull(&mut a, 320, 16_000));
+        heard_b.extend(pull(&mut b, 960, 48_000));
+    }
+    assert!(snr_db(&heard_a[1600..], 1000.0) > 60.0);
+    assert!(snr_db(&heard_b[4800..], 1000.0 / 3.0) > 60.0, "fitted as if it were 16 kHz");
+    assert_eq!(ring.played_ms(), 1000.0);
+}
+
+#[test]
+fn a_slow_reader_loses_its_oldest_and_harms_nobody() {
+    let ring = Ring::new(16_000, 1, 100);
+    let (mut fast, mut slow) = (ring.reader(), ring.reader());
+    for n in 0..100 {
+        assert_eq!(ring.write(&[n; 320], 16_000, 1).accepted_ms, 20.0);
+        assert_eq!(pull(&mut fast, 320, 16_000), [n; 320]);
+    }
+    assert_eq!(fast.dropped_ms(), 0.0);
+    let first = pull(&mut slow, 320, 16_000);
+    assert!((80..99).contains(&first[0]), "{}", first[0]);
+    assert_eq!(first, [first[0]; 320]);
+    assert!(slow.dropped_ms() >= 1600.0);
+    // And it can catch up with what is left.
+    for n in first[0] + 1..100 {
+        assert_eq!(pull(&mut slow, 320, 16_000), [n; 320]);
+    }
+}
+
+#[test]
+fn writes_of_any_length_rate_and_channel_count_make_one_signal() {
+    for (rate, channels) in [(8000, 1), (16_000, 2), (24_000, 1), (44_100, 2), (48_000, 1)] {
+        for chunk in [1, 37, 160, 1001] {
+            let ring = Ring::new(16_000, 1, 10_000);
+            let mut reader = ring.reader();
+            let tone = sine(440.0, rate, rate as usize);
+            for piece in tone.chunks(chunk) {
+                let pcm: Vec<i16> = piece.iter().flat_map(|it| vec![*it; usize::from(channels)]).collect();
+                ring.write(&pcm, rate, channels);
+            }
+            let mut heard = Vec::new();
+            let mut out = [0; 320];
+            let mut real = 0;
+            for _ in 0..60 {
+                real += reader.pull(&mut out, 16_000, 1);
+                heard.extend(out);
+            }
+            assert!((15_995..=16_005).contains(&real), "{rate} by {chunk}: {real} samples for one second");
+            assert!(snr_db(&heard[100..15_900], 440.0) > 60.0, "{rate} Hz by {chunk}");
+            assert!(heard[16_005..].iter().all(|it| *it == 0));
+        }
+    }
+}
+
+#[test]
+fn a_long_chunk_plays_back_whole_and_paced() {
+    let ring = Ring::new(16_000, 1, 1000);
+    ring.write(&sine(1000.0, 16_000, 16_000), 16_000, 1);
+    let (mut sink, queue) = Sink::new(&ring, 16_000, 20, 100);
+    let start = Instant::now();
+    let mut frame = [0; 320];
+    let mut heard = Vec::new();
+    for n in 0..60u64 {
+        assert_eq!(sink.pump(start + ms(n * 20)), 1, "one frame each 20 ms, not more");
+        assert!(queue.read(&mut frame).is_some());
+        heard.extend(frame);
+    }
+    assert!(snr_db(&heard[..16_000], 1000.0) > 60.0);
+    assert!(heard[16_000..].iter().all(|it| *it == 0), "then silence, without a gap");
+}
+
+#[test]
+fn a_sink_drops_its_oldest_frames_and_counts_them() {
+    let ring = Ring::new(16_000, 1, 1000);
+    let (mut sink, queue) = Sink::new(&ring, 16_000, 20, 5);
+    let start = Instant::now();
+    for n in 0..12u64 {
+        ring.write(&[n as i16; 320], 16_000, 1);
+        sink.pump(start + ms(n * 20));
+    }
+    let mut frame = [0; 320];
+    let info = queue.read(&mut frame).unwrap();
+    assert_eq!((info.dropped, frame[0]), (7, 7));
+    assert_eq!(queue.read(&mut frame).unwrap().dropped, 0);
+    assert_eq!((queue.waiting(), queue.dropped()), (3, 7));
+    queue.close();
+    assert!(sink.done());
+    assert_eq!(sink.pump(start + Duration::from_secs(1)), 0);
+}
+
+#[test]
+fn a_sink_of_a_queue_does_not_catch_up_in_a_burst() {
+    let ring = Ring::new(16_000, 1, 1000);
+    let (mut sink, _queue) = Sink::new(&ring, 16_000, 20, 100);
+    let start = Instant::now();
+    assert_eq!(sink.pump(start), 1);
+    assert_eq!(sink.pump(start + ms(45)), 2);
+    assert_eq!(sink.pump(start + ms(1000)), 1);
+    assert_eq!(sink.next_due(), Some(start + ms(1020)));
+}
+
+#[test]
+fn a_signal_that_has_ended_is_read_to_its_last_sample() {
+    for live in [false, true] {
+        let ring = if live { Ring::live(16_000, 1, 1000) } else { Ring::new(16_000, 1, 1000) };
+        let (mut sink, queue) = Sink::new(&ring, 16_000, 20, 100);
+        ring.write(&[9; 400], 16_000, 1);
+        ring.end();
+        assert_eq!(ring.write(&[9; 16], 16_000, 1).accepted_ms, 0.0);
+        let start = Instant::now();
+        let mut frames = 0;
+        while !sink.done() {
+            frames += sink.pump(start + ms(20 * frames as u64));
+        }
+        let (mut a, mut b) = ([0; 320], [0; 320]);
+        assert!(queue.read(&mut a).is_some() && queue.read(&mut b).is_some() && queue.waiting() == 0, "{live}");
+        assert_eq!(a, [9; 320]);
+        assert_eq!((&b[..80], &b[80..]), (&[9; 80][..], &[0; 240][..]));
+    }
+}

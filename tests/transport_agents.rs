@@ -1,0 +1,126 @@
+//! Other people's ICE agents: lite ones, ones that nominate early or again, ones that disagree about the roles.
+
+#[path = "support/stub.rs"]
+mod stub;
+#[path = "support/wire.rs"]
+mod wire;
+
+use rtc::stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_USE_CANDIDATE};
+use rtc::stun::message::Message;
+use std::net::SocketAddr;
+use stub::{Role, Stub, is_request, is_success};
+use webphone_rtc::transport::Transmit;
+use wire::{address, host, ms};
+
+fn far(last: u8) -> SocketAddr {
+    address(&format!("10.0.1.{last}:5000"))
+}
+
+fn decoded(transmit: &Transmit) -> Message {
+    let mut message = Message { raw: transmit.payload.to_vec(), ..Message::default() };
+    message.decode().unwrap();
+    message
+}
+
+/// Answers every check that the transport sends; those seen.
+fn answer_checks(stub: &mut Stub) -> Vec<Transmit> {
+    let sent = stub.sent();
+    for check in sent.iter().filter(|transmit| is_request(&transmit.payload)) {
+        let answer = stub.success(&check.payload, check.local);
+        stub.deliver(check.peer, &answer);
+    }
+    sent
+}
+
+#[test]
+fn a_lite_far_end_that_never_checks_is_nominated() {
+    let mut stub = Stub::new(false, true, vec![host(far(1))]); // lite makes us controlling, whatever was planned
+    let start = stub.now;
+    for _ in 0..10 {
+        answer_checks(&mut stub);
+        if stub.path().is_some() {
+            break;
+        }
+        stub.wait();
+    }
+    assert_eq!(stub.path(), Some(far(1)));
+    assert!(stub.now - start < ms(500));
+    stub.wait();
+    let consent = stub.sent();
+    assert!(decoded(&consent[0]).contains(ATTR_ICE_CONTROLLING), "consent goes on as controlling");
+}
+
+#[test]
+fn an_early_nomination_is_answered_as_soon_as_its_pair_is_checked() {
+    let mut stub = Stub::new(false, false, vec![]);
+    let nomination = stub.request(Role::Controlling(9), true);
+    stub.deliver(far(1), &nomination.raw);
+    let sent = answer_checks(&mut stub);
+    assert!(sent.iter().any(|transmit| is_request(&transmit.payload)), "our own check goes first");
+    assert_eq!(stub.path(), Some(far(1)), "without the far end having to repeat itself");
+    let answers = stub.sent();
+    let id = |transmit: &Transmit| transmit.payload[8..20] == nomination.transaction_id.0;
+    assert!(answers.iter().any(|transmit| is_success(&transmit.payload) && id(transmit)));
+}
+
+#[test]
+fn a_controlled_side_follows_each_further_nomination_and_lives_by_it() {
+    let mut stub = Stub::new(false, false, vec![]);
+    for peer in [far(1), far(2), far(1)] {
+        for nominates in [false, true] {
+            let request = stub.request(Role::Controlling(9), nominates).raw;
+            stub.deliver(peer, &request);
+            answer_checks(&mut stub);
+            stub.now += ms(20);
+        }
+        assert_eq!(stub.path(), Some(peer));
+    }
+    let request = stub.request(Role::Controlling(9), true).raw;
+    stub.deliver(far(2), &request);
+    let end = stub.now + ms(20_000);
+    while stub.now < end {
+        for sent in stub.sent().iter().filter(|transmit| is_request(&transmit.payload) && transmit.peer == far(2)) {
+            let answer = stub.success(&sent.payload, sent.local);
+            stub.deliver(far(2), &answer);
+        }
+        stub.wait();
+    }
+    assert_eq!(stub.path(), Some(far(2)));
+    assert_eq!(stub.transport.state().0, webphone_rtc::transport::IceState::Connected, "far(1) is silent");
+}
+
+#[test]
+fn a_role_conflict_is_settled_by_the_tie_breakers() {
+    for (ours, theirs, we_control) in [
+        (true, Role::Controlling(u64::MAX), false),
+        (true, Role::Controlling(0), true),
+        (false, Role::Controlled(0), true),
+        (false, Role::Controlled(u64::MAX), false),
+    ] {
+        let mut stub = Stub::new(ours, false, vec![host(far(1))]);
+        stub.sent();
+        let request = stub.request(theirs, false).raw;
+        stub.deliver(far(1), &request);
+        assert_eq!(stub.transport.stats().controlling, we_control);
+        let complained = stub.sent().iter().any(|transmit| transmit.payload.starts_with(&[1, 0x11]));
+        assert_eq!(complained, we_control == ours, "487 only where we keep our role");
+    }
+}
+
+#[test]
+fn a_487_makes_us_change_the_role_once() {
+    let mut stub = Stub::new(true, false, vec![host(far(1))]);
+    let check = stub.sent().remove(0);
+    let conflict = stub.role_conflict(&check.payload);
+    stub.deliver(far(1), &conflict);
+    assert!(!stub.transport.stats().controlling);
+    stub.deliver(far(1), &conflict);
+    assert!(!stub.transport.stats().controlling, "a repeated answer says nothing new");
+    let mut checks = stub.sent();
+    while checks.is_empty() {
+        stub.wait();
+        checks = stub.sent();
+    }
+    let check = decoded(&checks[0]);
+    assert!(check.contains(ATTR_ICE_CONTROLLED) && !check.contains(ATTR_USE_CANDIDATE));
+}

@@ -1,0 +1,243 @@
+//! Setting a transport up and taking it down.
+
+#[path = "support/wire.rs"]
+mod wire;
+
+use webphone_rtc::negotiation::{Fingerprint, HashAlgorithm};
+use webphone_rtc::transport::{DtlsState, IceState, TransportEvent};
+use wire::{Wire, address, host, ms};
+
+#[test]
+fn media_flows_both_ways_within_some_round_trips() {
+    let mut wire = Wire::connected();
+    assert!(wire.elapsed() < ms(150), "{:?} at a one-way latency of 5 ms", wire.elapsed());
+    wire.media = true;
+    wire.run(ms(2000));
+    assert_eq!(wire.lost(), [0, 0]);
+    assert_eq!(wire.sides[0].sent.len(), 100);
+    let stats = wire.sides[0].transport.stats();
+    assert_eq!((stats.packets_sent, stats.packets_received), (100, 100));
+    assert_eq!(stats.srtp_profile, Some("SRTP_AEAD_AES_128_GCM"));
+    assert_eq!(stats.round_trip, Some(ms(10)));
+    assert_eq!(stats.pair.map(|pair| pair.remote), Some(host(address("10.0.0.2:5000"))));
+    assert_eq!(wire.sides[0].transport.remote_certificate(), Some(wire.sides[1].certificate.der()));
+}
+
+#[test]
+fn rtcp_arrives_decrypted() {
+    let mut wire = Wire::connected();
+    let report = [0x80, 201, 0, 1, 0, 0, 0, 5];
+    assert!(wire.sides[0].transport.send_rtcp(&report));
+    wire.run(ms(20));
+    assert!(wire.sides[1].saw(&TransportEvent::Rtcp(report.to_vec())));
+}
+
+#[test]
+fn nothing_is_sent_before_the_far_end_has_proved_who_it_is() {
+    let mut wire = Wire::new();
+    assert!(!wire.sides[0].transport.send_rtp(&Default::default(), &[1]));
+    wire.signal(0);
+    wire.signal(1);
+    wire.media = true;
+    assert!(wire.run_until(ms(5000), Wire::is_up));
+    assert!(wire.captured.iter().any(|(_, sent)| sent.payload[0] == 22), "a handshake went by");
+    let sent = wire.sides.iter().map(|side| side.sent.len()).sum::<usize>();
+    let on_wire = wire.captured.iter().filter(|(_, sent)| sent.payload[0] >= 128).count();
+    assert!(sent <= 2 && on_wire <= 2, "only the moment of completion itself");
+}
+
+#[test]
+fn a_wrong_fingerprint_on_either_side_fails_both() {
+    for liar in [0, 1] {
+        let mut wire = Wire::new();
+        let mut plan = wire.plan(liar);
+        let wrong = Fingerprint { algorithm: HashAlgorithm::Sha256, bytes: vec![7; 32] };
+        plan.dtls.as_mut().unwrap().fingerprints = vec![wrong];
+        wire.apply(liar, &plan);
+        wire.signal(1 - liar);
+        wire.media = true;
+        wire.run(ms(3000));
+        assert_eq!(wire.sides[liar].dtls(), DtlsState::Failed, "side {liar} sees a wrong fingerprint");
+        assert_eq!(wire.sides[1 - liar].dtls(), DtlsState::Failed, "the other side is told");
+        assert_eq!(wire.sides[1 - liar].received.len() + wire.sides[liar].received.len(), 0);
+        assert_eq!(wire.sides[liar].transport.remote_certificate(), None);
+    }
+}
+
+#[test]
+fn any_of_several_fingerprints_is_enough() {
+    let mut wire = Wire::new();
+    let mut plan = wire.plan(0);
+    let fingerprints = &mut plan.dtls.as_mut().unwrap().fingerprints;
+    fingerprints.insert(0, Fingerprint { algorithm: HashAlgorithm::Sha1, bytes: vec![1; 20] });
+    wire.apply(0, &plan);
+    wire.signal(1);
+    assert!(wire.run_until(ms(5000), Wire::is_up));
+}
+
+#[test]
+fn applying_a_plan_again_changes_nothing() {
+    let mut wire = Wire::connected();
+    wire.run(ms(100));
+    let events = wire.sides[0].events.len();
+    let sent = wire.captured.len();
+    for _ in 0..5 {
+        wire.signal(0);
+        wire.signal(1);
+    }
+    wire.run(ms(50));
+    assert_eq!((wire.sides[0].events.len(), wire.captured.len()), (events, sent));
+}
+
+#[test]
+fn either_side_may_know_no_candidate_of_the_other() {
+    for ignorant in [0, 1] {
+        let mut wire = Wire::new();
+        let mut plan = wire.plan(ignorant);
+        plan.ice.remote_candidates.clear();
+        wire.apply(ignorant, &plan);
+        wire.signal(1 - ignorant);
+        assert!(wire.run_until(ms(3000), Wire::is_up), "side {ignorant} has no candidates");
+        wire.media = true;
+        wire.run(ms(500));
+        assert_eq!(wire.lost(), [0, 0]);
+    }
+}
+
+#[test]
+fn candidates_may_trickle_in_late_and_odd_ones_are_passed_over() {
+    let mut wire = Wire::new();
+    let good = host(address("10.0.0.2:5000"));
+    let odd = ["printer.local", "gateway.example.net", "0.0.0.0", "not an address"];
+    let mut tcp = good.clone();
+    tcp.protocol = webphone_rtc::negotiation::Protocol::Tcp;
+    let mut other_component = good.clone();
+    other_component.component = 2;
+    let mut other_generation = good.clone();
+    other_generation.ufrag = Some("old".to_owned());
+
+    for side in [0, 1] {
+        let mut plan = wire.plan(side);
+        let template = plan.ice.remote_candidates[0].clone();
+        plan.ice.remote_candidates = odd.map(|text| (template.clone(), text)).map(|(mut c, text)| {
+            c.address = text.to_owned();
+            c
+        })
+        .into();
+        plan.ice.remote_candidates.extend([tcp.clone(), other_component.clone(), other_generation.clone()]);
+        wire.apply(side, &plan);
+    }
+    wire.run(ms(4000));
+    assert!(wire.captured.is_empty(), "no check goes to any of them");
+    wire.signal(0);
+    assert!(wire.run_until(ms(2000), Wire::is_up));
+}
+
+#[test]
+fn candidates_that_come_before_the_credentials_are_kept() {
+    let mut wire = Wire::new();
+    let mut early = wire.plan(0);
+    early.ice.remote = None;
+    early.dtls = None;
+    wire.apply(0, &early);
+    assert_eq!(wire.sides[0].ice(), IceState::New);
+    wire.run(ms(100));
+    wire.connect();
+}
+
+#[test]
+fn thirty_percent_loss_delays_but_does_not_prevent() {
+    let mut wire = Wire::new();
+    wire.loss_percent = 30;
+    wire.signal(0);
+    wire.signal(1);
+    assert!(wire.run_until(ms(20_000), Wire::is_up), "{:?}", wire.states());
+}
+
+#[test]
+fn lost_handshake_flights_heal() {
+    for mute in [0, 1] {
+        let mut wire = Wire::new();
+        wire.signal(0);
+        wire.signal(1);
+        let paired = |wire: &Wire| wire.sides.iter().all(|side| side.ice() == IceState::Connected);
+        assert!(wire.run_until(ms(2000), paired));
+        wire.cut[mute] = true;
+        wire.run(ms(3000));
+        assert!(!wire.is_up());
+        wire.cut[mute] = false;
+        assert!(wire.run_until(ms(15_000), Wire::is_up), "{:?}", wire.states());
+    }
+}
+
+#[test]
+fn a_far_end_that_never_shakes_hands_fails_at_the_deadline() {
+    let mut wire = Wire::new();
+    wire.signal(0);
+    let mut ice_only = wire.plan(1);
+    ice_only.dtls = None;
+    wire.apply(1, &ice_only);
+    wire.run(ms(29_000));
+    assert_eq!(wire.sides[0].dtls(), DtlsState::Connecting);
+    wire.run(ms(2_000));
+    assert_eq!(wire.sides[0].dtls(), DtlsState::Failed);
+    assert_eq!(wire.sides[0].ice(), IceState::Connected);
+}
+
+#[test]
+fn a_controlling_side_with_all_candidates_is_completed() {
+    let mut wire = Wire::new();
+    for side in [0, 1] {
+        let mut plan = wire.plan(side);
+        plan.ice.remote_complete = true;
+        wire.apply(side, &plan);
+    }
+    assert!(wire.run_until(ms(5000), Wire::is_up));
+    assert_eq!([wire.sides[0].ice(), wire.sides[1].ice()], [IceState::Completed, IceState::Connected]);
+}
+
+#[test]
+fn close_is_seen_by_the_far_end_at_once_and_reported_once() {
+    for closer in [0, 1] {
+        let mut wire = Wire::connected();
+        let now = wire.now;
+        wire.sides[closer].transport.close(now);
+        wire.run(ms(6));
+        let other = &wire.sides[1 - closer];
+        assert!(other.saw(&TransportEvent::PeerClosed));
+        assert_eq!(other.dtls(), DtlsState::Closed);
+        wire.run(ms(60_000));
+        let reports = wire.sides[1 - closer].events.iter().filter(|(_, event)| *event == TransportEvent::PeerClosed);
+        assert_eq!(reports.count(), 1);
+        assert_eq!(wire.sides[closer].transport.state(), (IceState::Closed, DtlsState::Closed));
+        assert_eq!(wire.sides[closer].transport.timeout(), None);
+        assert!(!wire.sides[1 - closer].transport.send_rtp(&Default::default(), &[1]));
+    }
+}
+
+#[test]
+fn another_endpoint_may_take_the_call_over() {
+    let mut wire = Wire::connected();
+    wire.media = true;
+    wire.run(ms(500));
+    let old = wire.sides[1].certificate.der().to_vec();
+    wire.replace(1);
+    wire.sides[0].local = wire::credentials("0g1");
+    wire.signal(1);
+    wire.run(ms(50));
+    wire.signal(0);
+    let renewed = |wire: &Wire| {
+        let seen = wire.sides[0].transport.remote_certificate();
+        wire.is_up() && seen == Some(wire.sides[1].certificate.der())
+    };
+    assert!(wire.run_until(ms(5000), renewed), "{:?}", wire.states());
+    assert_ne!(wire.sides[1].certificate.der(), old);
+    for side in &mut wire.sides {
+        side.sent.clear();
+        side.received.clear();
+    }
+    wire.run(ms(1000));
+    assert_eq!(wire.lost(), [0, 0]);
+    let failed = |event: &TransportEvent| matches!(event, TransportEvent::Failed(_));
+    assert!(!wire.sides[0].events.iter().any(|(_, event)| failed(event)));
+}

@@ -1,0 +1,121 @@
+//! ICE restarts: media goes on, on whatever pair still works.
+
+#[path = "support/wire.rs"]
+mod wire;
+
+use webphone_rtc::transport::{IceState, TransportEvent};
+use wire::{Wire, address, host, ms};
+
+/// Side 0 offers a restart at once, side 1 answers 300 ms later, the answer takes 300 ms back. `remote_meanwhile`: does
+/// the offerer's plan still name the old remote credentials while it waits?
+fn restart(wire: &mut Wire, remote_meanwhile: bool) {
+    let mut offered = wire.plan(0);
+    wire.renew_credentials(0, 1);
+    offered.ice.local = wire.sides[0].local.clone();
+    offered.generation = 1;
+    if !remote_meanwhile {
+        offered.ice.remote = None;
+        offered.ice.remote_candidates.clear();
+    }
+    wire.apply(0, &offered);
+    wire.run(ms(300));
+    wire.renew_credentials(1, 1);
+    wire.signal(1);
+    wire.run(ms(300));
+    wire.signal(0);
+}
+
+fn is_restarted(wire: &Wire) -> bool {
+    let renewed = |side: usize| {
+        let stats = wire.sides[side].transport.stats();
+        stats.local_ufrag == wire.sides[side].local.ufrag && stats.responses_received > 0
+    };
+    wire.is_up() && renewed(0) && renewed(1)
+}
+
+#[test]
+fn a_restart_loses_no_packet() {
+    for remote_meanwhile in [true, false] {
+        let mut wire = Wire::connected();
+        wire.media = true;
+        wire.run(ms(500));
+        let changes = wire.sides[0].events.len();
+        restart(&mut wire, remote_meanwhile);
+        assert!(wire.run_until(ms(2000), is_restarted));
+        wire.run(ms(40_000)); // the new pair lives by its own consent
+        assert_eq!(wire.lost(), [0, 0]);
+        assert!(wire.is_up());
+        let states: Vec<_> = wire.sides[0].events[changes..]
+            .iter()
+            .filter(|(_, event)| matches!(event, TransportEvent::Ice(_) | TransportEvent::Dtls(_)))
+            .collect();
+        assert!(states.is_empty(), "the application sees no interruption: {states:?}");
+    }
+}
+
+#[test]
+fn a_restart_moves_to_a_new_address_without_a_lost_packet() {
+    let mut wire = Wire::connected();
+    wire.media = true;
+    wire.run(ms(500));
+    let new = address("10.0.9.1:6000");
+    let now = wire.now;
+    wire.sides[0].addresses.push(new);
+    wire.sides[0].transport.add_local_address(now, host(new), new).unwrap();
+    wire.sides[0].transport.remove_local_address(address("10.0.0.1:5000"));
+    wire.sides[0].candidates = vec![host(new)];
+    restart(&mut wire, true);
+    let moved = |wire: &Wire| wire.sides[0].transport.selected_pair().is_some_and(|pair| pair.base == new);
+    assert!(wire.run_until(ms(2000), moved));
+    wire.run(ms(500));
+    assert_eq!(wire.lost(), [0, 0]);
+    assert_eq!(wire.sides[1].received_from.last(), Some(&new));
+}
+
+#[test]
+fn a_restart_revives_a_dead_address() {
+    let mut wire = Wire::connected();
+    wire.dead.push(address("10.0.0.1:5000"));
+    wire.run(ms(40_000));
+    assert_eq!(wire.sides[0].ice(), IceState::Failed);
+    let new = address("10.0.9.1:6000");
+    let now = wire.now;
+    wire.sides[0].addresses.push(new);
+    wire.sides[0].transport.add_local_address(now, host(new), new).unwrap();
+    wire.sides[0].candidates = vec![host(new)];
+    restart(&mut wire, false);
+    assert!(wire.run_until(ms(3000), is_restarted), "{:?}", wire.states());
+    wire.media = true;
+    wire.run(ms(500));
+    assert_eq!(wire.lost(), [0, 0]);
+}
+
+#[test]
+fn a_restart_taken_back_leaves_everything_as_it_was() {
+    let mut wire = Wire::connected();
+    wire.media = true;
+    let before = wire.plan(0);
+    let mut offered = before.clone();
+    offered.ice.local = wire::credentials("0g1");
+    wire.apply(0, &offered);
+    wire.run(ms(5_000));
+    wire.apply(0, &before);
+    assert!(wire.sides[0].transport.stats().responses_received > 3, "the session from before goes on");
+    wire.run(ms(60_000));
+    assert!(wire.is_up());
+    assert_eq!(wire.lost(), [0, 0]);
+    assert_eq!(wire.sides[0].transport.stats().local_ufrag, before.ice.local.ufrag);
+}
+
+#[test]
+fn a_restart_that_is_never_answered_keeps_the_call() {
+    let mut wire = Wire::connected();
+    wire.media = true;
+    let mut offered = wire.plan(0);
+    offered.ice.local = wire::credentials("0g1");
+    offered.ice.remote = None;
+    wire.apply(0, &offered);
+    wire.run(ms(120_000));
+    assert!(wire.is_up(), "{:?}", wire.states());
+    assert_eq!(wire.lost(), [0, 0]);
+}
