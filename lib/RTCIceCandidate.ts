@@ -126,7 +126,7 @@ export class RTCIceCandidate {
     return this.#init.usernameFragment;
   }
   get relayProtocol(): string | null {
-    return null;
+    return this.#init && null;
   }
   get url(): string | null {
     return this.#init.url ?? null;

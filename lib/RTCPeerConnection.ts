@@ -177,8 +177,10 @@ export class RTCPeerConnection extends EventTarget {
     return peer.chain.run(() =>
       peer.task(() => {
         const sdp = peer.invoke((native) => native.createOffer(converted));
-        // The legacy options may have added a transceiver.
-        peer.change((native) => ({ ok: native.snapshot() }));
+        peer.restarting ||= converted.iceRestart;
+        const legacy = converted.offerToReceiveAudio ?? converted.offerToReceiveVideo;
+        // These options may have added or changed a transceiver.
+        if (legacy !== undefined) peer.change((native) => ({ ok: native.snapshot() }));
         return { type: 'offer' as const, sdp };
       }),
     );
@@ -265,7 +267,9 @@ export class RTCPeerConnection extends EventTarget {
   restartIce(): void {
     const peer = this.#peer;
     // On a closed connection nothing happens.
-    if (!peer.closed) peer.change((native) => native.restartIce());
+    if (peer.closed) return;
+    peer.restarting = true;
+    peer.change((native) => native.restartIce());
   }
 
   close(): void {

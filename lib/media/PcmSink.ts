@@ -32,6 +32,9 @@ export interface PcmFrame {
 const FRAME_MS = [10, 20, 30, 40, 60];
 
 export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
+  // Not made in the constructor: a closure there would hold `this`, as its siblings do.
+  static readonly #deliver = (sink: PcmSink): void => sink.#pump();
+
   readonly sampleRate: number;
   readonly frameMs: number;
   readonly track: MediaStreamTrack;
@@ -55,7 +58,7 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     const queueFrames = toIntegerBetween(options.queueFrames ?? 50, 1, 10_000, 'queueFrames');
     this.#frameLength = (this.sampleRate / 1000) * this.frameMs;
     this.#native = new binding.Sink(theEngine(), ring, this.sampleRate, this.frameMs, queueFrames);
-    listen('sink', this.#native.id, this, (sink) => sink.#pump());
+    listen('sink', this.#native.id, this, PcmSink.#deliver);
     // The track holds the sink: reading goes on without anybody else holding it.
     observe(track, this.#observer);
     this.on('newListener', (event) => {

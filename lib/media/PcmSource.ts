@@ -4,7 +4,7 @@
  * write that finds the queue full waits here and is never lost, as with a Node Writable.
  */
 import { EventEmitter } from 'node:events';
-import { binding, type NativeRing, type Report } from '../binding';
+import { binding, type MediaReport, type NativeRing } from '../binding';
 import { listen, theEngine } from '../lane';
 import { createTrack, type MediaStreamTrack } from '../MediaStreamTrack';
 import { type Pcm, toIntegerBetween, toSampleRate, toSamples } from './pcm';
@@ -30,6 +30,9 @@ interface Mark {
 }
 
 export class PcmSource extends EventEmitter {
+  // Not made in the constructor: a closure there would hold `this`, as its siblings do.
+  static readonly #deliver = (source: PcmSource, report: MediaReport): void => source.#report(report);
+
   readonly sampleRate: number;
   readonly channels: number;
   readonly queueMs: number;
@@ -48,7 +51,7 @@ export class PcmSource extends EventEmitter {
     this.channels = toIntegerBetween(options.channels ?? 1, 1, 2, 'channels');
     this.queueMs = toIntegerBetween(options.queueMs ?? 1000, 20, 3_600_000, 'queueMs');
     this.#ring = new binding.Ring(theEngine(), this.sampleRate, this.channels, this.queueMs);
-    listen('ring', this.#ring.id, this, (source, report) => source.#report(report));
+    listen('ring', this.#ring.id, this, PcmSource.#deliver);
     this.#signal = {
       kind: 'audio',
       label: device?.label ?? 'PcmSource',
@@ -178,7 +181,7 @@ export class PcmSource extends EventEmitter {
     return ms;
   }
 
-  #report(report: Report): void {
+  #report(report: MediaReport): void {
     if (report.type === 'drain') this.#refill();
     else if (report.type === 'mark') {
       const settle = this.#marks.get(report.name);

@@ -54,6 +54,9 @@ type Slot = 'currentLocal' | 'pendingLocal' | 'currentRemote' | 'pendingRemote';
 const SLOTS: readonly Slot[] = ['currentLocal', 'pendingLocal', 'currentRemote', 'pendingRemote'];
 
 export class Peer {
+  // Not made in the constructor: a closure there could hold `this`.
+  static readonly #deliver = (peer: Peer, report: ConnectionReport): void => peer.#report(report);
+
   readonly native: NativeConnection;
   readonly chain = new OperationsChain(() => this.#chainEmptied());
   readonly transports = new Transports();
@@ -79,6 +82,10 @@ export class Peer {
   };
   /** By the engine's id, in creation order. */
   readonly #transceivers = new Map<number, RTCRtpTransceiver>();
+  /** A local description was set that makes the engine gather, and it has not reported so yet. */
+  #gatheringExpected = false;
+  /** ICE credentials will change with the next local description. */
+  restarting = false;
   #negotiationNeeded = false;
   #updateOnEmptyChain = false;
   readonly #statsRequests = new Map<number, (stats: StatsData) => void>();
@@ -89,7 +96,7 @@ export class Peer {
     this.#target = target;
     this.configuration = configuration;
     this.native = new binding.Connection(theEngine(), toNative(configuration));
-    listen('connection', this.native.id, this, (peer, report: ConnectionReport) => peer.#report(report));
+    listen('connection', this.native.id, this, Peer.#deliver);
   }
 
   // --- what the interfaces ask
@@ -154,7 +161,12 @@ export class Peer {
       const snapshot = this.invoke((native) =>
         side === 'local' ? native.setLocalDescription(type, sdp) : native.setRemoteDescription(type, sdp),
       );
+      if (side === 'local' && type !== 'rollback') {
+        this.#gatheringExpected ||= this.restarting || this.iceGatheringState === 'new';
+        this.restarting = false;
+      }
       this.#apply(snapshot, side, type);
+      this.#hold();
     });
   }
 
@@ -430,6 +442,7 @@ export class Peer {
     if (this.closed || this.iceGatheringState === state) return;
     this.#mirror(this.native.snapshot());
     this.iceGatheringState = state;
+    this.#gatheringExpected = false;
     this.transports.setGathering(state);
     this.#hold();
     fire(this.#target, 'icegatheringstatechange');
@@ -490,8 +503,11 @@ export class Peer {
   /** The process lives while something is under way or up; a failed connection may be collected. */
   #hold(): void {
     if (this.closed) return;
-    const busy = this.iceGatheringState === 'gathering' || this.#statsRequests.size > 0;
-    holdLoop(this, busy || this.transports.up);
+    const gathering = this.#gatheringExpected || this.iceGatheringState === 'gathering';
+    const negotiated =
+      this.#descriptions.currentRemote !== null || this.#descriptions.pendingLocal?.type === 'pranswer';
+    const connecting = negotiated && this.transports.waiting;
+    holdLoop(this, gathering || connecting || this.transports.up || this.#statsRequests.size > 0);
     if (this.transports.connectionState === 'failed') release(this);
     else if (this.transports.up) root(this);
   }

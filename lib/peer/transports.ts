@@ -38,6 +38,11 @@ export class Transports {
     );
   }
 
+  /** Something has not begun to connect. */
+  get waiting(): boolean {
+    return this.#all.some(({ ice }) => ice.state === 'new');
+  }
+
   get iceConnectionState(): RTCIceConnectionState {
     return deriveIceConnectionState(this.#all.map(({ ice }) => ice.state));
   }

@@ -1,0 +1,178 @@
+const { execFile } = require('node:child_process');
+const path = require('node:path');
+const { promisify } = require('node:util');
+
+const PRELUDE = `
+  const rtc = require(${JSON.stringify(path.join(__dirname, '../../dist/index.js'))});
+  const { made } = require(${JSON.stringify(path.join(__dirname, 'fake-binding.js'))});
+  const negotiate = async (a, b) => {
+    await a.setLocalDescription();
+    await b.setRemoteDescription(a.localDescription);
+    await b.setLocalDescription();
+    await a.setRemoteDescription(b.localDescription);
+  };
+  const natives = () => made.connections.map((ref) => ref.deref()).filter(Boolean);
+  const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
+  const collect = async () => { for (let i = 0; i < 20; i++) { await turn(); gc(); } };
+`;
+
+/** Runs a script in a process of its own; rejects if it has to be killed. */
+async function run(script, flags = []) {
+  const preload = path.join(__dirname, 'preload.cjs');
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--expose-gc', '--require', preload, ...flags, '--eval', `${PRELUDE}(async () => {${script}})()`],
+    { timeout: 20_000 },
+  );
+  return stdout.trim();
+}
+
+jest.setTimeout(30_000);
+
+describe('the process', () => {
+  test('requiring the package makes no engine', async () => {
+    expect(await run('console.log(made.engines.length)')).toBe('0');
+  });
+
+  test('a bare connection, source and sink do not keep it alive', async () => {
+    const script = `
+      const pc = new rtc.RTCPeerConnection();
+      const track = new rtc.PcmSource().createTrack();
+      pc.addTrack(track);
+      new rtc.PcmSink(track).on('data', () => {});
+      console.log('end');
+    `;
+    expect(await run(script)).toBe('end');
+  });
+
+  test('a call that is up keeps it alive, closing lets it go', async () => {
+    const script = `
+      const [a, b] = [new rtc.RTCPeerConnection(), new rtc.RTCPeerConnection()];
+      a.addTransceiver('audio');
+      await negotiate(a, b);
+      for (const native of natives()) native.connect();
+      const unref = setTimeout(() => {
+        console.log(a.connectionState);
+        a.close();
+        b.close();
+      }, 300);
+      unref.unref();
+    `;
+    expect(await run(script)).toBe('connected');
+  });
+
+  test('gathering and a connection that is about to begin keep it alive', async () => {
+    const script = `
+      const [a, b] = [new rtc.RTCPeerConnection(), new rtc.RTCPeerConnection()];
+      a.addTransceiver('audio');
+      await a.setLocalDescription();
+      while (a.iceGatheringState !== 'complete') {
+        await new Promise((resolve) => a.addEventListener('icegatheringstatechange', resolve, { once: true }));
+      }
+      console.log(a.iceGatheringState);
+      await negotiate(a, b);
+      setTimeout(() => natives()[0].connect(), 200).unref();
+      a.onconnectionstatechange = () => {
+        console.log(a.connectionState);
+        if (a.connectionState !== 'connected') return;
+        a.close();
+        b.close();
+      };
+    `;
+    expect(await run(script)).toBe('complete\nconnecting\nconnected');
+  });
+
+  test('an offer that nobody answers does not', async () => {
+    const script = `
+      const pc = new rtc.RTCPeerConnection();
+      pc.addTransceiver('audio');
+      await pc.setLocalDescription();
+      pc.onicecandidate = ({ candidate }) => candidate ?? console.log('gathered');
+    `;
+    expect(await run(script)).toBe('gathered');
+  });
+
+  test('a failed connection lets it go', async () => {
+    const script = `
+      const pc = new rtc.RTCPeerConnection();
+      pc.addTransceiver('audio');
+      await pc.setLocalDescription();
+      const [native] = natives();
+      native.report({ type: 'ice', transport: 1, state: 'checking' });
+      native.report({ type: 'ice', transport: 1, state: 'failed' });
+      pc.onconnectionstatechange = () => console.log(pc.connectionState);
+    `;
+    expect(await run(script)).toBe('connecting\nfailed');
+  });
+});
+
+describe('the garbage collector', () => {
+  test('takes connections that were never used or were closed, and no others', async () => {
+    const script = `
+      const make = async () => {
+        for (let i = 0; i < 50; i++) new rtc.RTCPeerConnection();
+        for (let i = 0; i < 50; i++) {
+          const pc = new rtc.RTCPeerConnection();
+          pc.addTransceiver('audio');
+          pc.onicecandidate = () => pc.connectionState;
+          await pc.setLocalDescription();
+          pc.close();
+        }
+        const open = new rtc.RTCPeerConnection();
+        open.addTransceiver('audio');
+        open.onconnectionstatechange = () => console.log(open.connectionState);
+        await open.setLocalDescription();
+      };
+      await make();
+      await collect();
+      console.log(natives().length);
+      natives()[0].report({ type: 'ice', transport: 1, state: 'checking' });
+      natives()[0].report({ type: 'ice', transport: 1, state: 'failed' });
+      await turn();
+      await turn();
+    `;
+    expect(await run(script)).toBe('1\nconnecting\nfailed');
+  });
+
+  test('takes sources and sinks that nobody holds', async () => {
+    const script = `
+      const refs = [];
+      const make = () => {
+        for (let i = 0; i < 50; i++) {
+          const source = new rtc.PcmSource();
+          const sink = new rtc.PcmSink(source.createTrack());
+          sink.on('data', () => {});
+          refs.push(new WeakRef(source), new WeakRef(sink));
+        }
+      };
+      make();
+      await collect();
+      console.log(refs.filter((ref) => ref.deref()).length);
+    `;
+    expect(await run(script)).toBe('0');
+  });
+});
+
+test('works in worker threads', async () => {
+  const script = `
+    const { Worker } = require('node:worker_threads');
+    const code = ${JSON.stringify(`
+      require(${JSON.stringify(path.join(__dirname, 'preload.cjs'))});
+      const { RTCPeerConnection } = require(${JSON.stringify(path.join(__dirname, '../../dist/index.js'))});
+      const pc = new RTCPeerConnection();
+      pc.addTransceiver('audio');
+      pc.setLocalDescription().then(() => { console.log(pc.signalingState); pc.close(); });
+    `)};
+    new Worker(code, { eval: true }).on('exit', (exit) => console.log(exit));
+  `;
+  expect(await run(script)).toBe('have-local-offer\n0');
+});
+
+test('named imports work from an ES module', async () => {
+  const script = `
+    const url = require('node:url').pathToFileURL(${JSON.stringify(path.join(__dirname, '../../dist/index.js'))});
+    const names = Object.keys(await import(url));
+    console.log(Object.keys(rtc).every((name) => names.includes(name)), names.includes('RTCPeerConnection'));
+  `;
+  expect(await run(script)).toBe('true true');
+});

@@ -1,0 +1,234 @@
+const { once } = require('node:events');
+const { made, microphone, nonstandard, PcmSink, PcmSource, settled } = require('./calls.js');
+
+const silence = (ms, rate = 16000) => new Int16Array((ms * rate) / 1000);
+const lastRing = () => made.rings.at(-1);
+const lastSink = () => made.sinks.at(-1);
+
+describe('PcmSource', () => {
+  test('takes what fits, keeps the rest, and drains in order', async () => {
+    const source = new PcmSource({ queueMs: 100 });
+    const ring = lastRing();
+    const samples = Int16Array.from({ length: 16 * 250 }, (_, index) => index);
+    expect(source.write(silence(0))).toBe(true);
+    expect(source.write(samples)).toBe(false);
+    expect(source.queuedMs).toBeCloseTo(250);
+    samples.fill(-1); // the caller's array is his again
+    let drained = false;
+    source.once('drain', () => {
+      drained = true;
+    });
+    for (let i = 0; i < 5; i++) {
+      expect(drained).toBe(i > 2);
+      ring.play(50);
+      await settled();
+    }
+    expect(source.queuedMs).toBeCloseTo(0);
+    expect(ring.written).toEqual(Array.from({ length: 16 * 250 }, (_, index) => index));
+  });
+
+  test('captureFrame resolves when the queue has taken the frame', async () => {
+    const source = new PcmSource({ queueMs: 40 });
+    const ring = lastRing();
+    await source.captureFrame(silence(40));
+    let taken = false;
+    const capture = source.captureFrame(silence(20)).then(() => {
+      taken = true;
+    });
+    await settled();
+    expect(taken).toBe(false);
+    ring.play(20);
+    await capture;
+  });
+
+  test('clear drops everything, tells how much, settles captures and marks', async () => {
+    const source = new PcmSource({ queueMs: 100 });
+    const marks = [];
+    source.on('mark', (...mark) => marks.push(mark));
+    source.write(silence(60));
+    source.mark('early');
+    const capture = source.captureFrame(silence(100));
+    source.mark('late');
+    const playout = source.waitForPlayout();
+    expect(source.clear()).toBeCloseTo(160);
+    await Promise.all([capture, playout]);
+    expect(marks).toEqual([
+      ['early', false],
+      ['late', false],
+    ]);
+    expect(source.queuedMs).toBe(0);
+    lastRing().play(1000);
+    await settled();
+    expect(marks).toHaveLength(2);
+  });
+
+  test('waitForPlayout waits for all that was written before it, also after a gap and a clear', async () => {
+    const source = new PcmSource({ queueMs: 100 });
+    const ring = lastRing();
+    await source.waitForPlayout();
+    for (const before of [() => {}, () => ring.play(50), () => source.clear()]) {
+      before();
+      await settled();
+      source.write(silence(200));
+      let done = false;
+      const waiting = source.waitForPlayout().then(() => {
+        done = true;
+      });
+      ring.play(100);
+      await settled();
+      expect(done).toBe(false);
+      ring.play(100);
+      await waiting;
+    }
+    expect(source.playedMs).toBeGreaterThanOrEqual(600);
+  });
+
+  test('marks are reached in order, also behind what waits', async () => {
+    const source = new PcmSource({ queueMs: 100 });
+    const ring = lastRing();
+    const marks = [];
+    source.on('mark', (name, reached) => marks.push([name, reached]));
+    source.write(silence(50));
+    source.mark('a');
+    source.write(silence(100));
+    source.mark('b');
+    ring.play(60);
+    await settled();
+    expect(marks).toEqual([['a', true]]);
+    ring.play(100);
+    await settled();
+    expect(marks).toEqual([
+      ['a', true],
+      ['b', true],
+    ]);
+  });
+
+  test('takes bytes, other rates, and refuses the rest', () => {
+    const source = new PcmSource();
+    const ring = lastRing();
+    const odd = Buffer.from([9, 1, 0, 2, 0]).subarray(1);
+    expect(source.write(odd)).toBe(true);
+    expect(ring.written).toEqual([1, 2]);
+    source.write(silence(20, 8000), { sampleRate: 8000 });
+    expect(source.queuedMs).toBeCloseTo(20.125);
+    expect(() => source.write('text')).toThrow(TypeError);
+    expect(() => source.write(new Float32Array(2))).toThrow(TypeError);
+    expect(() => source.write(Buffer.alloc(3))).toThrow(RangeError);
+    expect(() => source.write(silence(1), { sampleRate: 44100 })).toThrow(RangeError);
+    expect(() => new PcmSource({ sampleRate: 44100 })).toThrow(RangeError);
+    expect(() => new PcmSource({ channels: 3 })).toThrow(RangeError);
+    expect(() => new PcmSource({ queueMs: '1' })).toThrow(TypeError);
+  });
+
+  test('every track carries the same signal', () => {
+    const source = new PcmSource();
+    const [one, other] = [source.createTrack(), source.createTrack()];
+    one.stop();
+    expect(other.readyState).toBe('live');
+    expect(other.source).toBe(source);
+  });
+});
+
+describe('PcmSink', () => {
+  test('is an async iterable that ends with the track', async () => {
+    const { track } = await microphone();
+    const sink = new PcmSink(track, { sampleRate: 8000, frameMs: 10 });
+    const native = lastSink();
+    for (const value of [1, 2, 3]) native.push(value);
+    const values = [];
+    for await (const { samples, sampleRate, timestamp } of sink) {
+      values.push(samples[0]);
+      expect([samples.length, sampleRate, timestamp]).toEqual([80, 8000, 960]);
+      if (values.length === 3) setTimeout(() => native.push(4), 1);
+      if (values.length === 4) track.stop();
+    }
+    expect(values).toEqual([1, 2, 3, 4]);
+    expect(sink.closed).toBe(true);
+    expect(native.closed).toBe(true);
+  });
+
+  test("'data' gets every frame, a disabled track gives silence", async () => {
+    const { track } = await microphone();
+    const sink = new PcmSink(track);
+    const native = lastSink();
+    native.push(1);
+    const values = [];
+    sink.on('data', ({ samples }) => values.push(samples[0]));
+    await settled();
+    track.enabled = false;
+    native.push(2);
+    await settled();
+    track.enabled = true;
+    native.push(3);
+    await settled();
+    expect(values).toEqual([1, 0, 3]);
+    const ended = once(sink, 'end');
+    sink.close();
+    await ended;
+    expect(track.readyState).toBe('live');
+  });
+
+  test('frames that nobody read in time are counted', async () => {
+    const { track } = await microphone();
+    const sink = new PcmSink(track, { queueFrames: 2 });
+    for (const value of [1, 2, 3]) lastSink().push(value);
+    expect((await sink.read()).samples[0]).toBe(2);
+    expect(sink.dropped).toBe(1);
+    sink.close();
+    expect(await sink.read()).toBeUndefined();
+  });
+
+  test('is a Node stream and a Web stream', async () => {
+    const { track } = await microphone();
+    const readable = new PcmSink(track, { sampleRate: 8000, frameMs: 10 }).toNodeStream();
+    lastSink().push(258);
+    const [bytes] = await once(readable, 'data');
+    expect([bytes.length, bytes.readInt16LE(0)]).toEqual([160, 258]);
+    readable.destroy();
+    const reader = new PcmSink(track).toWebStream().getReader();
+    lastSink().push(7);
+    expect((await reader.read()).value.samples[0]).toBe(7);
+    const native = lastSink();
+    await reader.cancel();
+    expect(native.closed).toBe(true);
+  });
+
+  test('wants an audio track and known rates', async () => {
+    const { track } = await microphone();
+    expect(() => new PcmSink({})).toThrow(TypeError);
+    expect(() => new PcmSink(track, { sampleRate: 44100 })).toThrow(RangeError);
+    expect(() => new PcmSink(track, { frameMs: 15 })).toThrow(RangeError);
+  });
+});
+
+describe('nonstandard', () => {
+  test('RTCAudioSource takes frames of 10 ms', () => {
+    const source = new nonstandard.RTCAudioSource();
+    const ring = lastRing();
+    expect(source.createTrack()).toMatchObject({ kind: 'audio', readyState: 'live' });
+    const frame = { sampleRate: 16000, bitsPerSample: 16, channelCount: 1, numberOfFrames: 160 };
+    source.onData({ ...frame, samples: new Int16Array(160).fill(3) });
+    expect(ring.queued).toBe(10);
+    expect(() => source.onData({ ...frame, samples: new Int16Array(80) })).toThrow(RangeError);
+    expect(() => source.onData({ ...frame, samples: new Uint8ClampedArray(160) })).toThrow(TypeError);
+  });
+
+  test('RTCAudioSink hands them out', async () => {
+    const { track } = await microphone();
+    const sink = new nonstandard.RTCAudioSink(track);
+    const native = lastSink();
+    const got = new Promise((resolve) => {
+      sink.ondata = resolve;
+    });
+    native.push(5);
+    expect(await got).toMatchObject({
+      type: 'data',
+      sampleRate: 48000,
+      bitsPerSample: 16,
+      channelCount: 1,
+      numberOfFrames: 480,
+    });
+    sink.stop();
+    expect(sink.stopped).toBe(true);
+  });
+});

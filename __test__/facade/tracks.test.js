@@ -1,0 +1,281 @@
+const {
+  allowTracksToStop,
+  call,
+  connection,
+  markActiveTracksAsLive,
+  mediaDevices,
+  MediaStream,
+  microphone,
+  next,
+  OverconstrainedError,
+  PcmSource,
+  record,
+  RTCRtpReceiver,
+  RTCRtpSender,
+  settled,
+  warning,
+} = require('./calls.js');
+
+/** What feeds the sender: [ring, enabled]. */
+function fed({ native }) {
+  const [, ring, enabled] = native.called('setSource').at(-1);
+  return [ring, enabled];
+}
+
+describe('stop', () => {
+  test('touches no other track, no source and no connection', async () => {
+    const { near, mine } = await call();
+    const clone = mine.track.clone();
+    const probe = await microphone();
+    const log = record(near.pc, ['connectionstatechange', 'negotiationneeded', 'signalingstatechange']);
+    probe.track.stop();
+    mine.track.stop();
+    await settled();
+    expect(mine.track.readyState).toBe('ended');
+    expect(clone.readyState).toBe('live');
+    expect(near.sender.track).toBe(mine.track);
+    expect(near.pc.connectionState).toBe('connected');
+    expect(log).toEqual([]);
+    expect(mine.track.source.write(new Int16Array(160))).toBe(true);
+    expect(clone.source).toBe(mine.track.source);
+  });
+
+  test('fires no ended event, and the sender goes on with silence', async () => {
+    const { near, mine } = await call();
+    const log = record(mine.track, ['ended']);
+    expect(fed(near)[1]).toBe(true);
+    mine.track.stop();
+    await settled();
+    expect(log).toEqual([]);
+    expect(fed(near)).toEqual([expect.anything(), false]);
+  });
+});
+
+describe('markActiveTracksAsLive', () => {
+  afterEach(() => allowTracksToStop());
+
+  test('holds back stop() on a track that is being sent, until the call is closed', async () => {
+    const { near, mine } = await call();
+    const unsent = mine.track.clone();
+    near.pc.markActiveTracksAsLive();
+    const warned = warning();
+    mine.track.stop();
+    unsent.stop();
+    expect((await warned).code).toBe('WEBPHONE_RTC_STOP_HELD');
+    expect(mine.track.readyState).toBe('live');
+    expect(unsent.readyState).toBe('ended');
+    near.pc.close();
+    expect(mine.track.readyState).toBe('ended');
+  });
+
+  test('allowTracksToStop() carries out what was held back', async () => {
+    const { mine, theirs } = await call();
+    markActiveTracksAsLive();
+    mine.track.stop();
+    expect(mine.track.readyState).toBe('live');
+    allowTracksToStop();
+    expect(mine.track.readyState).toBe('ended');
+    expect(theirs.track.readyState).toBe('live');
+  });
+
+  test('a connection can lift its own guard; forceStop() is never held back', async () => {
+    const { near, mine, theirs } = await call();
+    markActiveTracksAsLive();
+    near.pc.allowTracksToStop();
+    mine.track.stop();
+    expect(mine.track.readyState).toBe('ended');
+    theirs.track.forceStop();
+    expect(theirs.track.readyState).toBe('ended');
+  });
+
+  test('is off by default', async () => {
+    const { mine } = await call();
+    mine.track.stop();
+    expect(mine.track.readyState).toBe('ended');
+  });
+});
+
+describe('enabled', () => {
+  test('false feeds silence, true the signal again', async () => {
+    const { near, mine } = await call();
+    const [ring] = fed(near);
+    mine.track.enabled = false;
+    expect(fed(near)).toEqual([ring, false]);
+    mine.track.enabled = true;
+    expect(fed(near)).toEqual([ring, true]);
+  });
+});
+
+describe('replaceTrack', () => {
+  test('swaps what feeds the stream without negotiation', async () => {
+    const { near, mine } = await call();
+    const log = record(near.pc, ['negotiationneeded']);
+    const [before] = fed(near);
+    const other = await microphone();
+    mine.track.stop();
+    await near.sender.replaceTrack(other.track);
+    expect(near.sender.track).toBe(other.track);
+    expect(fed(near)).toEqual([expect.not.objectContaining({ id: before.id }), true]);
+    mine.track.enabled = false;
+    expect(fed(near)[1]).toBe(true);
+    await near.sender.replaceTrack(null);
+    expect(fed(near)).toEqual([null, false]);
+    await settled();
+    expect(log).toEqual([]);
+  });
+
+  test('works before negotiation, refuses another kind and a stopped transceiver', async () => {
+    const { pc } = connection();
+    const transceiver = pc.addTransceiver('audio');
+    const { track } = await microphone();
+    await transceiver.sender.replaceTrack(track);
+    expect(transceiver.sender.track).toBe(track);
+    const video = await mediaDevices.getUserMedia({ video: true });
+    await expect(transceiver.sender.replaceTrack(video.getTracks()[0])).rejects.toThrow(TypeError);
+    transceiver.stop();
+    await expect(transceiver.sender.replaceTrack(null)).rejects.toMatchObject({ name: 'InvalidStateError' });
+  });
+});
+
+describe('parameters', () => {
+  test('there is one encoding before negotiation, and a priority is taken', async () => {
+    const { pc, native } = connection();
+    const { track } = await microphone();
+    const sender = pc.addTrack(track);
+    const parameters = sender.getParameters();
+    expect(parameters.encodings).toEqual([{ active: true }]);
+    expect(sender.getParameters().transactionId).toBe(parameters.transactionId);
+    parameters.encodings[0].priority = 'high';
+    await sender.setParameters(parameters);
+    expect(sender.getParameters().encodings).toEqual([{ active: true, priority: 'high' }]);
+    expect(native.called('setEncoding')).toEqual([[native.state.transceivers[0].id, { active: true }]]);
+  });
+
+  test('negotiated codecs are listed', async () => {
+    const { near } = await call();
+    expect(near.sender.getParameters().codecs[0]).toMatchObject({ mimeType: 'audio/opus', payloadType: 111 });
+    expect(near.pc.getReceivers()[0].getParameters().codecs).toHaveLength(2);
+  });
+
+  test('parameters are good for one task, one transaction and no read-only change', async () => {
+    const { near } = await call();
+    const { sender } = near;
+    const modified = { name: 'InvalidModificationError' };
+    const stale = sender.getParameters();
+    await settled();
+    await expect(sender.setParameters(stale)).rejects.toMatchObject({ name: 'InvalidStateError' });
+    const change = (members) => sender.setParameters({ ...sender.getParameters(), ...members });
+    await expect(change({ transactionId: 'x' })).rejects.toMatchObject(modified);
+    await expect(change({ encodings: [] })).rejects.toMatchObject(modified);
+    await expect(change({ codecs: [] })).rejects.toMatchObject(modified);
+    await expect(change({ encodings: [{ rid: 'a' }] })).rejects.toMatchObject(modified);
+    await expect(change({ encodings: [{ priority: 'urgent' }] })).rejects.toThrow(TypeError);
+    await expect(change({ encodings: [{ active: false }] })).resolves.toBeUndefined();
+    expect(near.native.called('setEncoding').at(-1)[1]).toMatchObject({ active: false });
+  });
+
+  test('capabilities name what can be sent', () => {
+    for (const { getCapabilities } of [RTCRtpSender, RTCRtpReceiver]) {
+      expect(getCapabilities('audio').codecs[0]).toMatchObject({
+        mimeType: 'audio/opus',
+        clockRate: 48000,
+        channels: 2,
+      });
+      expect(getCapabilities('video').codecs).toEqual([]);
+      expect(getCapabilities('smell')).toBeNull();
+    }
+  });
+
+  test('codec preferences must be capabilities', () => {
+    const { pc, native } = connection();
+    const transceiver = pc.addTransceiver('audio');
+    const [opus, pcmu] = RTCRtpSender.getCapabilities('audio').codecs;
+    transceiver.setCodecPreferences([pcmu, opus, pcmu]);
+    expect(native.called('setCodecPreferences')[0][1].map(({ mimeType }) => mimeType)).toEqual([
+      'audio/PCMU',
+      'audio/opus',
+    ]);
+    const foreign = () => transceiver.setCodecPreferences([{ ...opus, clockRate: 44100 }]);
+    expect(foreign).toThrow(expect.objectContaining({ name: 'InvalidModificationError' }));
+  });
+});
+
+describe('a remote track', () => {
+  test('is unmuted by packets and muted by their absence, clones too', async () => {
+    const { near } = await call();
+    const { track } = near.pc.getReceivers()[0];
+    const clone = track.clone();
+    const { id } = near.native.state.transceivers[0];
+    expect(track.muted).toBe(true);
+    near.native.report({ type: 'unmuted', transceiver: id });
+    await next(clone, 'unmute');
+    expect([track.muted, clone.muted]).toEqual([false, false]);
+    near.native.report({ type: 'muted', transceiver: id });
+    await next(track, 'mute');
+    near.pc.close();
+    expect([track.readyState, clone.readyState]).toEqual(['ended', 'ended']);
+  });
+});
+
+describe('MediaStream', () => {
+  test('holds tracks, and fires nothing for what the application does', async () => {
+    const { stream, track } = await microphone();
+    const log = record(stream, ['addtrack', 'removetrack']);
+    const other = new MediaStream([track]);
+    expect(other.id).not.toBe(stream.id);
+    expect(new MediaStream(stream).getTracks()).toEqual([track]);
+    expect(stream.getTrackById(track.id)).toBe(track);
+    expect(stream.getTrackById('no such')).toBeNull();
+    expect(stream.getVideoTracks()).toEqual([]);
+    const clone = stream.clone();
+    expect(clone.getTracks()[0]).not.toBe(track);
+    expect(stream.active).toBe(true);
+    track.stop();
+    expect(stream.active).toBe(false);
+    expect(clone.active).toBe(true);
+    stream.removeTrack(track);
+    stream.addTrack(track);
+    expect(log).toEqual([]);
+  });
+});
+
+describe('virtual devices', () => {
+  test('one microphone first, one camera, no loudspeaker', async () => {
+    const devices = await mediaDevices.enumerateDevices();
+    expect(devices.map(({ kind, deviceId }) => [kind, deviceId])).toEqual([
+      ['audioinput', 'default'],
+      ['videoinput', 'video'],
+    ]);
+    expect(devices[0].getCapabilities()).toMatchObject({ deviceId: 'default' });
+    expect(JSON.parse(JSON.stringify(devices[0])).label).toBe('Virtual microphone');
+  });
+
+  test('getUserMedia gives live tracks; audio has a source, video has no picture', async () => {
+    const audio = { deviceId: { exact: 'default' }, sampleRate: 48000, echoCancellation: true };
+    const stream = await mediaDevices.getUserMedia({ audio, video: true });
+    const [sound] = stream.getAudioTracks();
+    const [picture] = stream.getVideoTracks();
+    expect(sound.source).toBeInstanceOf(PcmSource);
+    expect(sound.getSettings()).toMatchObject({ deviceId: 'default', sampleRate: 48000, echoCancellation: true });
+    expect(sound.getConstraints()).toEqual(audio);
+    expect(picture.readyState).toBe('live');
+    expect(picture.source).toBeNull();
+    expect(picture.getSettings()).toMatchObject({ width: 640 });
+  });
+
+  test('only constraints that no device can meet are refused', async () => {
+    const refused = await mediaDevices
+      .getUserMedia({ audio: { deviceId: { exact: 'no such' } } })
+      .catch((error) => error);
+    expect(refused).toBeInstanceOf(OverconstrainedError);
+    expect(refused).toMatchObject({ name: 'OverconstrainedError', constraint: 'deviceId' });
+    await expect(mediaDevices.getUserMedia({ audio: { deviceId: 'no such' } })).resolves.toBeInstanceOf(MediaStream);
+    await expect(mediaDevices.getUserMedia({})).rejects.toThrow(TypeError);
+    const { track } = await microphone();
+    await expect(track.applyConstraints({ sampleRate: { min: 96000 } })).rejects.toMatchObject({
+      constraint: 'sampleRate',
+    });
+    await track.applyConstraints({ channelCount: 2 });
+    expect(track.getConstraints()).toEqual({ channelCount: 2 });
+  });
+});

@@ -1,0 +1,96 @@
+const { call, connection, lastNative, made, microphone, next, settled } = require('./calls.js');
+const { callAudio, webRtcSessionFactory } = require('../../dist/webphone.js');
+
+const context = { callId: 'c', direction: 'inbound', stunServers: ['stun.example:19302'] };
+
+async function offer() {
+  const far = connection();
+  const { track } = await microphone();
+  far.pc.addTrack(track);
+  await far.pc.setLocalDescription();
+  return { far, sdp: far.pc.localDescription.sdp };
+}
+
+test('answers an offer after gathering, holds no global', async () => {
+  const { far, sdp } = await offer();
+  const session = webRtcSessionFactory(context);
+  const native = lastNative();
+  const answer = await session.createAnswer(sdp);
+  expect(native.config.iceServers).toEqual([{ urls: ['stun:stun.example:19302'] }]);
+  expect(answer).toContain('candidate:1');
+  await far.pc.setRemoteDescription({ type: 'answer', sdp: answer });
+  expect(native.state.transceivers[0].currentDirection).toBe('sendrecv');
+  session.setMuted(true);
+  expect(native.called('setSource').at(-1)[2]).toBe(false);
+  session.setMuted(false);
+  await session.changeInputDevice('default');
+  expect(native.called('setSource').at(-1)[2]).toBe(true);
+  await expect(session.changeInputDevice('no such')).rejects.toMatchObject({ name: 'OverconstrainedError' });
+  await session.changeOutputDevice('x');
+  session.dispose();
+  session.dispose();
+  expect(native.closed).toBe(true);
+  expect(globalThis.RTCPeerConnection).toBeUndefined();
+});
+
+test('offers, restarts ICE and takes the answer; a bad one does not end the process', async () => {
+  const session = webRtcSessionFactory({ ...context, direction: 'outbound' });
+  const far = connection();
+  const sdp = await session.createOffer({ iceRestart: true });
+  await far.pc.setRemoteDescription({ type: 'offer', sdp });
+  await far.pc.setLocalDescription();
+  await session.applyAnswer(far.pc.localDescription.sdp);
+  session.applyAnswer('nonsense');
+  await settled();
+  session.dispose();
+});
+
+test('callAudio gives source, sink and digits of either kind of session', async () => {
+  const { near } = await call();
+  const { sdp } = await offer();
+  const session = webRtcSessionFactory(context);
+  await session.createAnswer(sdp);
+  for (const [callSession, native] of [
+    [{ rtcPeerConnection: near.pc }, near.native],
+    [{ webRtcSession: session }, lastNative()],
+  ]) {
+    const { source, sink, dtmf } = callAudio(callSession, { sampleRate: 8000 });
+    expect(source.write(new Int16Array(160))).toBe(true);
+    made.sinks.at(-1).push(3);
+    expect((await sink.read()).samples[0]).toBe(3);
+    const digit = new Promise((resolve) => dtmf.once('digit', resolve));
+    native.report({ type: 'dtmf', transceiver: native.state.transceivers[0].id, digit: '7', durationMs: 100 });
+    expect(await digit).toEqual({ tone: '7', duration: 100 });
+    expect(dtmf.send('1')).toBe(native === near.native);
+  }
+  session.dispose();
+});
+
+test('callAudio follows the call to another microphone', async () => {
+  const { near } = await call();
+  const audio = callAudio({ rtcPeerConnection: near.pc });
+  const { track } = await microphone();
+  await near.sender.replaceTrack(track);
+  expect(audio.source).toBe(track.source);
+});
+
+test('callAudio before the call has a connection says so', () => {
+  expect(() => callAudio({})).toThrow(expect.objectContaining({ name: 'InvalidStateError' }));
+});
+
+test('a session sends DTMF once it is up', async () => {
+  const { far, sdp } = await offer();
+  const session = webRtcSessionFactory(context);
+  const native = lastNative();
+  const answer = await session.createAnswer(sdp);
+  await far.pc.setRemoteDescription({ type: 'answer', sdp: answer });
+  session.sendDtmf('1');
+  expect(native.called('insertDtmf')).toEqual([]);
+  const up = next(session.rtcPeerConnection, 'connectionstatechange');
+  native.connect();
+  await up;
+  await settled();
+  session.sendDtmf('1', 100, 70);
+  expect(native.called('insertDtmf')).toHaveLength(1);
+  session.dispose();
+});

@@ -1,0 +1,56 @@
+// Compiled, never run: the public types fit where lib.dom's are expected, and say what is added.
+import {
+  DTMFEvent,
+  MediaStream,
+  type MediaStreamTrack,
+  mediaDevices,
+  nonstandard,
+  PcmSink,
+  PcmSource,
+  RTCIceCandidate,
+  RTCPeerConnection,
+  type RTCRtpSender,
+  RTCSessionDescription,
+} from 'webphone-rtc';
+import { install, uninstall } from 'webphone-rtc/register';
+import { callAudio, webRtcSessionFactory } from 'webphone-rtc/webphone';
+
+const connection: globalThis.RTCPeerConnection = new RTCPeerConnection({ loopback: true, portRange: [4000, 5000] });
+const own = new RTCPeerConnection();
+const stream: globalThis.MediaStream = new MediaStream();
+const devices: globalThis.MediaDevices = mediaDevices;
+const candidate: globalThis.RTCIceCandidate = new RTCIceCandidate({ sdpMid: '0' });
+const description: globalThis.RTCSessionDescription = new RTCSessionDescription({ type: 'offer', sdp: '' });
+
+// The globals can be assigned one by one.
+globalThis.RTCPeerConnection = RTCPeerConnection;
+globalThis.MediaStream = MediaStream;
+globalThis.RTCSessionDescription = RTCSessionDescription;
+globalThis.RTCIceCandidate = RTCIceCandidate;
+
+async function uses(): Promise<void> {
+  const media = await mediaDevices.getUserMedia({ audio: true });
+  const track = media.getAudioTracks()[0] as MediaStreamTrack;
+  const written: boolean | undefined = track.source?.write(new Int16Array(320), { sampleRate: 16000 });
+  const sender: RTCRtpSender = own.addTrack(track, stream);
+  own.ondtmf = (event) => event.tone + event.duration;
+  own.ontrack = ({ streams, track: remote }) => [streams[0]?.id, remote.muted];
+  own.addEventListener('icecandidate', (event) => event.candidate?.address);
+  for await (const frame of new PcmSink(track, { sampleRate: 16000 })) frame.samples.fill(0);
+  new PcmSource({ queueMs: 500 }).on('mark', (name, reached) => name.length > 0 && reached);
+  new nonstandard.RTCAudioSink(track).ondata = ({ samples, numberOfFrames }) => samples.length === numberOfFrames;
+  const call = callAudio({}, { frameMs: 10 });
+  call.dtmf.on('digit', () => {});
+  call.source.write(new Int16Array(160));
+  const session = webRtcSessionFactory({ callId: '', direction: 'inbound', stunServers: [] });
+  await session.createOffer({ iceRestart: true });
+  track.forceStop();
+  console.log(written, sender, new DTMFEvent('dtmf', { tone: '1' }));
+}
+
+// @ts-expect-error an interface without a constructor
+new nonstandard.RTCAudioDataEvent();
+// @ts-expect-error not a configuration
+new RTCPeerConnection({ loopback: 'yes' });
+
+console.log(connection, devices, candidate, description, uses, install, uninstall);
