@@ -142,24 +142,27 @@ fn host(address: SocketAddr) -> Candidate {
 
 struct Call {
     now: Instant,
-    ends: [End; 2],
-    wire: VecDeque<(Instant, usize, Transmit)>,
+    ends: Vec<End>,
+    wire: VecDeque<(Instant, Transmit)>,
     latency: Duration,
-    /// Of each end's RTP packets every n-th is lost, where n is not 0.
+    /// Every n-th RTP packet is lost, where n is not 0.
     lose_every: u32,
-    sent: [u32; 2],
+    sent: u32,
 }
 
 impl Call {
     fn new() -> Self {
         let now = Instant::now();
-        let ends = [End::new(now, 1, 1000.0), End::new(now, 2, 700.0)];
-        Self { now, ends, wire: VecDeque::new(), latency: Duration::from_millis(10), lose_every: 0, sent: [0; 2] }
+        let ends = vec![End::new(now, 1, 1000.0), End::new(now, 2, 700.0)];
+        Self { now, ends, wire: VecDeque::new(), latency: Duration::from_millis(10), lose_every: 0, sent: 0 }
     }
 
-    /// Offer from `from`, answer from the other.
     fn negotiate(&mut self, from: usize, options: OfferOptions) {
-        let to = 1 - from;
+        self.negotiate_between(from, 1 - from, options);
+    }
+
+    /// Offer from `from`, answer from `to`.
+    fn negotiate_between(&mut self, from: usize, to: usize, options: OfferOptions) {
         let offer = self.ends[from].negotiator.create_offer(options).unwrap();
         self.ends[from].negotiator.set_local(SdpType::Offer, &offer).unwrap();
         self.ends[from].apply(self.now);
@@ -193,11 +196,12 @@ impl Call {
     /// On to the next moment at which something happens, `until` at the latest.
     fn step(&mut self, until: Instant) {
         let due = self.ends.iter().filter_map(|end| end.session.timeout());
-        let arrival = self.wire.front().map(|(at, ..)| *at);
+        let arrival = self.wire.front().map(|(at, _)| *at);
         self.now = due.chain(arrival).min().unwrap_or(until).clamp(self.now + Duration::from_micros(10), until);
-        while let Some((_, to, transmit)) = self.wire.pop_front_if(|(at, ..)| *at <= self.now) {
+        while let Some((_, transmit)) = self.wire.pop_front_if(|(at, _)| *at <= self.now) {
             let Transmit { local, peer, payload } = transmit;
-            self.ends[to].session.receive(self.now, TransportId(0), peer, local, &payload);
+            let to = self.ends.iter_mut().find(|end| end.address == peer);
+            to.unwrap().session.receive(self.now, TransportId(0), peer, local, &payload);
         }
         for end in &mut self.ends {
             if end.session.timeout().is_some_and(|due| due <= self.now) {
@@ -208,17 +212,17 @@ impl Call {
     }
 
     fn flush(&mut self) {
-        for from in 0..2 {
-            while let Some((_, transmit)) = self.ends[from].session.poll_transmit() {
+        for end in &mut self.ends {
+            while let Some((_, transmit)) = end.session.poll_transmit() {
                 let is_rtp = transmit.payload[0] >= 128 && !(192..=223).contains(&transmit.payload[1]);
-                self.sent[from] += u32::from(is_rtp);
-                if is_rtp && self.lose_every != 0 && self.sent[from] % self.lose_every == 0 {
+                self.sent += u32::from(is_rtp);
+                if is_rtp && self.lose_every != 0 && self.sent % self.lose_every == 0 {
                     continue;
                 }
-                self.wire.push_back((self.now + self.latency, 1 - from, transmit));
+                self.wire.push_back((self.now + self.latency, transmit));
             }
-            while let Some(report) = self.ends[from].session.poll_report() {
-                self.ends[from].reports.push(report);
+            while let Some(report) = end.session.poll_report() {
+                end.reports.push(report);
             }
         }
     }
@@ -317,6 +321,16 @@ fn an_ice_restart_by_either_end_loses_no_packet() {
 }
 
 #[test]
+fn another_server_takes_the_call_over_while_the_first_is_still_there() {
+    let mut call = connected();
+    call.ends.push(End::new(call.now, 3, 500.0));
+    call.negotiate_between(2, 0, OfferOptions::default());
+    call.run(2000);
+    assert!(call.snr(0, 500.0, 1000) >= 30.0);
+    assert!(call.snr(2, 1000.0, 1000) >= 30.0);
+}
+
+#[test]
 fn digits_arrive_once_each_in_both_directions() {
     let mut call = connected();
     for end in &mut call.ends {
@@ -332,7 +346,7 @@ fn digits_arrive_once_each_in_both_directions() {
 #[test]
 fn reports_measure_round_trip_and_loss() {
     let mut call = connected();
-    call.lose_every = 10;
+    call.lose_every = 11; // odd: the two ends take turns
     call.run(20_000);
     let stats = call.ends[0].session.stats(call.now);
     let far = &stats.remote_inbound[0];

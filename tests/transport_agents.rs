@@ -1,4 +1,5 @@
 //! Other people's ICE agents: lite ones, ones that nominate early or again, ones that disagree about the roles.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 #[path = "support/stub.rs"]
 mod stub;

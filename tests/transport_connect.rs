@@ -1,4 +1,5 @@
 //! Setting a transport up and taking it down.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 #[path = "support/wire.rs"]
 mod wire;
@@ -119,11 +120,13 @@ fn candidates_may_trickle_in_late_and_odd_ones_are_passed_over() {
     for side in [0, 1] {
         let mut plan = wire.plan(side);
         let template = plan.ice.remote_candidates[0].clone();
-        plan.ice.remote_candidates = odd.map(|text| (template.clone(), text)).map(|(mut c, text)| {
-            c.address = text.to_owned();
-            c
-        })
-        .into();
+        plan.ice.remote_candidates = odd
+            .map(|text| (template.clone(), text))
+            .map(|(mut c, text)| {
+                c.address = text.to_owned();
+                c
+            })
+            .into();
         plan.ice.remote_candidates.extend([tcp.clone(), other_component.clone(), other_generation.clone()]);
         wire.apply(side, &plan);
     }

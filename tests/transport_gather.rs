@@ -1,4 +1,5 @@
 //! Gathering in virtual time: which candidates, and never longer than the limit.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 #[path = "support/wire.rs"]
 mod wire;
@@ -27,11 +28,13 @@ fn events(gatherer: &mut Gatherer) -> Vec<GatherEvent> {
 }
 
 fn candidates(events: &[GatherEvent]) -> Vec<&LocalCandidate> {
-    let candidate = |event| match event {
-        &GatherEvent::Candidate(ref candidate, _) => Some(candidate),
-        _ => None,
-    };
-    events.iter().filter_map(candidate).collect()
+    events
+        .iter()
+        .filter_map(|event| match event {
+            GatherEvent::Candidate(candidate, _) => Some(candidate),
+            _ => None,
+        })
+        .collect()
 }
 
 fn requests(gatherer: &mut Gatherer) -> Vec<Transmit> {
@@ -116,9 +119,7 @@ fn a_silent_server_costs_the_limit_and_no_more() {
     };
     assert_eq!(now - start, ms(1000));
     assert!((4..=6).contains(&sent), "{sent} requests, retransmissions included");
-    let silent = |event: &GatherEvent| {
-        matches!(event, GatherEvent::Error { url, code: 701, .. } if url == "stun:198.51.100.1:3478")
-    };
+    let silent = |event: &GatherEvent| matches!(event, GatherEvent::Error { url, code: 701, .. } if url == "stun:198.51.100.1:3478");
     assert_eq!(ended.iter().filter(|event| silent(event)).count(), 1);
 }
 

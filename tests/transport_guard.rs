@@ -1,11 +1,12 @@
 //! Attacks by somebody who can send datagrams, from his own address or with the far end's, but has no key.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 #[path = "support/stub.rs"]
 mod stub;
 #[path = "support/wire.rs"]
 mod wire;
 
-use rtc::stun::attributes::{ATTR_ICE_CONTROLLING, ATTR_ICE_CONTROLLED};
+use rtc::stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING};
 use rtc::stun::message::{BINDING_REQUEST, BINDING_SUCCESS, CLASS_INDICATION, METHOD_BINDING, MessageType};
 use std::net::SocketAddr;
 use stub::Stub;

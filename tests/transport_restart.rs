@@ -1,4 +1,5 @@
 //! ICE restarts: media goes on, on whatever pair still works.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 #[path = "support/wire.rs"]
 mod wire;

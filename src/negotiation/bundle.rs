@@ -21,13 +21,25 @@ pub(super) enum Use {
     Nothing,
 }
 
-pub(super) fn use_of(state: &State, section: &Section) -> Use {
+pub(super) fn use_of(state: &State, session: &Session, index: usize) -> Use {
+    let section = &session.sections[index];
     match Kind::from_media(&section.media) {
-        _ if !section.is_live() => Use::Nothing,
+        _ if !is_live(session, index) => Use::Nothing,
         Some(kind) if section.is_rtp() && state.is_negotiable(kind) => Use::Media(kind),
         None if section.is_data() && state.config.features.data => Use::Data,
         _ => Use::Nothing,
     }
+}
+
+/// What we could do with each section.
+pub(super) fn uses_of(state: &State, session: &Session) -> Vec<Use> {
+    (0..session.sections.len()).map(|index| use_of(state, session, index)).collect()
+}
+
+/// Port 0 means refused, unless the section waits for the transport of its group (RFC 8843 section 6).
+pub(super) fn is_live(session: &Session, index: usize) -> bool {
+    let section = &session.sections[index];
+    section.port != 0 || section.bundle_only && group_of(session, index).is_some()
 }
 
 /// Sections that can be the first of their group: the answer will not refuse them.
@@ -96,7 +108,7 @@ pub(super) fn reassign(state: &mut State, random: &mut dyn Random) {
     let ended =
         |slot: &Slot| slot.transceiver().and_then(|id| state.transceiver(id).ok()).is_some_and(Transceiver::is_ending);
     if state.agreement.slots.iter().any(|slot| !slot.rejected && ended(slot)) {
-        let uses: Vec<_> = session.sections.iter().map(|section| use_of(state, section)).collect();
+        let uses = uses_of(state, &session);
         apply_offered_transports(state, random, &session, &uses);
     }
 }

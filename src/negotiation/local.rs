@@ -112,7 +112,6 @@ pub(super) fn settle(state: &mut State, we_offered: bool, ty: SdpType) {
     state.agreement.slots = slots;
     for transport in state.agreement.transports.values_mut() {
         transport.settle_dtls(we_offered);
-        transport.next_local = None;
     }
     if ty == SdpType::Answer {
         close_negotiation(state);
@@ -151,9 +150,6 @@ fn settle_slot(state: &mut State, slot: &mut Slot, we_offered: bool, ty: SdpType
 fn close_negotiation(state: &mut State) {
     let used: Vec<_> = state.agreement.slots.iter().filter_map(|slot| slot.transport).collect();
     state.agreement.transports.retain(|id, _| used.contains(id));
-    for transport in state.agreement.transports.values_mut() {
-        transport.remote_restarted = false;
-    }
     for index in 0..state.transceivers.len() {
         let stopping = state.transceivers[index].stopping;
         if stopping && state.slot_of(state.transceivers[index].id).is_none() {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing is applied before the whole description was found sound.
 
-use super::bundle::{Use, apply_offered_transports, carrier, collapse_transports, leads, use_of};
+use super::bundle::{Use, apply_offered_transports, carrier, collapse_transports, is_live, leads, use_of, uses_of};
 use super::codec;
 use super::description::{RemoteDescription, RemoteSection};
 use super::local::settle;
@@ -41,7 +41,7 @@ fn invalid(message: impl Into<String>) -> Error {
 
 fn set_offer(state: &mut State, random: &mut dyn Random, text: &str) -> Result<()> {
     let session = sdp::parse(text)?;
-    let uses: Vec<_> = session.sections.iter().map(|section| use_of(state, section)).collect();
+    let uses = uses_of(state, &session);
     check_mids(&session)?;
     check_transports(state, &session, &uses)?;
     if session.sections.len() < state.agreement.slots.len() {
@@ -297,15 +297,15 @@ fn check_answer(state: &State, session: &Session) -> Result<Vec<Use>> {
         return Err(invalid("the answer has not as many m= sections as the offer"));
     }
     let mut uses = Vec::new();
-    for (slot, section) in slots.iter().zip(&session.sections) {
+    for (index, (slot, section)) in slots.iter().zip(&session.sections).enumerate() {
         if slot.media != section.media {
             return Err(invalid("the answer changes the media type of an m= section"));
         }
         if section.mid.as_ref().is_some_and(|mid| *mid != slot.mid) {
             return Err(invalid("the answer changes the mid of an m= section"));
         }
-        let what = if slot.rejected { Use::Nothing } else { use_of(state, section) };
-        if what == Use::Nothing && section.is_live() && !slot.rejected {
+        let what = if slot.rejected { Use::Nothing } else { use_of(state, session, index) };
+        if what == Use::Nothing && is_live(session, index) && !slot.rejected {
             return Err(invalid("the answer has another protocol than the offer"));
         }
         if let (Use::Media(kind), Some(local)) = (what, &slot.local) {

@@ -61,9 +61,7 @@ impl Transceiver {
 
     /// Gives the sender its track.
     pub fn attach(&mut self, track: &str, streams: &[String]) {
-        if !self.ever_sent {
-            self.announced_track = track.to_owned();
-        }
+        self.announced_track = track.to_owned();
         self.track = Some(track.to_owned());
         self.set_streams(streams);
     }

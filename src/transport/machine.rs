@@ -12,9 +12,7 @@ use super::srtp::Srtp;
 use super::stats::{PairInfo, TransportStats};
 use super::{Transmit, crypto};
 use crate::error::Result;
-use crate::negotiation::{
-    Candidate, CandidateKind, DtlsPlan, IceCredentials, IcePlan, LocalCandidate, TransportPlan,
-};
+use crate::negotiation::{Candidate, CandidateKind, DtlsPlan, IceCredentials, IcePlan, LocalCandidate, TransportPlan};
 use crate::rtp::{RtpHeader, RtpPacket};
 use bytes::BytesMut;
 use rtc::crypto::RTCCryptoProvider;
@@ -112,6 +110,9 @@ pub struct Transport {
     ice_before: Option<Session>,
     peers: Peers,
     dtls: Option<Association>,
+    /// With the far end that an ICE restart leads to; begins when the restart has found a pair, or the far end before
+    /// would answer in its place.
+    dtls_next: Option<Association>,
     srtp: Option<Srtp>,
     path: Option<Pair>,
     may_send: bool,
@@ -138,6 +139,7 @@ impl Transport {
             ice_before: None,
             peers: Peers::default(),
             dtls: None,
+            dtls_next: None,
             srtp: None,
             path: None,
             may_send: false,
@@ -201,14 +203,26 @@ impl Transport {
 
     fn apply_dtls(&mut self, now: Instant, plan: &DtlsPlan) -> Result<()> {
         if self.dtls.as_ref().is_some_and(|association| association.serves(plan)) {
+            self.dtls_next = None;
             return Ok(());
         }
-        self.dtls = Some(Association::new(&self.crypto, &self.certificate, plan.clone())?);
+        if self.dtls_next.as_ref().is_some_and(|association| association.serves(plan)) {
+            return Ok(());
+        }
+        self.dtls_next = Some(Association::new(&self.crypto, &self.certificate, plan.clone())?);
+        if self.dtls.is_none() || self.ice_before.is_none() {
+            self.go_over_to_next_dtls(now);
+        }
+        Ok(())
+    }
+
+    fn go_over_to_next_dtls(&mut self, now: Instant) {
+        let Some(next) = self.dtls_next.take() else { return };
+        self.dtls = Some(next);
         self.stalled.clear();
         if self.path.is_some() {
             self.start_dtls(now);
         }
-        Ok(())
     }
 
     /// `base` is the socket's address; for a relayed candidate the relayed address, and the driver wraps what leaves
@@ -404,6 +418,9 @@ impl Transport {
         }
         let path = self.ice.selected().or_else(|| self.ice_before.as_ref().and_then(Session::selected));
         self.follow(now, path.or(self.path));
+        if self.ice_before.is_none() {
+            self.go_over_to_next_dtls(now);
+        }
         let state = self.judge(now);
         self.may_send = !matches!(state, IceState::Failed | IceState::Closed);
         self.set_ice_state(state);

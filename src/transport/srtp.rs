@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 /// RFC 3711 section 3.3.2 asks for 64 at least.
 const REPLAY_WINDOW: usize = 64;
 /// How long packets under the keys of a replaced association may still be on their way.
-const OLD_KEYS_LIFE: Duration = Duration::from_secs(10);
+const OLD_KEYS_LIFE: Duration = Duration::from_secs(1);
 /// Above the MTU of every path that a call crosses.
 const MAX_PACKET: usize = 1400;
 
@@ -83,8 +83,7 @@ impl Srtp {
     }
 
     pub(super) fn open_rtp(&mut self, now: Instant, packet: &[u8]) -> Option<RtpPacket> {
-        let header =
-            machine_header(rtp::ssrc(packet)?, rtp::sequence(packet)?, rtp::header_len(packet)?);
+        let header = machine_header(rtp::ssrc(packet)?, rtp::sequence(packet)?, rtp::header_len(packet)?);
         let crypto = &*self.crypto;
         let plain = self.inbound.open_rtp(crypto, packet, &header).or_else(|| {
             let (replaced, _) = self.replaced.as_mut().filter(|(_, until)| now < *until)?;

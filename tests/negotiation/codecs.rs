@@ -204,3 +204,35 @@ fn capabilities_are_what_can_be_preferred() {
     phone.set_codec_preferences(id, &known).unwrap();
     assert!(capabilities(Kind::Video, &Features::default()).is_empty());
 }
+
+/// The payload type of opus in our next offer.
+fn offered_opus(phone: &mut Negotiator) -> String {
+    let sdp = phone.create_offer(OfferOptions::default()).unwrap();
+    let mapped = lines(&sdp, "a=rtpmap:").into_iter().find(|line| line.ends_with(" opus/48000/2")).unwrap();
+    mapped["a=rtpmap:".len()..].split(' ').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_codec_that_comes_back_has_its_former_payload_type() {
+    let (mut phone, _) = called_by("firefox-offer");
+    answer(&mut phone, &fixture("firefox-offer").replace("SAVPF 109 9 0 8 101", "SAVPF 0 8 101"));
+    assert_eq!(offered_opus(&mut phone), "109");
+}
+
+#[test]
+fn of_several_payload_types_of_a_codec_the_latest_is_kept() {
+    let (mut phone, _) = called_by("firefox-offer");
+    let moved = fixture("firefox-offer").replace("SAVPF 109 9", "SAVPF 112 9");
+    answer(&mut phone, &moved.replace("a=rtpmap:109", "a=rtpmap:112").replace("a=fmtp:109", "a=fmtp:112"));
+    assert_eq!(offered_opus(&mut phone), "112");
+}
+
+#[test]
+fn a_payload_type_means_the_same_in_every_section() {
+    let offered = fixture("ringcentral-2022-offer");
+    let second = section(&offered, 0).replace("a=mid:0", "a=mid:1").replace(" 96 ", " 110 ").replace(":96 ", ":110 ");
+    let mut phone = phone();
+    answer(&mut phone, &format!("{offered}{second}"));
+    let sdp = phone.create_offer(OfferOptions::default()).unwrap();
+    assert!(!section(&sdp, 0).contains("a=rtpmap:110 "), "{sdp}");
+}

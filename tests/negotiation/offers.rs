@@ -237,4 +237,5 @@ fn the_restart_option_renews_credentials_and_a_plain_offer_does_not() {
     let ufrag = |sdp: &str| line(sdp, "a=ice-ufrag:").to_owned();
     assert_eq!(ufrag(&phone.create_offer(OfferOptions::default()).unwrap()), ufrag(&answered));
     assert_ne!(ufrag(&phone.create_offer(restart()).unwrap()), ufrag(&answered));
+    assert_eq!(ufrag(&phone.create_offer(OfferOptions::default()).unwrap()), ufrag(&answered));
 }

@@ -181,3 +181,23 @@ fn a_recycled_first_line_stays_on_the_transport_of_its_group() {
     negotiate(&mut a, &mut b);
     assert_eq!((transport(&b).id, b.plan().media.len()), (id, 2));
 }
+
+#[test]
+fn a_bundle_only_line_lives_on_the_transport_of_another_even_if_it_is_named_first() {
+    let offered = two_lines().replace("BUNDLE 0 1", "BUNDLE 1 0");
+    let (first, second) = offered.split_at(offered.rfind("m=audio").unwrap());
+    let bare = ["a=ice-ufrag", "a=ice-pwd", "a=fingerprint", "a=setup"];
+    let second: String =
+        second.split_inclusive("\r\n").filter(|line| !bare.iter().any(|it| line.starts_with(it))).collect();
+    let second = second.replace("m=audio 9", "m=audio 0").replace("a=mid:1", "a=mid:1\r\na=bundle-only");
+    let mut phone = phone();
+    let sdp = answer(&mut phone, &format!("{first}{second}"));
+    assert!(lines(&sdp, "m=").iter().all(|line| line.starts_with("m=audio 9 ")), "{sdp}");
+    assert_eq!(transport(&phone).ice.remote.unwrap().ufrag, line(first, "a=ice-ufrag:")["a=ice-ufrag:".len()..]);
+}
+
+#[test]
+fn a_bundle_only_line_without_a_group_is_refused() {
+    let offered = fixture("ringcentral-2022-offer").replace("m=audio 31204", "m=audio 0") + "a=bundle-only\r\n";
+    assert!(line(&answer(&mut phone(), &offered), "m=").starts_with("m=audio 0 "));
+}

@@ -49,7 +49,8 @@ impl Stub {
     pub fn new(controlling: bool, remote_lite: bool, remote_candidates: Vec<Candidate>) -> Self {
         let now = Instant::now();
         let (theirs, own) = (credentials("transport"), credentials("stub"));
-        let config = TransportConfig { certificate: Certificate::generate(ms(3_600_000)).unwrap(), local: theirs.clone() };
+        let config =
+            TransportConfig { certificate: Certificate::generate(ms(3_600_000)).unwrap(), local: theirs.clone() };
         let mut transport = Transport::new(now, config).unwrap();
         let local = address("10.0.0.1:5000");
         transport.add_local_address(now, host(local), local).unwrap();
@@ -110,8 +111,7 @@ impl Stub {
     fn signed(&self, attributes: Vec<Box<dyn Setter>>, pwd: &str) -> Message {
         let mut message = Message::new();
         message.build(&attributes).unwrap();
-        let integrity =
-            MessageIntegrity::new_short_term_integrity_with_provider(pwd.to_owned(), self.crypto.crypto());
+        let integrity = MessageIntegrity::new_short_term_integrity_with_provider(pwd.to_owned(), self.crypto.crypto());
         integrity.add_to(&mut message).unwrap();
         FINGERPRINT.add_to(&mut message).unwrap();
         message

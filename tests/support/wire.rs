@@ -10,9 +10,7 @@ use webphone_rtc::negotiation::{
     TransportId, TransportPlan,
 };
 use webphone_rtc::rtp::RtpHeader;
-use webphone_rtc::transport::{
-    Certificate, DtlsState, IceState, Transmit, Transport, TransportConfig, TransportEvent,
-};
+use webphone_rtc::transport::{Certificate, DtlsState, IceState, Transmit, Transport, TransportConfig, TransportEvent};
 
 const MEDIA_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -237,12 +235,16 @@ impl Wire {
     /// `true` as soon as `done`, `false` after `limit`.
     pub fn run_until(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) -> bool {
         let end = self.now + limit;
+        let mut idle = 0;
         loop {
             self.collect();
             if done(self) {
                 return true;
             }
-            self.now = self.next_moment(end);
+            let next = self.next_moment(end);
+            idle = if next == self.now { idle + 1 } else { 0 };
+            assert!(idle < 1000, "a timer that nothing settles");
+            self.now = next;
             if self.now >= end {
                 return false;
             }

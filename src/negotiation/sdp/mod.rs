@@ -93,11 +93,6 @@ impl Section {
             && self.formats.iter().any(|format| format == "webrtc-datachannel" || self.sctp_port.is_some())
     }
 
-    /// Port 0 means refused, unless the section lives on the transport of its BUNDLE group (RFC 8843 section 6).
-    pub fn is_live(&self) -> bool {
-        self.port != 0 || self.bundle_only
-    }
-
     pub fn credentials(&self) -> Option<IceCredentials> {
         let (ufrag, pwd) = self.shared.ufrag.clone().zip(self.shared.pwd.clone())?;
         Some(IceCredentials { ufrag, pwd })
