@@ -518,6 +518,10 @@ impl Transport {
     }
 
     fn set_ice_state(&mut self, state: IceState) {
+        // Applications wait for 'connected'; browsers always pass through it on the way to 'completed'.
+        if state == IceState::Completed && self.ice_state != IceState::Connected {
+            self.set_ice_state(IceState::Connected);
+        }
         if self.ice_state != state {
             self.ice_state = state;
             self.events.push_back(TransportEvent::Ice(state));

@@ -1,0 +1,64 @@
+// `npm test`: installs and builds what is missing, then runs the Rust tests and Jest, and says in the last lines what ran.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { prepare } from '../examples/demo/prepare.mjs';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const scratch = mkdtempSync(path.join(tmpdir(), 'webphone-rtc-test-'));
+const report = path.join(scratch, 'jest.json');
+
+function run(command, args) {
+  console.log(`\n> ${command} ${args.join(' ')}`);
+  const { status, stdout } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8', maxBuffer: 1 << 28 });
+  if (stdout) process.stdout.write(stdout);
+  return { ok: status === 0, output: stdout ?? '' };
+}
+
+/** Sums cargo's "test result:" lines. */
+function cargoCounts(output) {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const [, passed, failed, ignored] of output.matchAll(/test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/g)) {
+    counts.passed += Number(passed);
+    counts.failed += Number(failed);
+    counts.skipped += Number(ignored);
+  }
+  return counts;
+}
+
+function jestCounts() {
+  if (!existsSync(report)) return { passed: 0, failed: 1, skipped: 0, skippedNames: [] };
+  const result = JSON.parse(readFileSync(report, 'utf8'));
+  const tests = result.testResults.flatMap((file) => file.assertionResults);
+  return {
+    passed: result.numPassedTests,
+    failed: result.numFailedTests + result.numRuntimeErrorTestSuites,
+    skipped: result.numPendingTests + result.numTodoTests,
+    skippedNames: tests.filter((test) => test.status === 'pending' || test.status === 'todo').map((test) => test.fullName),
+  };
+}
+
+prepare();
+const filters = process.argv.slice(2);
+const cargo = filters.length > 0 ? { ok: true, output: '' } : run('cargo', ['test', '--release', '--no-default-features']);
+const jest = run(process.execPath, [
+  path.join(root, 'node_modules/jest/bin/jest.js'),
+  ...(filters.length > 0 ? filters : ['--ci']),
+  '--runInBand',
+  '--json',
+  `--outputFile=${report}`,
+  '--silent=false',
+].filter(Boolean));
+
+const rust = cargoCounts(cargo.output);
+const js = jestCounts();
+rmSync(scratch, { recursive: true, force: true });
+
+console.log(`\nRust: ${rust.passed} passed, ${rust.failed} failed, ${rust.skipped} skipped`);
+console.log(`Jest: ${js.passed} passed, ${js.failed} failed, ${js.skipped} skipped`);
+for (const name of js.skippedNames) console.log(`  skipped: ${name}`);
+const failed = rust.failed + js.failed + (cargo.ok && jest.ok ? 0 : rust.failed + js.failed === 0 ? 1 : 0);
+console.log(`${rust.passed + js.passed} passed, ${failed} failed, ${rust.skipped + js.skipped} skipped`);
+process.exitCode = failed === 0 ? 0 : 1;
