@@ -264,7 +264,7 @@ export declare function install(): void;
 export declare function uninstall(): void;
 
 /** Version of the engine. */
-export declare function version(): string;
+export declare const version: string;
 
 export interface RTCAudioData {
   samples: Int16Array;

@@ -12,7 +12,12 @@ const report = path.join(scratch, 'jest.json');
 
 function run(command, args) {
   console.log(`\n> ${command} ${args.join(' ')}`);
-  const { status, stdout } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8', maxBuffer: 1 << 28 });
+  const { status, stdout } = spawnSync(command, args, {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
   if (stdout) process.stdout.write(stdout);
   return { ok: status === 0, output: stdout ?? '' };
 }
@@ -20,7 +25,9 @@ function run(command, args) {
 /** Sums cargo's "test result:" lines. */
 function cargoCounts(output) {
   const counts = { passed: 0, failed: 0, skipped: 0 };
-  for (const [, passed, failed, ignored] of output.matchAll(/test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/g)) {
+  for (const [, passed, failed, ignored] of output.matchAll(
+    /test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/g,
+  )) {
     counts.passed += Number(passed);
     counts.failed += Number(failed);
     counts.skipped += Number(ignored);
@@ -36,21 +43,27 @@ function jestCounts() {
     passed: result.numPassedTests,
     failed: result.numFailedTests + result.numRuntimeErrorTestSuites,
     skipped: result.numPendingTests + result.numTodoTests,
-    skippedNames: tests.filter((test) => test.status === 'pending' || test.status === 'todo').map((test) => test.fullName),
+    skippedNames: tests
+      .filter((test) => test.status === 'pending' || test.status === 'todo')
+      .map((test) => test.fullName),
   };
 }
 
 prepare();
 const filters = process.argv.slice(2);
-const cargo = filters.length > 0 ? { ok: true, output: '' } : run('cargo', ['test', '--release', '--no-default-features']);
-const jest = run(process.execPath, [
-  path.join(root, 'node_modules/jest/bin/jest.js'),
-  ...(filters.length > 0 ? filters : ['--ci']),
-  '--runInBand',
-  '--json',
-  `--outputFile=${report}`,
-  '--silent=false',
-].filter(Boolean));
+const cargo =
+  filters.length > 0 ? { ok: true, output: '' } : run('cargo', ['test', '--release', '--no-default-features']);
+const jest = run(
+  process.execPath,
+  [
+    path.join(root, 'node_modules/jest/bin/jest.js'),
+    ...(filters.length > 0 ? filters : ['--ci']),
+    '--runInBand',
+    '--json',
+    `--outputFile=${report}`,
+    '--silent=false',
+  ].filter(Boolean),
+);
 
 const rust = cargoCounts(cargo.output);
 const js = jestCounts();

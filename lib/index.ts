@@ -40,6 +40,4 @@ export { RTCTrackEvent } from './RTCTrackEvent';
 export const nonstandard = { RTCAudioSource, RTCAudioSink, RTCAudioDataEvent, virtualDevices };
 
 /** Version of the engine. */
-export function version(): string {
-  return binding.version();
-}
+export const version: string = binding.version();

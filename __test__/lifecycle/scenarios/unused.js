@@ -1,0 +1,35 @@
+// Objects that nobody uses: each must leave the process free to end. The argument names which.
+
+const { configuration, openEar, rtc } = require('../../support/implementation');
+const say = require('./say');
+
+const make = {
+  connection: () => new rtc.RTCPeerConnection(configuration),
+  'connection with a track': () => new rtc.RTCPeerConnection(configuration).addTrack(new rtc.PcmSource().createTrack()),
+  'connection with listeners': () => {
+    const pc = new rtc.RTCPeerConnection(configuration);
+    pc.onconnectionstatechange = pc.ontrack = pc.onnegotiationneeded = () => {};
+    pc.addTransceiver('audio');
+    pc.createDataChannel('x');
+  },
+  PcmSource: () => new rtc.PcmSource(),
+  'PcmSource with a full queue': () => {
+    const source = new rtc.PcmSource({ queueMs: 100 });
+    source.createTrack();
+    source.on('drain', () => {});
+    while (source.write(new Int16Array(160)));
+  },
+  PcmSink: () => openEar(new rtc.PcmSource().createTrack()),
+  'PcmSink being read': () => {
+    const track = new rtc.PcmSource().createTrack();
+    (async () => {
+      for await (const frame of new rtc.PcmSink(track)) void frame;
+    })();
+  },
+  microphone: () => rtc.mediaDevices.getUserMedia({ audio: true }),
+};
+
+const made = make[process.argv[2]]();
+say('made');
+// Held for the life of the process, so that it is not garbage collection that frees the process.
+globalThis.made = made;
