@@ -29,7 +29,11 @@ async function offered(sdp) {
   }
 }
 
-const ports = (sdp) => sdp.split('\n').filter((line) => line.startsWith('m=')).map((line) => line.split(/ +/)[1]);
+const ports = (sdp) =>
+  sdp
+    .split('\n')
+    .filter((line) => line.startsWith('m='))
+    .map((line) => line.split(/ +/)[1]);
 
 const UNTOUCHED = { signalingState: 'stable', remoteDescription: null, transceivers: 0 };
 

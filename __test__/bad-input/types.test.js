@@ -87,7 +87,7 @@ describe('wrong types', () => {
     );
   });
 
-  describe.each(interfaces)('%s', (name, Interface) => {
+  describe.each(interfaces)('%s', (_name, Interface) => {
     test('cannot be called without new', async () => {
       expect(await thrownBy(() => Interface())).toBe('TypeError');
     });

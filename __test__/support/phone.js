@@ -26,7 +26,7 @@ class Phone {
     this.changed = changed;
     this.pc.addEventListener('track', (event) => this.tracks.push(event.track));
     this.pc.addEventListener('icecandidate', ({ candidate }) => {
-      if (this.trickle) onCandidate(candidate && candidate.toJSON());
+      if (this.trickle) onCandidate(candidate?.toJSON() ?? null);
     });
   }
 
