@@ -46,11 +46,7 @@ export function prepare({ native = true } = {}) {
     if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE)
       throw new Unprepared(`Node ${OLDEST_NODE} or newer is needed; this is ${process.version}.`);
     if (!has('node_modules/.package-lock.json'))
-      npm('Installing the development packages from npm …', [
-        has('package-lock.json') ? 'ci' : 'install',
-        '--no-audit',
-        '--no-fund',
-      ]);
+      npm('Installing the development packages from npm …', ['install', '--no-audit', '--no-fund']);
     if (!native) return;
     if (!nativeBinary()) {
       requireTools();

@@ -4,7 +4,7 @@ const fs = require('node:fs');
 const { Pair } = require('../../support/pair');
 const say = require('./say');
 
-const WARM_UP = 20;
+const WARM_UP = 50;
 const calls = Number(process.argv[2]);
 const AUDIO_FRAMES = 160;
 
