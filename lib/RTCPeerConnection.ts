@@ -459,7 +459,7 @@ defineEventHandlers(RTCPeerConnection, [
   'addstream',
   'dtmf',
 ]);
-defineInterface(RTCPeerConnection, NAME);
+defineInterface(RTCPeerConnection, NAME, ['createOffer', 'createAnswer', 'addIceCandidate']);
 
 /** What setLocalDescription() without a type means in this state. */
 function impliedType(peer: Peer): 'offer' | 'answer' {

@@ -10,10 +10,15 @@ export function requireInternal(token: unknown, name: string): void {
   if (token !== INTERNAL) throw new TypeError(`Failed to construct '${name}': Illegal constructor`);
 }
 
-/** Operations and attributes enumerable, @@toStringTag set. Called once, after the class declaration. */
+/**
+ * Operations and attributes enumerable, @@toStringTag set. Called once, after the class declaration.
+ * `optional`: operations that can be called without an argument though their implementation names some: their `length`
+ * is 0.
+ */
 // biome-ignore lint/complexity/noBannedTypes: any interface object will do
-export function defineInterface(target: Function, name: string): void {
-  const prototype = target.prototype as object;
+export function defineInterface(target: Function, name: string, optional: readonly string[] = []): void {
+  const prototype = target.prototype as Record<string, unknown>;
+  for (const key of optional) Object.defineProperty(prototype[key], 'length', { value: 0, configurable: true });
   for (const owner of [prototype, target]) {
     for (const key of Object.getOwnPropertyNames(owner)) {
       if (['constructor', 'prototype', 'name', 'length'].includes(key)) continue;

@@ -76,8 +76,11 @@ impl Lines {
             self.line(format_args!("a=extmap:{id} {MID_EXTENSION}"));
         }
         self.line(format_args!("a={}", local.direction.attribute()));
-        if let Some(streams) = local.announced.as_ref().filter(|_| local.direction.sends()) {
-            self.msid(streams, &transceiver.announced_track);
+        // What was announced once stays announced while nothing is sent: Chromium tears its receive stream down when
+        // the lines go, and does not play the same SSRC again on hold's end.
+        let announces = local.direction.sends() || transceiver.ever_sent;
+        if announces {
+            self.msid(local.announced.as_ref().unwrap_or(&transceiver.streams), &transceiver.announced_track);
         }
         if rtcp.mux {
             self.line("a=rtcp-mux");
@@ -86,7 +89,7 @@ impl Lines {
             self.line("a=rtcp-rsize");
         }
         self.codecs(local, transceiver.kind);
-        if local.direction.sends() {
+        if announces {
             self.line(format_args!("a=ssrc:{} cname:{cname}", transceiver.ssrc));
         }
     }

@@ -57,6 +57,16 @@ fn every_hold_can_be_resumed() {
 }
 
 #[test]
+fn what_was_announced_once_stays_announced_while_held() {
+    let (mut phone, sending) = called_by("ringcentral-2022-offer");
+    let held = reoffer(&mut phone, "a=sendrecv", "a=inactive");
+    for line in sending.lines().filter(|line| line.starts_with("a=msid:") || line.starts_with("a=ssrc:")) {
+        assert!(held.lines().any(|kept| kept == line), "{line}");
+    }
+    assert!(held.contains("a=ssrc:") && held.contains("a=msid:"));
+}
+
+#[test]
 fn hold_changes_neither_transport_nor_codec_nor_stream() {
     let (mut phone, _) = called_by("ringcentral-2022-offer");
     let (before, sent) = (transport(&phone), media(&phone).send);
