@@ -3,6 +3,8 @@
 //! The layers, from the top; imports go down only (docs/architecture.md):
 //! [`connection`] joins [`negotiation`], [`transport`] and [`media`]; `bridge` shows it to JavaScript.
 
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 #[cfg(feature = "bridge")]
 mod bridge;
 pub mod connection;

@@ -198,7 +198,8 @@ impl Call {
         let due = self.ends.iter().filter_map(|end| end.session.timeout());
         let arrival = self.wire.front().map(|(at, _)| *at);
         self.now = due.chain(arrival).min().unwrap_or(until).clamp(self.now + Duration::from_micros(10), until);
-        while let Some((_, transmit)) = self.wire.pop_front_if(|(at, _)| *at <= self.now) {
+        while self.wire.front().is_some_and(|(at, _)| *at <= self.now) {
+            let Some((_, transmit)) = self.wire.pop_front() else { break };
             let Transmit { local, peer, payload } = transmit;
             let to = self.ends.iter_mut().find(|end| end.address == peer);
             to.unwrap().session.receive(self.now, TransportId(0), peer, local, &payload);
@@ -216,7 +217,7 @@ impl Call {
             while let Some((_, transmit)) = end.session.poll_transmit() {
                 let is_rtp = transmit.payload[0] >= 128 && !(192..=223).contains(&transmit.payload[1]);
                 self.sent += u32::from(is_rtp);
-                if is_rtp && self.lose_every != 0 && self.sent % self.lose_every == 0 {
+                if is_rtp && self.lose_every != 0 && self.sent.is_multiple_of(self.lose_every) {
                     continue;
                 }
                 self.wire.push_back((self.now + self.latency, transmit));

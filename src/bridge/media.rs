@@ -127,13 +127,7 @@ pub struct FrameData {
 impl Sink {
     /// Reads `ring` as mono frames of `frame_ms` at `sample_rate`, of which at most `queue_frames` wait.
     #[napi(constructor, catch_unwind)]
-    pub fn new(
-        engine: &Engine,
-        ring: &Ring,
-        sample_rate: u32,
-        frame_ms: u32,
-        queue_frames: u32,
-    ) -> napi::Result<Self> {
+    pub fn new(engine: &Engine, ring: &Ring, sample_rate: u32, frame_ms: u32, queue_frames: u32) -> napi::Result<Self> {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         let announced = Arc::new(AtomicBool::new(false));
         let (sink, queue) = Frames::new(&ring.signal, sample_rate, frame_ms, queue_frames as usize);

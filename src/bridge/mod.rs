@@ -4,6 +4,8 @@
 
 // The binding's macros write the unsafe glue.
 #![allow(unsafe_code)]
+// They register nothing in a test build.
+#![cfg_attr(test, allow(dead_code))]
 
 mod config;
 mod connection;

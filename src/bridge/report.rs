@@ -24,7 +24,14 @@ pub enum ReportData {
         url: Option<String>,
     },
     /// A server did not help.
-    CandidateError { connection: u32, address: Option<String>, port: Option<u32>, url: String, error_code: u32, error_text: String },
+    CandidateError {
+        connection: u32,
+        address: Option<String>,
+        port: Option<u32>,
+        url: String,
+        error_code: u32,
+        error_text: String,
+    },
     /// RTCIceTransportState.
     Ice { connection: u32, transport: u32, state: &'static str },
     /// RTCDtlsTransportState, with the far end's certificates (DER) once connected.
@@ -84,9 +91,14 @@ fn report_data(connection: u32, report: Report) -> Option<ReportData> {
     Some(match report {
         Report::GatheringStarted => ReportData::Gathering { connection, state: "gathering" },
         Report::GatheringComplete => ReportData::Gathering { connection, state: "complete" },
-        Report::CandidateError { url, code, text } => {
-            ReportData::CandidateError { connection, address: None, port: None, url, error_code: code.into(), error_text: text }
-        }
+        Report::CandidateError { url, code, text } => ReportData::CandidateError {
+            connection,
+            address: None,
+            port: None,
+            url,
+            error_code: code.into(),
+            error_text: text,
+        },
         Report::Ice(transport, state) => {
             ReportData::Ice { connection, transport: transport.0, state: ice_state(state) }
         }

@@ -67,12 +67,7 @@ pub enum Event {
 
 impl Connection {
     /// A connection that reports to `outbox`. Costs no thread and no socket yet.
-    pub fn new(
-        negotiator: Negotiator,
-        certificate: Certificate,
-        network: NetworkConfig,
-        outbox: Arc<Outbox>,
-    ) -> Self {
+    pub fn new(negotiator: Negotiator, certificate: Certificate, network: NetworkConfig, outbox: Arc<Outbox>) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let id = ConnectionId(NEXT.fetch_add(1, Ordering::Relaxed));
         Self {
