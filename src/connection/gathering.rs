@@ -27,8 +27,8 @@ pub struct Port {
 
 impl Port {
     /// Binds sockets and begins to gather.
-    pub async fn open(now: Instant, network: &NetworkConfig, generation: u32) -> io::Result<Self> {
-        let sockets = Sockets::bind(&address_policy(network)).await?;
+    pub fn open(now: Instant, network: &NetworkConfig, generation: u32) -> io::Result<Self> {
+        let sockets = Sockets::bind(&address_policy(network))?;
         let gatherer = Gatherer::new(now, &sockets.local(), &network.servers, GATHER_LIMIT);
         Ok(Self { sockets, gatherer, generation, complete: false })
     }
@@ -41,28 +41,27 @@ impl Port {
     }
 }
 
-/// Waits until one of `ports` has something to read; for ever where there is none.
-pub async fn readable(ports: &BTreeMap<TransportId, Port>) {
-    poll_fn(|context| {
-        let ready = ports.values().any(|port| port.sockets.poll_readable(context).is_ready());
-        if ready { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-}
-
-/// Hands over what has arrived and is no answer to gathering: transport, local address, sender, datagram.
-pub fn drain(
+/// Waits until something arrives and hands it over, but for the answers to gathering: transport, local address, sender,
+/// datagram. Cancelling it loses nothing.
+pub async fn receive(
     ports: &mut BTreeMap<TransportId, Port>,
     mut each: impl FnMut(TransportId, SocketAddr, SocketAddr, &mut [u8]),
 ) {
-    for (id, port) in ports {
-        let gatherer = &mut port.gatherer;
-        port.sockets.drain(|local, peer, datagram| {
-            if !gatherer.receive(local, peer, datagram) {
-                each(*id, local, peer, datagram);
+    poll_fn(|context| {
+        let mut received = Poll::Pending;
+        for (id, Port { sockets, gatherer, .. }) in &mut *ports {
+            let mut take = |local, peer, datagram: &mut [u8]| {
+                if !gatherer.receive(local, peer, datagram) {
+                    each(*id, local, peer, datagram);
+                }
+            };
+            if sockets.poll_receive(context, &mut take).is_ready() {
+                received = Poll::Ready(());
             }
-        });
-    }
+        }
+        received
+    })
+    .await;
 }
 
 fn address_policy(network: &NetworkConfig) -> AddressPolicy {

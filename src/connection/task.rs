@@ -4,7 +4,7 @@
 //! and the far end is told of a close before the sockets go.
 
 use super::clock::WallClock;
-use super::gathering::{GATHER_LIMIT, Port, drain, readable};
+use super::gathering::{GATHER_LIMIT, Port, receive};
 use super::outbox::{ConnectionId, Notice, Outbox};
 use super::outlet::Outlet;
 use super::report::Report;
@@ -116,14 +116,17 @@ impl Task {
         loop {
             driver.advance(Instant::now());
             let deadline = driver.deadline();
+            let Driver { ports, session, lookups, .. } = &mut driver;
             tokio::select! {
                 biased;
                 command = commands.recv() => match command {
                     None | Some(Command::Close) => break,
-                    Some(command) => driver.obey(command).await,
+                    Some(command) => driver.obey(command),
                 },
-                () = readable(&driver.ports) => driver.receive(),
-                Some(Ok(found)) = driver.lookups.join_next() => driver.note_lookup(found),
+                () = receive(ports, |id, local, peer, datagram| {
+                    session.receive(Instant::now(), id, local, peer, datagram);
+                }) => {}
+                Some(Ok(found)) = lookups.join_next() => driver.note_lookup(found),
                 () = tokio::time::sleep_until(deadline.into()) => {}
             }
         }
@@ -143,10 +146,10 @@ struct Driver {
 }
 
 impl Driver {
-    async fn obey(&mut self, command: Command) {
+    fn obey(&mut self, command: Command) {
         let now = Instant::now();
         match command {
-            Command::Plan(plan) => self.follow(now, &plan).await,
+            Command::Plan(plan) => self.follow(now, &plan),
             Command::Network(network) => self.network = network,
             Command::Source(id, ring) => self.session.set_source(now, id, ring),
             Command::Enabled(id, enabled) => self.session.set_enabled(id, enabled),
@@ -164,7 +167,7 @@ impl Driver {
         }
     }
 
-    async fn follow(&mut self, now: Instant, plan: &Plan) {
+    fn follow(&mut self, now: Instant, plan: &Plan) {
         if let Err(error) = self.session.apply(now, plan) {
             // A plan is valid by construction; what remains is cryptography or the system saying no.
             self.report(Report::Crashed(error.to_string()));
@@ -173,15 +176,15 @@ impl Driver {
         self.flush();
         self.ports.retain(|id, _| plan.transports.iter().any(|transport| transport.id == *id));
         for transport in plan.transports.iter().filter(|transport| transport.gather) {
-            self.gather(now, transport).await;
+            self.gather(now, transport);
         }
     }
 
-    async fn gather(&mut self, now: Instant, plan: &TransportPlan) {
+    fn gather(&mut self, now: Instant, plan: &TransportPlan) {
         match self.ports.get_mut(&plan.id) {
             Some(port) if port.generation == plan.generation => return,
             Some(port) => port.restart(now, &self.network, plan.generation),
-            None => match Port::open(now, &self.network, plan.generation).await {
+            None => match Port::open(now, &self.network, plan.generation) {
                 Ok(port) => {
                     self.ports.insert(plan.id, port);
                 }
@@ -223,7 +226,7 @@ impl Driver {
                 });
             }
             while let Some(transmit) = port.gatherer.poll_transmit() {
-                port.sockets.send(&transmit);
+                port.sockets.send(transmit);
             }
             while let Some(event) = port.gatherer.poll_event() {
                 port.complete |= event == GatherEvent::Complete;
@@ -264,16 +267,11 @@ impl Driver {
         }
     }
 
-    fn receive(&mut self) {
-        let (now, session) = (Instant::now(), &mut self.session);
-        drain(&mut self.ports, |id, local, peer, datagram| session.receive(now, id, local, peer, datagram));
-    }
-
     /// Sends what is to be sent and reports what is to be reported.
     fn flush(&mut self) {
         while let Some((id, transmit)) = self.session.poll_transmit() {
-            if let Some(port) = self.ports.get(&id) {
-                port.sockets.send(&transmit);
+            if let Some(port) = self.ports.get_mut(&id) {
+                port.sockets.send(transmit);
             }
         }
         while let Some(report) = self.session.poll_report() {

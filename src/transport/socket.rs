@@ -1,19 +1,28 @@
-//! UDP sockets on the machine's addresses.
+//! UDP sockets on the machine's addresses, batched where the system can (`recvmmsg`, GRO).
 //!
-//! Invariant: one socket per address, for the life of its transport; no call here waits but [`Sockets::readable`].
+//! Invariant: one socket per address, for the life of its transport; only [`Sockets::poll_receive`] waits.
 
 use super::Transmit;
 use rtc::shared::ifaces::ifaces;
-use std::future::poll_fn;
-use std::io::{Error, ErrorKind, Result};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{Error, ErrorKind, IoSliceMut, Result};
 use std::net::{IpAddr, SocketAddr};
-use std::task::{Context, Poll};
-use tokio::net::UdpSocket;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Runtime, default_runtime};
 
-/// Above every datagram of a call; what is longer is cut and fails its authentication.
-const MAX_DATAGRAM: usize = 2048;
-/// Taken from one socket before others get their turn.
-const BATCH: usize = 64;
+/// Messages taken from one socket before others get their turn.
+const BATCH: usize = 4;
+/// The system may join datagrams of one sender into a message: up to 64 of the usual MTU.
+const MAX_MESSAGE: usize = 64 * 1500;
+/// Datagrams that wait for a socket without room: some checks of a new socket, more would be stale media.
+const MAX_REFUSED: usize = 32;
+
+thread_local! {
+    /// One receive buffer per engine thread: receiving is synchronous, so calls can share it.
+    static INBOX: RefCell<Vec<u8>> = RefCell::new(vec![0; BATCH * MAX_MESSAGE]);
+}
 
 /// May loopback addresses be used?
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,27 +96,26 @@ fn usable(address: IpAddr) -> bool {
 /// The sockets of one transport.
 #[derive(Debug)]
 pub struct Sockets {
-    sockets: Vec<(SocketAddr, UdpSocket)>,
+    sockets: Vec<(SocketAddr, Arc<dyn AsyncUdpSocket>)>,
+    /// What a socket refused; a new one does so until the reactor has seen it once.
+    refused: VecDeque<Transmit>,
 }
 
 impl Sockets {
     /// Binds one socket per chosen address. An address that cannot be bound is left out; without any it is an error.
-    pub async fn bind(policy: &AddressPolicy) -> Result<Self> {
+    pub fn bind(policy: &AddressPolicy) -> Result<Self> {
+        let runtime = default_runtime().ok_or_else(|| Error::other("no runtime for sockets"))?;
         let interfaces = ifaces()?;
         let found = interfaces.into_iter().filter_map(|interface| interface.addr).map(|address| address.ip());
         let mut sockets = Vec::new();
         let mut last_error = Error::new(ErrorKind::AddrNotAvailable, "no network address");
         for address in policy.select(found) {
-            match bind_one(address, policy.port_range) {
-                Ok(socket) => {
-                    // The first send would fail until the reactor has seen the socket once.
-                    socket.writable().await?;
-                    sockets.push((socket.local_addr()?, socket));
-                }
+            match bind_one(&*runtime, address, policy.port_range) {
+                Ok(socket) => sockets.push((socket.local_addr()?, socket)),
                 Err(error) => last_error = error,
             }
         }
-        if sockets.is_empty() { Err(last_error) } else { Ok(Self { sockets }) }
+        if sockets.is_empty() { Err(last_error) } else { Ok(Self { sockets, refused: VecDeque::new() }) }
     }
 
     /// The addresses bound.
@@ -115,40 +123,85 @@ impl Sockets {
         self.sockets.iter().map(|(address, _)| *address).collect()
     }
 
-    /// Waits until there is something to [`Self::drain`]. Cancelling it loses nothing.
-    pub async fn readable(&self) {
-        poll_fn(|context| self.poll_readable(context)).await;
-    }
-
-    /// Ready when there is something to [`Self::drain`].
-    pub fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
-        let ready = self.sockets.iter().any(|(_, socket)| socket.poll_recv_ready(context).is_ready());
-        if ready { Poll::Ready(()) } else { Poll::Pending }
-    }
-
     /// Hands over what has arrived: local address, sender, datagram. At most a batch per socket; the rest stays for
-    /// the next call.
-    pub fn drain(&self, mut each: impl FnMut(SocketAddr, SocketAddr, &mut [u8])) {
-        let mut buffer = [0_u8; MAX_DATAGRAM];
+    /// the next call. Pending where there is nothing.
+    pub fn poll_receive(
+        &mut self,
+        context: &mut Context<'_>,
+        each: &mut dyn FnMut(SocketAddr, SocketAddr, &mut [u8]),
+    ) -> Poll<()> {
+        self.poll_refused(context);
+        let mut received = Poll::Pending;
         for (local, socket) in &self.sockets {
-            for _ in 0..BATCH {
-                match socket.try_recv_from(&mut buffer) {
-                    Ok((len, peer)) => each(*local, peer, &mut buffer[..len]),
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                    Err(_) => {} // an ICMP error of an earlier send
-                }
+            // An error is the ICMP answer to an earlier send; the next call goes on.
+            if poll_batch(&**socket, context, &mut |peer, datagram| each(*local, peer, datagram)).is_ready() {
+                received = Poll::Ready(());
             }
+        }
+        received
+    }
+
+    /// Sends, or keeps it for when the socket has room. `false` where it cannot go out.
+    pub fn send(&mut self, transmit: Transmit) -> bool {
+        match self.poll_send(&mut Context::from_waker(Waker::noop()), &transmit) {
+            Poll::Ready(sent) => sent,
+            Poll::Pending if self.refused.len() < MAX_REFUSED => {
+                self.refused.push_back(transmit);
+                true
+            }
+            Poll::Pending => false,
         }
     }
 
-    /// Sends now or never: what the system has no room for is lost, as on the wire. `false` where it was not sent.
-    pub fn send(&self, transmit: &Transmit) -> bool {
+    fn poll_refused(&mut self, context: &mut Context<'_>) {
+        while let Some(transmit) = self.refused.front()
+            && self.poll_send(context, transmit).is_ready()
+        {
+            self.refused.pop_front();
+        }
+    }
+
+    fn poll_send(&self, context: &mut Context<'_>, transmit: &Transmit) -> Poll<bool> {
         let socket = self.sockets.iter().find(|(local, _)| *local == transmit.local);
-        socket.is_some_and(|(_, socket)| socket.try_send_to(&transmit.payload, transmit.peer).is_ok())
+        let Some((_, socket)) = socket else { return Poll::Ready(false) };
+        let datagram = webrtc::runtime::Transmit {
+            destination: transmit.peer,
+            ecn: None,
+            contents: &transmit.payload,
+            segment_size: None,
+            src_ip: None,
+        };
+        socket.poll_send(context, &datagram).map(|sent| sent.is_ok())
     }
 }
 
-fn bind_one(address: IpAddr, port_range: Option<(u16, u16)>) -> Result<UdpSocket> {
+/// One batch of messages, cut into the datagrams that the system has joined.
+fn poll_batch(
+    socket: &dyn AsyncUdpSocket,
+    context: &mut Context<'_>,
+    each: &mut dyn FnMut(SocketAddr, &mut [u8]),
+) -> Poll<Result<()>> {
+    INBOX.with_borrow_mut(|inbox| {
+        let mut meta = [RecvMeta::default(); BATCH];
+        let count = {
+            let mut slots = inbox.chunks_exact_mut(MAX_MESSAGE).map(IoSliceMut::new);
+            let mut slots: [IoSliceMut<'_>; BATCH] =
+                std::array::from_fn(|_| slots.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
+            match socket.poll_recv(context, &mut slots, &mut meta) {
+                Poll::Ready(Ok(count)) => count,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        };
+        for (message, meta) in inbox.chunks_exact_mut(MAX_MESSAGE).zip(&meta[..count]) {
+            let length = meta.len.min(MAX_MESSAGE);
+            message[..length].chunks_mut(meta.stride.max(1)).for_each(|datagram| each(meta.addr, datagram));
+        }
+        Poll::Ready(Ok(()))
+    })
+}
+
+fn bind_one(runtime: &dyn Runtime, address: IpAddr, port_range: Option<(u16, u16)>) -> Result<Arc<dyn AsyncUdpSocket>> {
     let (first, last) = port_range.unwrap_or((0, 0));
     let mut outcome = Err(Error::new(ErrorKind::InvalidInput, "empty port range"));
     for port in first..=last {
@@ -159,7 +212,7 @@ fn bind_one(address: IpAddr, port_range: Option<(u16, u16)>) -> Result<UdpSocket
     }
     let socket = outcome?;
     socket.set_nonblocking(true)?;
-    UdpSocket::from_std(socket)
+    runtime.wrap_udp_socket(socket)
 }
 
 #[cfg(test)]
@@ -194,20 +247,24 @@ mod tests {
             port_range,
             ..policy(LoopbackPolicy::Always)
         };
-        let sender = Sockets::bind(&on_loopback(None)).await.unwrap();
-        let receiver = Sockets::bind(&on_loopback(Some((41_000, 41_999)))).await.unwrap();
+        let mut sender = Sockets::bind(&on_loopback(None)).unwrap();
+        let mut receiver = Sockets::bind(&on_loopback(Some((41_000, 41_999)))).unwrap();
         let (from, to) = (sender.local()[0], receiver.local()[0]);
         assert!((41_000..=41_999).contains(&to.port()));
         for byte in 0..5 {
-            assert!(sender.send(&Transmit { local: from, peer: to, payload: BytesMut::from(&[byte][..]) }));
+            assert!(sender.send(Transmit { local: from, peer: to, payload: BytesMut::from(&[byte][..]) }));
         }
         let mut got = Vec::new();
         while got.len() < 5 {
-            receiver.readable().await;
-            receiver.drain(|local, peer, datagram| {
-                assert_eq!((local, peer), (to, from));
-                got.push(datagram[0]);
-            });
+            std::future::poll_fn(|context| {
+                // Refused at first, as the reactor has not seen the new socket; polling brings it out.
+                let _ = sender.poll_receive(context, &mut |_, _, _| {});
+                receiver.poll_receive(context, &mut |local, peer, datagram| {
+                    assert_eq!((local, peer), (to, from));
+                    got.push(datagram[0]);
+                })
+            })
+            .await;
         }
         assert_eq!(got, [0, 1, 2, 3, 4]);
     }
