@@ -35,9 +35,12 @@ use crate::negotiation::{
     SurfacedCandidate, TransceiverId, TransceiverInit,
 };
 use crate::transport::Certificate;
+use clock::WallClock;
+use stats::Stats;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 use task::{Command, Mailbox};
 
 /// A connection as its JavaScript object holds it.
@@ -45,6 +48,7 @@ pub struct Connection {
     id: ConnectionId,
     negotiator: Negotiator,
     mailbox: Mailbox,
+    outbox: Arc<Outbox>,
     /// The signal of each remote track; made on demand, the same for the life of the transceiver.
     rings: BTreeMap<TransceiverId, Arc<Ring>>,
     /// What feeds each sender.
@@ -73,7 +77,8 @@ impl Connection {
         Self {
             id,
             negotiator,
-            mailbox: Mailbox::new(id, certificate, network, outbox),
+            mailbox: Mailbox::new(id, certificate, network, outbox.clone()),
+            outbox,
             rings: BTreeMap::new(),
             sources: BTreeMap::new(),
             closed: false,
@@ -220,7 +225,7 @@ impl Connection {
 
     /// Asks for the counters; they come back as [`Report::Stats`] with the same number.
     pub fn request_stats(&mut self, request: u32) {
-        self.mailbox.send(Command::Stats(request));
+        self.mailbox.ask(request);
     }
 
     /// Applies what a report changes here, and says what JavaScript shall hear of it.

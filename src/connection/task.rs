@@ -9,6 +9,7 @@ use super::outbox::{ConnectionId, Notice, Outbox};
 use super::outlet::Outlet;
 use super::report::Report;
 use super::session::Session;
+use super::stats::Stats;
 use super::{Encoding, runtime};
 use crate::error::Result;
 use crate::media::Ring;
@@ -77,9 +78,27 @@ impl Mailbox {
         Ok(())
     }
 
+    /// Asks for the counters.
+    pub fn ask(&self, request: u32) {
+        match &self.unborn {
+            None => self.send(Command::Stats(request)),
+            Some(task) => {
+                // Nothing has happened yet, so there is nothing to count.
+                let now = Instant::now();
+                let stats = Stats { timestamp: WallClock::system(now).unix_ms(now), ..Stats::default() };
+                task.outbox.push(Notice::Connection(task.id, Report::Stats(request, Box::new(stats))));
+            }
+        }
+    }
+
     pub fn send(&self, command: Command) {
         // Fails only when the task has crashed, which was reported, or was told to close.
         let _ = self.commands.send(command);
+    }
+
+    /// Whether there is a task: not before [`start`](Self::start), nor after a crash.
+    pub fn is_answered(&self) -> bool {
+        self.unborn.is_none() && !self.commands.is_closed()
     }
 }
 

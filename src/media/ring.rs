@@ -159,7 +159,8 @@ impl Ring {
         let room = state.room();
         let wanted = state.converted(count, from);
         if !self.live && wanted > room {
-            state.wanted = Some(wanted.min(state.queue));
+            // Half at most: whoever waits for an empty queue comes too late for the next sample.
+            state.wanted = Some(wanted.min(state.queue / 2));
             return WriteOutcome { accepted_ms: 0.0, full: true };
         }
         state.append(&pcm[..count * usize::from(from.1)], from);
