@@ -46,7 +46,8 @@ export function prepare({ native = true } = {}) {
     if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE)
       throw new Unprepared(`Node ${OLDEST_NODE} or newer is needed; this is ${process.version}.`);
     if (!has('node_modules/.package-lock.json'))
-      npm('Installing the development packages from npm …', ['install', '--no-audit', '--no-fund']);
+      // What npm would build on the way is built below, if it is wanted.
+      npm('Installing the development packages from npm …', ['install', '--ignore-scripts', '--no-audit', '--no-fund']);
     if (!native) return;
     if (!nativeBinary()) {
       requireTools();

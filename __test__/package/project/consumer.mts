@@ -1,0 +1,18 @@
+import WebPhone from 'ringcentral-web-phone';
+import { MediaStream, PcmSink, PcmSource, RTCPeerConnection } from 'webphone-rtc';
+import { install } from 'webphone-rtc/register';
+import { callAudio, webRtcSessionFactory } from 'webphone-rtc/webphone';
+
+export const connection: globalThis.RTCPeerConnection = new RTCPeerConnection({ loopback: true });
+export const phone = (sipInfo: ConstructorParameters<typeof WebPhone>[0]['sipInfo']): WebPhone =>
+  new WebPhone({ sipInfo, webRtcSessionFactory });
+
+const source = new PcmSource({ sampleRate: 16000 });
+export const stream = new MediaStream([source.createTrack()]);
+export async function talk(call: object): Promise<void> {
+  install();
+  const { sink, dtmf } = callAudio(call);
+  dtmf.send('1#');
+  for await (const { samples } of sink) source.write(samples);
+  new PcmSink(source.createTrack()).close();
+}
