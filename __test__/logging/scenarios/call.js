@@ -1,0 +1,34 @@
+// A whole call with a digit, under the logger that the argument describes; prints what logger and channels were told.
+
+const { subscribe } = require('node:diagnostics_channel');
+const { connectionId, setLogger } = require('webphone-rtc');
+const { Pair } = require('../../support/pair');
+
+const { level, style, listen } = JSON.parse(process.argv[2]) ?? {};
+const logged = [];
+const told = { connection: [], dtmf: [], track: [] };
+
+if (level) {
+  const take = (name) => (first, second) => {
+    const [fields, message] = style === 'fields-first' ? [first, second] : [second, first];
+    logged.push({ level: name, message, ...fields });
+  };
+  const [error, warn, info, debug] = ['error', 'warn', 'info', 'debug'].map(take);
+  setLogger({ error, warn, info, debug }, { level, style });
+}
+if (listen) for (const name in told) subscribe(`webphone-rtc:${name}`, (message) => told[name].push(message));
+
+async function call() {
+  const pair = new Pair();
+  await pair.connect();
+  await pair.talks();
+  pair.left.sender.dtmf.insertDTMF('5');
+  await pair.right.hearsKeys('5');
+  const ids = [pair.left, pair.right].map(({ pc }) => connectionId(pc));
+  pair.end();
+  // The engine says goodbye after the connections are closed here.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  console.log(JSON.stringify({ ids, logged, told }));
+}
+
+call();
