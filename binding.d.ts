@@ -79,6 +79,11 @@ export declare class Engine {
   constructor(doorbell: () => void)
   /** Everything that happened since the last call, in order. */
   drain(): Report[]
+  /**
+   * From now on the connections of this environment report what they do, at most at this level: `error`, `warn`,
+   * `info`, `debug`, or `off`, which it is at first.
+   */
+  setLogLevel(level: string): void
   /** Closes every connection of this environment. */
   close(): void
   /** Connections that exist and are not closed: for leak tests. */
@@ -431,6 +436,7 @@ export type Report =
   | { type: 'dtmf'; connection: number; transceiver: number; digit: string; durationMs: number }
   | { type: 'stats'; connection: number; request: number; stats: Stats }
   | { type: 'crashed'; connection: number; message: string }
+  | { type: 'log'; connection: number; unixMs: number; level: string; namespace: string; message: string; fields: Record<string, number | string> }
   | { type: 'frames'; sink: number }
   | { type: 'drain'; ring: number }
   | { type: 'playout'; ring: number }

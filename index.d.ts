@@ -177,7 +177,7 @@ export declare const MediaStreamEvent: Interface<
 export type Pcm = Int16Array | Uint8Array;
 
 export interface PcmSourceOptions {
-  /** 8000, 16000, 24000 or 48000 Hz; 16000. */
+  /** 8000, 16000, 24000, 32000, 44100 or 48000 Hz; 16000. */
   sampleRate?: number;
   /** 1 or 2, interleaved; 1. */
   channels?: number;
@@ -212,7 +212,7 @@ export declare class PcmSource extends EventEmitter<{ drain: []; mark: [name: st
 }
 
 export interface PcmSinkOptions {
-  /** 8000, 16000, 24000 or 48000 Hz; 16000. */
+  /** 8000, 16000, 24000, 32000, 44100 or 48000 Hz; 16000. */
   sampleRate?: number;
   /** 10, 20, 30, 40 or 60; 20. */
   frameMs?: number;
@@ -262,6 +262,48 @@ export declare function allowTracksToStop(): void;
 export declare function install(): void;
 /** Puts back what install() replaced. */
 export declare function uninstall(): void;
+
+// --- logs (docs/logging.md)
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+/** What pino, winston and the console have in common. */
+// biome-ignore lint/suspicious/noExplicitAny: loggers overload these in ways that have nothing else in common
+export type Logger = Record<LogLevel, (...args: any[]) => unknown>;
+export interface LoggerOptions {
+  /** The most that is told; 'info'. Addresses, descriptions and digits are 'debug'. */
+  level?: LogLevel;
+  /** What the methods are called with; 'fields-first' where the logger has pino's bindings(), else 'message-first'. */
+  style?: 'fields-first' | 'message-first';
+}
+/** From now on the connections of this thread tell `logger` what they do; null ends that. */
+export declare function setLogger(logger: Logger | null, options?: LoggerOptions): void;
+/** The number by which log lines and diagnostics channels call a connection. */
+export declare function connectionId(connection: globalThis.RTCPeerConnection): number;
+
+/** Published on diagnostics_channel 'webphone-rtc:connection'. */
+export interface ConnectionMessage {
+  id: number;
+  state: RTCPeerConnectionState;
+  previous: RTCPeerConnectionState;
+  /** Plain words. */
+  reason: string;
+}
+/** Published on diagnostics_channel 'webphone-rtc:dtmf'. */
+export interface DtmfMessage {
+  id: number;
+  direction: 'received' | 'sent';
+  tone: string;
+  /** Milliseconds; of received digits. */
+  duration?: number;
+}
+/** Published on diagnostics_channel 'webphone-rtc:track', about remote tracks. */
+export interface TrackMessage {
+  id: number;
+  event: 'added' | 'unmuted' | 'muted';
+  trackId: string;
+  kind: string;
+  mid: string | null;
+}
 
 /** Version of the engine. */
 export declare const version: string;

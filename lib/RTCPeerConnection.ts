@@ -33,6 +33,7 @@ import {
   dictionary,
   fail,
   interfaceType,
+  isObject,
   method,
   nullable,
   optional,
@@ -68,10 +69,12 @@ type Failure = (reason: unknown) => unknown;
 type DescriptionInit = { type: RTCSdpType; sdp: string };
 
 let peerOf: (connection: RTCPeerConnection) => Peer;
+let isRTCPeerConnection: (value: unknown) => value is RTCPeerConnection;
 
 export class RTCPeerConnection extends EventTarget {
   static {
     peerOf = (connection) => connection.#peer;
+    isRTCPeerConnection = (value): value is RTCPeerConnection => isObject(value) && #peer in value;
   }
   readonly #peer: Peer;
 
@@ -496,4 +499,11 @@ function requireEncodings(kind: 'audio' | 'video', given: Encoding[], context: s
 /** For callers that know the connection and not its insides. */
 export function peerOfConnection(connection: RTCPeerConnection): Peer {
   return peerOf(connection);
+}
+
+const toConnection = interfaceType<RTCPeerConnection>(NAME, isRTCPeerConnection);
+
+/** The number that log lines and diagnostics channels call `connection` by. */
+export function connectionId(connection: RTCPeerConnection): number {
+  return peerOf(toConnection(connection, 'connectionId')).native.id;
 }

@@ -4,6 +4,8 @@
  * absent or null, so both mean the same here.
  */
 
+import type { Fields, Level, Namespace } from './log';
+
 export interface ErrorData {
   kind:
     | 'InvalidStateError'
@@ -131,7 +133,18 @@ export type MediaReport =
   | { type: 'drain' | 'playout'; ring: number }
   | { type: 'mark'; ring: number; name: string };
 
-export type Report = ConnectionReport | MediaReport;
+/** For people, not for the connection's object, which may be gone when it comes. */
+export interface LogReport {
+  type: 'log';
+  connection: number;
+  unixMs: number;
+  level: Level;
+  namespace: Namespace;
+  message: string;
+  fields: Fields;
+}
+
+export type Report = ConnectionReport | MediaReport | LogReport;
 
 /** Counters in W3C units (seconds, bytes, packets); times are milliseconds since the Unix epoch. Absent = not known. */
 export interface StatsData {
@@ -304,6 +317,8 @@ export interface RemoteOutboundStatsData extends RtpStreamStatsData {
 
 export interface NativeEngine {
   drain(): Report[];
+  /** 'off' at first. */
+  setLogLevel(level: Level | 'off'): void;
   close(): void;
 }
 
@@ -377,7 +392,7 @@ export interface NativeRing {
 
 export interface NativeSink {
   readonly id: number;
-  /** Fills the caller's array with one frame; null when there is none. */
+  /** Fills the caller's array with one frame; null when there is none. `dropped`: frames lost just before it. */
   read(into: Int16Array): { timestamp: number; dropped: number } | null;
   close(): void;
 }

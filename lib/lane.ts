@@ -4,7 +4,8 @@
  * is held by one timer, and only while someone holds it.
  */
 import { clearInterval, setImmediate, setInterval } from 'node:timers';
-import { binding, type NativeEngine, type Report } from './binding';
+import { binding, type LogReport, type NativeEngine, type Report } from './binding';
+import { log, wantedLevel, watchLevel } from './log';
 
 /** Takes one report; does not hold its owner, which is handed in. */
 type Handler<T extends object, R extends Report> = (owner: T, report: R) => void;
@@ -35,9 +36,14 @@ const forgotten = new FinalizationRegistry<{ space: Space; id: number }>(({ spac
 
 /** The engine of this Node environment, made on first use. */
 export function theEngine(): NativeEngine {
-  engine ??= new binding.Engine(drain);
+  if (!engine) {
+    engine = new binding.Engine(drain);
+    if (wantedLevel() !== 'off') engine.setLogLevel(wantedLevel());
+  }
   return engine;
 }
+
+watchLevel((level) => engine?.setLogLevel(level));
 
 /** Reports of `id` go to `handle` as long as `owner` lives. `handle` must not capture the owner. */
 export function listen<T extends object, R extends Report>(
@@ -83,7 +89,13 @@ function deliver(report: Report): void {
   // Media reports are no W3C events: they need no task of their own.
   if ('ring' in report) hand('ring', report.ring, report);
   else if ('sink' in report) hand('sink', report.sink, report);
+  else if (report.type === 'log') queueTask(() => tell(report));
   else queueTask(() => hand('connection', report.connection, report));
+}
+
+/** In a task as well, so that lines of the engine and of the facade come in the order of what they tell. */
+function tell({ namespace, level, connection, message, fields, unixMs }: LogReport): void {
+  log(namespace, level, connection, message, fields, unixMs);
 }
 
 function hand(space: Space, id: number, report: Report): void {

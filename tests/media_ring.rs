@@ -60,6 +60,21 @@ fn a_full_queue_takes_all_or_nothing_and_tells_when_there_is_room() {
 }
 
 #[test]
+fn a_writer_that_waits_for_room_is_told_while_there_is_something_left_to_play() {
+    for (rate, chunk) in [(16_000, 40_000), (16_000, 15_000), (8000, 20_000), (44_100, 100_000)] {
+        let ring = Ring::new(16_000, 1, 1000);
+        let told = events(&ring);
+        let mut reader = ring.reader();
+        ring.write(&vec![1; ring.space(rate) * 9 / 10], rate, 1);
+        assert!(ring.write(&vec![1; chunk], rate, 1).full, "{chunk} samples at {rate} Hz");
+        while take(&told).is_empty() {
+            pull(&mut reader, 320, 16_000);
+        }
+        assert!(ring.queued_ms() >= 400.0, "{chunk} samples at {rate} Hz: {} ms are left", ring.queued_ms());
+    }
+}
+
+#[test]
 fn marks_fire_when_the_fastest_reader_has_passed_them() {
     let ring = Ring::new(16_000, 1, 1000);
     let told = events(&ring);

@@ -197,6 +197,16 @@ fn a_controlling_side_with_all_candidates_is_completed() {
     }
     assert!(wire.run_until(ms(5000), Wire::is_up));
     assert_eq!([wire.sides[0].ice(), wire.sides[1].ice()], [IceState::Completed, IceState::Connected]);
+    wire.run(ms(20_000));
+    let told = |side: usize| {
+        wire.sides[side].events.iter().filter_map(|(_, event)| match event {
+            TransportEvent::Ice(state) => Some(*state),
+            _ => None,
+        })
+    };
+    let once = [IceState::Checking, IceState::Connected, IceState::Completed];
+    assert_eq!(told(0).collect::<Vec<_>>(), once, "each state once, by way of 'connected'");
+    assert_eq!(told(1).collect::<Vec<_>>(), once[..2]);
 }
 
 #[test]

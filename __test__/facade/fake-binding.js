@@ -20,6 +20,7 @@ class Engine {
   constructor(doorbell) {
     this.doorbell = doorbell;
     this.reports = [];
+    this.logLevel = 'off';
     made.engines.push(this);
   }
   report(...reports) {
@@ -28,6 +29,9 @@ class Engine {
   }
   drain() {
     return this.reports.splice(0);
+  }
+  setLogLevel(level) {
+    this.logLevel = level;
   }
   close() {}
 }
@@ -453,7 +457,7 @@ class Ring {
 /** Filled by hand: push(value). */
 class Sink {
   constructor(engine, ring, sampleRate, frameMs, queueFrames) {
-    Object.assign(this, { engine, ring, sampleRate, frameMs, queueFrames, id: ++lastId, frames: [], dropped: 0 });
+    Object.assign(this, { engine, ring, sampleRate, frameMs, queueFrames, id: ++lastId, frames: [], dropped: 0 }); // dropped: since the last read
     made.sinks.push(this);
   }
   push(value) {
@@ -466,7 +470,9 @@ class Sink {
   read(into) {
     if (this.frames.length === 0) return null;
     into.fill(this.frames.shift());
-    return { timestamp: 960, dropped: this.dropped };
+    const { dropped } = this;
+    this.dropped = 0;
+    return { timestamp: 960, dropped };
   }
   close() {
     this.closed = true;

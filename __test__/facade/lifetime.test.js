@@ -92,6 +92,20 @@ describe('the process', () => {
     expect(await run(script)).toBe('gathered');
   });
 
+  test('a connection that the engine loses while it gathers lets it go', async () => {
+    const script = `
+      const pc = new rtc.RTCPeerConnection();
+      pc.addTransceiver('audio');
+      await pc.setLocalDescription();
+      const [native] = natives();
+      native.engine.reports.length = 0;
+      native.report({ type: 'gathering', state: 'gathering' });
+      native.report({ type: 'crashed', message: 'out of luck' });
+      pc.onconnectionstatechange = () => console.log(pc.iceGatheringState, pc.connectionState);
+    `;
+    expect(await run(script)).toBe('gathering failed');
+  });
+
   test('a failed connection lets it go', async () => {
     const script = `
       const pc = new rtc.RTCPeerConnection();

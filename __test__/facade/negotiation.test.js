@@ -455,6 +455,9 @@ describe('configuration', () => {
     [{ iceServers: [{ urls: [] }] }, 'SyntaxError'],
     [{ iceServers: [{ urls: 'stun:' }] }, 'SyntaxError'],
     [{ iceServers: [{ urls: 'turn:turn.example' }] }, 'InvalidAccessError'],
+    [{ addresses: ['localhost'] }, 'SyntaxError'],
+    [{ portRange: [5000, 4000] }, 'RangeError'],
+    [{ portRange: [5000] }, 'TypeError'],
   ])('refuses %j', (configuration, name) => {
     expect(() => new RTCPeerConnection(configuration)).toThrow(expect.objectContaining({ name }));
   });

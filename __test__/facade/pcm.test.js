@@ -1,5 +1,5 @@
 const { once } = require('node:events');
-const { made, microphone, nonstandard, PcmSink, PcmSource, settled } = require('./calls.js');
+const { connection, made, mediaDevices, microphone, nonstandard, PcmSink, PcmSource, settled } = require('./calls.js');
 
 const silence = (ms, rate = 16000) => new Int16Array((ms * rate) / 1000);
 const lastRing = () => made.rings.at(-1);
@@ -114,8 +114,10 @@ describe('PcmSource', () => {
     expect(() => source.write('text')).toThrow(TypeError);
     expect(() => source.write(new Float32Array(2))).toThrow(TypeError);
     expect(() => source.write(Buffer.alloc(3))).toThrow(RangeError);
-    expect(() => source.write(silence(1), { sampleRate: 44100 })).toThrow(RangeError);
-    expect(() => new PcmSource({ sampleRate: 44100 })).toThrow(RangeError);
+    for (const sampleRate of [0, 11025, 16000.5, 22050, 96000, NaN]) {
+      expect(() => source.write(silence(1), { sampleRate })).toThrow(RangeError);
+      expect(() => new PcmSource({ sampleRate })).toThrow(RangeError);
+    }
     expect(() => new PcmSource({ channels: 3 })).toThrow(RangeError);
     expect(() => new PcmSource({ queueMs: '1' })).toThrow(TypeError);
   });
@@ -174,6 +176,10 @@ describe('PcmSink', () => {
     for (const value of [1, 2, 3]) lastSink().push(value);
     expect((await sink.read()).samples[0]).toBe(2);
     expect(sink.dropped).toBe(1);
+    for (const value of [4, 5, 6]) lastSink().push(value);
+    expect((await sink.read()).samples[0]).toBe(5);
+    expect((await sink.read()).samples[0]).toBe(6);
+    expect(sink.dropped).toBe(3);
     sink.close();
     expect(await sink.read()).toBeUndefined();
   });
@@ -196,8 +202,20 @@ describe('PcmSink', () => {
   test('wants an audio track and known rates', async () => {
     const { track } = await microphone();
     expect(() => new PcmSink({})).toThrow(TypeError);
-    expect(() => new PcmSink(track, { sampleRate: 44100 })).toThrow(RangeError);
+    expect(() => new PcmSink(track, { sampleRate: 22050 })).toThrow(RangeError);
     expect(() => new PcmSink(track, { frameMs: 15 })).toThrow(RangeError);
+    const video = await mediaDevices.getUserMedia({ video: true });
+    expect(() => new PcmSink(video.getTracks()[0])).toThrow(TypeError);
+  });
+
+  test('of a call that is already over has ended', async () => {
+    const { pc } = connection();
+    pc.addTransceiver('audio');
+    const [{ track }] = pc.getReceivers();
+    pc.close();
+    const sink = new PcmSink(track);
+    expect(sink.closed).toBe(true);
+    expect(await sink.read()).toBeUndefined();
   });
 });
 

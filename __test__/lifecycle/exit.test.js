@@ -7,6 +7,8 @@ describe('what nobody uses never keeps the process alive', () => {
     'connection',
     'connection with a track',
     'connection with listeners',
+    'connection asked for statistics',
+    'connection asked for an offer',
     'PcmSource',
     'PcmSource with a full queue',
     'PcmSink',
@@ -24,6 +26,10 @@ describe('after a call the process ends by itself with 0', () => {
 
   test('closed at one end, then at the other when it sees that', async () => {
     expect(await run('ended-call.js', 'left')).toEqual({ ...ENDED, said: ['talked', 'left by peer'] });
+  });
+
+  test("made by the README's bridge", async () => {
+    expect(await run('readme.js')).toEqual({ ...ENDED, said: ['heard', 'completed'] });
   });
 
   test('closed in the middle of signaling', async () => {

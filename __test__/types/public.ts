@@ -1,5 +1,6 @@
 // Compiled, never run: the public types fit where lib.dom's are expected, and say what is added.
 import {
+  connectionId,
   DTMFEvent,
   MediaStream,
   type MediaStreamTrack,
@@ -11,6 +12,7 @@ import {
   RTCPeerConnection,
   type RTCRtpSender,
   RTCSessionDescription,
+  setLogger,
 } from 'webphone-rtc';
 import { install, uninstall } from 'webphone-rtc/register';
 import { callAudio, webRtcSessionFactory } from 'webphone-rtc/webphone';
@@ -50,7 +52,11 @@ async function uses(): Promise<void> {
 
 // @ts-expect-error an interface without a constructor
 new nonstandard.RTCAudioDataEvent();
+setLogger(console, { level: 'debug' });
+setLogger(null);
+// @ts-expect-error no logger
+setLogger({ info() {} });
 // @ts-expect-error not a configuration
 new RTCPeerConnection({ loopback: 'yes' });
 
-console.log(connection, devices, candidate, description, uses, install, uninstall);
+console.log(connectionId(own), connection, devices, candidate, description, uses, install, uninstall);

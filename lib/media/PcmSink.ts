@@ -12,7 +12,7 @@ import { isMediaStreamTrack, type MediaStreamTrack, observe, trackSlots, unobser
 import { toIntegerBetween, toSampleRate } from './pcm';
 
 export interface PcmSinkOptions {
-  /** 8000, 16000, 24000 or 48000 Hz. */
+  /** 8000, 16000, 24000, 32000, 44100 or 48000 Hz. */
   sampleRate?: number;
   /** 10, 20, 30, 40 or 60. */
   frameMs?: number;
@@ -39,7 +39,8 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
   readonly frameMs: number;
   readonly track: MediaStreamTrack;
   readonly #frameLength: number;
-  readonly #native: NativeSink;
+  /** null for a track that ended with its connection before anybody read it. */
+  readonly #native: NativeSink | null;
   readonly #observer = { trackChanged: () => this.#trackChanged() };
   #waiting: ((result: IteratorResult<PcmFrame>) => void)[] = [];
   #dropped = 0;
@@ -49,16 +50,16 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
   constructor(track: MediaStreamTrack, options: PcmSinkOptions = {}) {
     super();
     if (!isMediaStreamTrack(track)) throw new TypeError('track is not a MediaStreamTrack');
-    const ring = trackSlots(track).signal.ring();
-    if (!ring) throw new TypeError('track carries no audio');
+    if (track.kind !== 'audio') throw new TypeError('track is not an audio track');
     this.track = track;
     this.sampleRate = toSampleRate(options.sampleRate ?? 16000, 'sampleRate');
     this.frameMs = options.frameMs ?? 20;
     if (!FRAME_MS.includes(this.frameMs)) throw new RangeError(`frameMs is not one of ${FRAME_MS.join(', ')}`);
     const queueFrames = toIntegerBetween(options.queueFrames ?? 50, 1, 10_000, 'queueFrames');
-    this.#frameLength = (this.sampleRate / 1000) * this.frameMs;
-    this.#native = new binding.Sink(theEngine(), ring, this.sampleRate, this.frameMs, queueFrames);
-    listen('sink', this.#native.id, this, PcmSink.#deliver);
+    this.#frameLength = (this.sampleRate * this.frameMs) / 1000;
+    const ring = trackSlots(track).signal.ring();
+    this.#native = ring && new binding.Sink(theEngine(), ring, this.sampleRate, this.frameMs, queueFrames);
+    if (this.#native) listen('sink', this.#native.id, this, PcmSink.#deliver);
     // The track holds the sink: reading goes on without anybody else holding it.
     observe(track, this.#observer);
     this.on('newListener', (event) => {
@@ -120,7 +121,7 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     if (this.#closed) return;
     this.#closed = true;
     unobserve(this.track, this.#observer);
-    this.#native.close();
+    this.#native?.close();
     for (const resolve of this.#waiting.splice(0)) resolve({ done: true, value: undefined });
     this.emit('end');
   }
@@ -153,9 +154,9 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
 
   #take(): PcmFrame | null {
     const samples = new Int16Array(this.#frameLength);
-    const read = this.#native.read(samples);
+    const read = this.#native?.read(samples);
     if (!read) return null;
-    this.#dropped = read.dropped;
+    this.#dropped += read.dropped;
     // Clones share the signal, `enabled` belongs to the track.
     if (!trackSlots(this.track).enabled) samples.fill(0);
     return { samples, sampleRate: this.sampleRate, channels: 1, timestamp: read.timestamp };

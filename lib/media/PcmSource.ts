@@ -11,7 +11,7 @@ import { type Pcm, toIntegerBetween, toSampleRate, toSamples } from './pcm';
 import type { Signal } from './signal';
 
 export interface PcmSourceOptions {
-  /** 8000, 16000, 24000 or 48000 Hz. */
+  /** 8000, 16000, 24000, 32000, 44100 or 48000 Hz. */
   sampleRate?: number;
   /** 1 or 2, interleaved. */
   channels?: number;

@@ -6,7 +6,7 @@ import type { Kind } from '../binding';
 import { isObject } from '../webidl/converters';
 
 /** Rates at which PCM may be written and read. */
-export const SAMPLE_RATES = [8000, 16000, 24000, 48000] as const;
+export const SAMPLE_RATES = [8000, 16000, 24000, 32000, 44100, 48000] as const;
 
 export function capabilitiesOf(kind: Kind, deviceId: string, groupId: string): MediaTrackCapabilities {
   if (kind === 'video') {

@@ -2,6 +2,7 @@
  * RTCConfiguration: conversion and validation (webrtc-pc §4.2, §4.4.1.6).
  * Invariant: what reaches the engine has passed here; what getConfiguration returns is a copy of it.
  */
+import { isIP } from 'node:net';
 import type { ConnectionConfig } from '../binding';
 import { isRTCCertificate, nativeCertificate, type RTCCertificate } from '../RTCCertificate';
 import {
@@ -57,10 +58,19 @@ export function toConfiguration(value: unknown, context: string): Configuration 
   for (const certificate of configuration.certificates) {
     if (certificate.expires < Date.now()) throw domException('InvalidAccessError', 'A certificate has expired');
   }
-  if (configuration.portRange && configuration.portRange.length !== 2) {
+  for (const address of configuration.addresses ?? []) {
+    if (isIP(address) === 0) throw domException('SyntaxError', `${context} '${address}' is not an IP address`);
+  }
+  if (configuration.portRange) validatePortRange(configuration.portRange, context);
+  return configuration;
+}
+
+function validatePortRange(range: number[], context: string): void {
+  const [low, high] = range;
+  if (range.length !== 2 || low === undefined || high === undefined) {
     throw fail(context, "member 'portRange' is not [lowest, highest].");
   }
-  return configuration;
+  if (low < 1 || low > high) throw new RangeError(`${context} ports from ${low} to ${high} are no range`);
 }
 
 /** The members that setConfiguration must not change. */

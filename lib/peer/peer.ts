@@ -16,9 +16,11 @@ import {
   type StatsData,
   type TransceiverSnapshot,
 } from '../binding';
+import { publish, type TrackMessage } from '../channels';
 import { DTMFEvent } from '../DTMFEvent';
 import { isGuardOn } from '../guard';
 import { holdLoop, listen, queueTask, release, root, theEngine } from '../lane';
+import { log } from '../log';
 import {
   createTrack,
   endSignal,
@@ -84,6 +86,10 @@ export class Peer {
   readonly #transceivers = new Map<number, RTCRtpTransceiver>();
   /** A local description was set that makes the engine gather, and it has not reported so yet. */
   #gatheringExpected = false;
+  /** The engine has lost the connection: nothing comes of what was under way. */
+  #lost = false;
+  /** What the engine said of that. */
+  #fault: string | null = null;
   /** ICE credentials will change with the next local description. */
   restarting = false;
   #negotiationNeeded = false;
@@ -97,6 +103,7 @@ export class Peer {
     this.configuration = configuration;
     this.native = new binding.Connection(theEngine(), toNative(configuration));
     listen('connection', this.native.id, this, Peer.#deliver);
+    log('connection', 'debug', this.native.id, 'opened');
   }
 
   // --- what the interfaces ask
@@ -161,6 +168,8 @@ export class Peer {
       const snapshot = this.invoke((native) =>
         side === 'local' ? native.setLocalDescription(type, sdp) : native.setRemoteDescription(type, sdp),
       );
+      const applied = side === 'local' ? (snapshot.pendingLocal ?? snapshot.currentLocal)?.sdp : sdp;
+      log('sdp', 'debug', this.native.id, `${side} ${type}`, { sdp: applied ?? '' });
       if (side === 'local' && type !== 'rollback') {
         this.#gatheringExpected ||= this.restarting || this.iceGatheringState === 'new';
         this.restarting = false;
@@ -173,6 +182,9 @@ export class Peer {
   addIceCandidate(init: RTCIceCandidateInit & { candidate: string }): Promise<void> {
     return this.task(() => {
       const { candidate, usernameFragment } = init;
+      log('candidate', 'debug', this.native.id, candidate === '' ? 'no more remote candidates' : 'remote candidate', {
+        candidate,
+      });
       const base = { candidate, usernameFragment: usernameFragment ?? undefined };
       const anywhere = (init.sdpMid ?? null) === null && (init.sdpMLineIndex ?? null) === null;
       // The end of candidates without a section is meant for all of them.
@@ -222,6 +234,7 @@ export class Peer {
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    this.#announce(this.connectionState, 'closed');
     this.signalingState = 'closed';
     this.iceConnectionState = 'closed';
     this.connectionState = 'closed';
@@ -336,13 +349,21 @@ export class Peer {
       this.#receiving(transceiver, data, side, type, added, muted);
     }
     if (this.signalingState === 'stable') this.#negotiationNeeded = false;
-    if (this.signalingState !== before) fire(this.#target, 'signalingstatechange');
+    if (this.signalingState !== before) {
+      log('signaling', 'debug', this.native.id, this.signalingState, { previous: before });
+      fire(this.#target, 'signalingstatechange');
+    }
     for (const track of muted) setSignalMuted(trackSlots(track).signal, true);
     const fresh = this.streams.flush();
     for (const transceiver of added) {
       if (this.closed) return;
       const { receiver } = transceiver;
       const { track } = receiver;
+      log('media', 'info', this.native.id, 'a remote track was added', {
+        kind: track.kind,
+        mid: transceiver.mid ?? '',
+      });
+      this.#publishTrack('added', transceiver);
       const streams = receiverSlots(receiver).streams;
       this.#target.dispatchEvent(new RTCTrackEvent('track', { receiver, track, streams, transceiver }));
     }
@@ -426,12 +447,15 @@ export class Peer {
     const transceiver = this.#transceivers.get(report.transceiver);
     if (!transceiver) return;
     const { sender, receiver, receptive } = transceiverSlots(transceiver);
+    if (report.type === 'muted' || report.type === 'unmuted') this.#publishTrack(report.type, transceiver);
     if (report.type === 'muted') setSignalMuted(remoteSignal(transceiver), true);
     else if (report.type === 'unmuted') {
       if (receptive) setSignalMuted(remoteSignal(transceiver), false);
     } else if (report.type === 'tonechange') {
+      this.#noteSentTone(report.tone);
       if (sender.dtmf) toneChanged(sender.dtmf, report.tone, report.remaining);
     } else if (report.type === 'dtmf') {
+      this.#noteHeardTone(report.digit, report.durationMs);
       const init = { tone: report.digit, duration: report.durationMs, receiver };
       receiver.dispatchEvent(new DTMFEvent('dtmf', init));
       this.#target.dispatchEvent(new DTMFEvent('dtmf', init));
@@ -479,6 +503,8 @@ export class Peer {
   }
 
   #crashed(message: string): void {
+    this.#lost = true;
+    this.#fault = message;
     emitWarning(`A connection has failed: ${message}`, { type: 'WebphoneRtcWarning', code: 'WEBPHONE_RTC_CRASHED' });
     this.transports.fail(() => this.#derive());
     this.#answerStats(this.#lastStats);
@@ -493,6 +519,7 @@ export class Peer {
     const iceChanged = ice !== this.iceConnectionState;
     const overallChanged = overall !== this.connectionState;
     this.iceConnectionState = ice;
+    if (overallChanged) this.#announce(this.connectionState, overall);
     this.connectionState = overall;
     return () => {
       if (iceChanged && !this.closed) fire(this.#target, 'iceconnectionstatechange');
@@ -500,10 +527,39 @@ export class Peer {
     };
   }
 
+  /** Tells people and monitors of a state, at the moment that it is reached. */
+  #announce(previous: RTCPeerConnectionState, state: RTCPeerConnectionState): void {
+    const fault = state === 'failed' && this.#fault;
+    const reason = fault ? `a fault of the engine: ${fault}` : this.transports.reasonOf(state);
+    const level = state === 'failed' ? 'error' : state === 'disconnected' ? 'warn' : 'info';
+    log('connection', level, this.native.id, state, { previous, reason });
+    publish('connection', () => ({ id: this.native.id, state, previous, reason }));
+  }
+
+  #publishTrack(event: TrackMessage['event'], transceiver: RTCRtpTransceiver): void {
+    publish('track', () => {
+      const { track } = transceiver.receiver;
+      return { id: this.native.id, event, trackId: track.id, kind: track.kind, mid: transceiver.mid };
+    });
+  }
+
+  // Digits may be somebody's secret: which one it was is for 'debug' only.
+  #noteHeardTone(tone: string, duration: number): void {
+    log('media', 'info', this.native.id, 'a digit was heard', { duration_ms: duration });
+    log('media', 'debug', this.native.id, 'the digit that was heard', { tone });
+    publish('dtmf', () => ({ id: this.native.id, direction: 'received', tone, duration }));
+  }
+
+  #noteSentTone(tone: string): void {
+    if (tone === '') return;
+    log('media', 'debug', this.native.id, 'a digit is sent', { tone });
+    publish('dtmf', () => ({ id: this.native.id, direction: 'sent', tone }));
+  }
+
   /** The process lives while something is under way or up; a failed connection may be collected. */
   #hold(): void {
     if (this.closed) return;
-    const gathering = this.#gatheringExpected || this.iceGatheringState === 'gathering';
+    const gathering = !this.#lost && (this.#gatheringExpected || this.iceGatheringState === 'gathering');
     const negotiated =
       this.#descriptions.currentRemote !== null || this.#descriptions.pendingLocal?.type === 'pranswer';
     const connecting = negotiated && this.transports.waiting;

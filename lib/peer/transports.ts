@@ -8,6 +8,7 @@ import { RTCErrorEvent } from '../RTCErrorEvent';
 import { RTCIceCandidate } from '../RTCIceCandidate';
 import { createIceTransport, type IceSlots, iceSlots, type RTCIceTransport } from '../RTCIceTransport';
 import { fire } from '../webidl/event';
+import { reasonOf } from './reasons';
 import { deriveConnectionState, deriveIceConnectionState } from './states';
 
 interface Transport {
@@ -66,6 +67,13 @@ export class Transports {
       this.#byId.delete(id);
       closeSilently(transport);
     }
+  }
+
+  /** Why the connection is in `state`, in plain words. */
+  reasonOf(state: RTCPeerConnectionState): string {
+    const ice = this.#all.map((transport) => transport.ice.state);
+    const hadPair = this.#all.some((transport) => iceSlots(transport.ice).selectedPair !== null);
+    return reasonOf(state, { ice, hadPair });
   }
 
   setGathering(state: RTCIceGathererState): void {

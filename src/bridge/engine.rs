@@ -2,11 +2,12 @@
 
 use super::connection::Registry;
 use super::report::{self, ReportData};
-use crate::connection::{Doorbell, Outbox};
+use crate::connection::{Doorbell, Outbox, log};
 use napi::Env;
 use napi::bindgen_prelude::Function;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use std::sync::Arc;
+use tracing::level_filters::LevelFilter;
 
 type WeakFunction = ThreadsafeFunction<(), (), (), napi::Status, false, true>;
 
@@ -38,6 +39,7 @@ impl Engine {
         let ending = (outbox.clone(), connections.clone());
         env.add_env_cleanup_hook(ending, |(outbox, connections)| {
             outbox.close();
+            log::set_level(&outbox, LevelFilter::OFF);
             connections.close_all();
         })?;
         Ok(Self { outbox, connections })
@@ -47,6 +49,13 @@ impl Engine {
     #[napi(catch_unwind, ts_return_type = "Report[]")]
     pub fn drain(&self) -> Vec<ReportData> {
         self.outbox.drain().into_iter().flat_map(|notice| report::translate(notice, &self.connections)).collect()
+    }
+
+    /// From now on the connections of this environment report what they do, at most at this level: `error`, `warn`,
+    /// `info`, `debug`, or `off`, which it is at first.
+    #[napi(catch_unwind)]
+    pub fn set_log_level(&self, level: String) {
+        log::set_level(&self.outbox, level.parse().unwrap_or(LevelFilter::OFF));
     }
 
     /// Closes every connection of this environment.

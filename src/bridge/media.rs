@@ -7,6 +7,7 @@ use crate::negotiation::TransceiverId;
 use napi::bindgen_prelude::Int16ArraySlice;
 use napi_derive::napi;
 use std::cell::RefCell;
+use std::ops::RangeInclusive;
 use std::rc::Weak;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -14,6 +15,18 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 type Owner = (Weak<RefCell<Connection>>, TransceiverId);
 
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);
+
+/// The facade lets fewer pass. Beyond these a filter between two rates would be of any size.
+const RATES_HZ: RangeInclusive<u32> = 8000..=48_000;
+const LONGEST_FRAME_MS: u32 = 1000;
+
+fn checked(name: &str, value: u32, range: RangeInclusive<u32>) -> napi::Result<u32> {
+    if range.contains(&value) {
+        return Ok(value);
+    }
+    let reason = format!("{name} is {value}, not from {} to {}", range.start(), range.end());
+    Err(napi::Error::new(napi::Status::InvalidArg, reason))
+}
 
 /// One audio signal.
 #[napi]
@@ -28,9 +41,10 @@ pub struct Ring {
 impl Ring {
     /// A queue for `queue_ms` that JavaScript writes.
     #[napi(constructor, catch_unwind)]
-    pub fn new(engine: &Engine, sample_rate: u32, channels: u32, queue_ms: u32) -> Self {
+    pub fn new(engine: &Engine, sample_rate: u32, channels: u32, queue_ms: u32) -> napi::Result<Self> {
+        let sample_rate = checked("sample_rate", sample_rate, RATES_HZ)?;
         let signal = media::Ring::new(sample_rate, channels.clamp(1, 2) as u8, queue_ms);
-        Self::with_events(engine.outbox(), signal, None)
+        Ok(Self::with_events(engine.outbox(), signal, None))
     }
 
     /// The name that its reports carry.
@@ -41,9 +55,10 @@ impl Ring {
 
     /// Interleaved PCM: all of it, or nothing and `false`; `false` arms one `drain` report.
     #[napi(catch_unwind)]
-    pub fn write(&self, pcm: Int16ArraySlice<'_>, sample_rate: u32, channels: u32) -> bool {
+    pub fn write(&self, pcm: Int16ArraySlice<'_>, sample_rate: u32, channels: u32) -> napi::Result<bool> {
+        let sample_rate = checked("sample_rate", sample_rate, RATES_HZ)?;
         let outcome = self.signal.write(&pcm, sample_rate, channels.clamp(1, 2) as u8);
-        outcome.accepted_ms > 0.0 || pcm.is_empty()
+        Ok(outcome.accepted_ms > 0.0 || pcm.is_empty())
     }
 
     /// Frames at `sample_rate` that fit now.
@@ -128,6 +143,8 @@ impl Sink {
     /// Reads `ring` as mono frames of `frame_ms` at `sample_rate`, of which at most `queue_frames` wait.
     #[napi(constructor, catch_unwind)]
     pub fn new(engine: &Engine, ring: &Ring, sample_rate: u32, frame_ms: u32, queue_frames: u32) -> napi::Result<Self> {
+        let sample_rate = checked("sample_rate", sample_rate, RATES_HZ)?;
+        let frame_ms = checked("frame_ms", frame_ms, 1..=LONGEST_FRAME_MS)?;
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         let announced = Arc::new(AtomicBool::new(false));
         let (sink, queue) = Frames::new(&ring.signal, sample_rate, frame_ms, queue_frames as usize);

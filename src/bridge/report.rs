@@ -1,10 +1,12 @@
 //! Reports as plain objects, told apart by `type`.
 
 use super::connection::Registry;
+use crate::connection::log::{Entry, Value};
 use crate::connection::stats::Stats;
 use crate::connection::{Event, Notice, Report, dtls_state, ice_state};
 use crate::media::RingEvent;
-use napi::bindgen_prelude::Uint8Array;
+use napi::bindgen_prelude::{Object, ToNapiValue, Uint8Array};
+use napi::{Env, JsValue, sys};
 use napi_derive::napi;
 
 /// One thing that happened.
@@ -50,6 +52,16 @@ pub enum ReportData {
     Stats { connection: u32, request: u32, stats: Stats },
     /// The connection is lost to a fault of the engine.
     Crashed { connection: u32, message: String },
+    /// Something happened that people may want to read about.
+    Log {
+        connection: u32,
+        unix_ms: f64,
+        level: &'static str,
+        namespace: &'static str,
+        message: String,
+        #[napi(ts_type = "Record<string, number | string>")]
+        fields: Fields,
+    },
     /// A sink has frames: read until there are none.
     Frames { sink: u32 },
     /// A signal that refused a write has room again.
@@ -60,9 +72,26 @@ pub enum ReportData {
     Mark { ring: u32, name: String },
 }
 
+/// The fields of a log line, as members of an object, in their order.
+pub struct Fields(Vec<(&'static str, Value)>);
+
+impl ToNapiValue for Fields {
+    unsafe fn to_napi_value(env: sys::napi_env, fields: Self) -> napi::Result<sys::napi_value> {
+        let mut object = Object::new(&Env::from_raw(env))?;
+        for (name, value) in fields.0 {
+            match value {
+                Value::Number(number) => object.set(name, number)?,
+                Value::Text(text) => object.set(name, text)?,
+            }
+        }
+        Ok(object.raw())
+    }
+}
+
 /// What a notice from the engine means for JavaScript.
 pub fn translate(notice: Notice, connections: &Registry) -> Vec<ReportData> {
     match notice {
+        Notice::Log(id, entry) => vec![log_data(id.0, *entry)],
         Notice::Frames(sink) => vec![ReportData::Frames { sink }],
         Notice::Ring(ring, RingEvent::Drain) => vec![ReportData::Drain { ring }],
         Notice::Ring(ring, RingEvent::Playout) => vec![ReportData::Playout { ring }],
@@ -71,6 +100,11 @@ pub fn translate(notice: Notice, connections: &Registry) -> Vec<ReportData> {
             connections.digest(id, report).into_iter().filter_map(|event| event_data(id.0, event)).collect()
         }
     }
+}
+
+fn log_data(connection: u32, entry: Entry) -> ReportData {
+    let Entry { unix_ms, level, namespace, message, fields } = entry;
+    ReportData::Log { connection, unix_ms, level, namespace, message, fields: Fields(fields) }
 }
 
 fn event_data(connection: u32, event: Event) -> Option<ReportData> {

@@ -10,6 +10,7 @@
 pub mod clock;
 mod counters;
 mod gathering;
+pub mod log;
 mod outbox;
 mod outlet;
 mod report;
@@ -35,12 +36,9 @@ use crate::negotiation::{
     SurfacedCandidate, TransceiverId, TransceiverInit,
 };
 use crate::transport::Certificate;
-use clock::WallClock;
-use stats::Stats;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
 use task::{Command, Mailbox};
 
 /// A connection as its JavaScript object holds it.
@@ -48,7 +46,6 @@ pub struct Connection {
     id: ConnectionId,
     negotiator: Negotiator,
     mailbox: Mailbox,
-    outbox: Arc<Outbox>,
     /// The signal of each remote track; made on demand, the same for the life of the transceiver.
     rings: BTreeMap<TransceiverId, Arc<Ring>>,
     /// What feeds each sender.
@@ -77,8 +74,7 @@ impl Connection {
         Self {
             id,
             negotiator,
-            mailbox: Mailbox::new(id, certificate, network, outbox.clone()),
-            outbox,
+            mailbox: Mailbox::new(id, certificate, network, outbox),
             rings: BTreeMap::new(),
             sources: BTreeMap::new(),
             closed: false,

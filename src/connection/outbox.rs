@@ -3,6 +3,7 @@
 //! Invariant: reports of one connection come out in the order they went in, and after a push that found the box
 //! drained the doorbell rings exactly once, whatever number of reports follow before the next drain.
 
+use super::log::{AtomicLevel, Entry, MAX_WAITING};
 use super::report::Report;
 use crate::media::RingEvent;
 use std::collections::VecDeque;
@@ -18,11 +19,15 @@ pub trait Doorbell: Send + Sync {
 pub struct Outbox {
     state: Mutex<State>,
     doorbell: Box<dyn Doorbell>,
+    /// The log lines that this environment has asked for.
+    pub(super) log_level: AtomicLevel,
 }
 
 #[derive(Default)]
 struct State {
     notices: VecDeque<Notice>,
+    /// How many of them are log lines.
+    lines: usize,
     /// The doorbell has rung and nobody has drained since.
     rung: bool,
     /// The environment is going: nothing is kept, nobody is woken.
@@ -34,6 +39,8 @@ struct State {
 pub enum Notice {
     /// A connection reports.
     Connection(ConnectionId, Report),
+    /// A line for the log of a connection.
+    Log(ConnectionId, Box<Entry>),
     /// Something happened to an audio signal.
     Ring(u32, RingEvent),
     /// A sink has frames to be fetched.
@@ -47,16 +54,17 @@ pub struct ConnectionId(pub u32);
 impl Outbox {
     /// An empty box that rings `doorbell`.
     pub fn new(doorbell: Box<dyn Doorbell>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), doorbell })
+        Arc::new(Self { state: Mutex::default(), doorbell, log_level: AtomicLevel::off() })
     }
 
-    /// Puts a report at the end.
+    /// Puts a report at the end. Log lines beyond [`MAX_WAITING`] are lost.
     pub fn push(&self, notice: Notice) {
         let ring = {
             let mut state = self.state();
             if state.closed {
                 return;
             }
+            let Some(notice) = state.admit(notice) else { return };
             state.notices.push_back(notice);
             !std::mem::replace(&mut state.rung, true)
         };
@@ -69,6 +77,7 @@ impl Outbox {
     pub fn drain(&self) -> VecDeque<Notice> {
         let mut state = self.state();
         state.rung = false;
+        state.lines = 0;
         std::mem::take(&mut state.notices)
     }
 
@@ -81,6 +90,19 @@ impl Outbox {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Reports all come in; a flood of log lines ends with one that says so.
+    fn admit(&mut self, notice: Notice) -> Option<Notice> {
+        let Notice::Log(id, entry) = notice else { return Some(notice) };
+        self.lines += 1;
+        match self.lines.checked_sub(MAX_WAITING + 1) {
+            None => Some(Notice::Log(id, entry)),
+            Some(0) => Some(Notice::Log(id, Box::new(Entry::overflow()))),
+            Some(_) => None,
+        }
     }
 }
 

@@ -15,7 +15,9 @@ use crate::media::Ring;
 use crate::negotiation::{LocalCandidate, MediaPlan, Plan, TransceiverId, TransportId, TransportPlan};
 use crate::rtcp;
 use crate::rtp::RtpPacket;
-use crate::transport::{Certificate, DtlsState, Transmit, Transport, TransportConfig, TransportEvent};
+use crate::transport::{
+    Certificate, DtlsState, IceState, PairInfo, Transmit, Transport, TransportConfig, TransportEvent,
+};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -186,15 +188,26 @@ impl Session {
             match event {
                 TransportEvent::Rtp(packet) => self.receive_rtp(now, id, &packet),
                 TransportEvent::Rtcp(compound) => self.receive_rtcp(now, &compound),
-                TransportEvent::Ice(state) => self.reports.push_back(Report::Ice(id, state)),
+                TransportEvent::Ice(state) => self.note_ice(id, state),
                 TransportEvent::SelectedPair(pair) => {
+                    log_pair(&pair);
                     self.reports.push_back(Report::Pair(id, Box::new((pair.local, pair.remote))));
                 }
                 TransportEvent::Dtls(state) => self.note_dtls(now, id, state),
-                TransportEvent::PeerClosed => tracing::debug!(transport = id.0, "the far end closed DTLS"),
-                TransportEvent::Failed(reason) => tracing::warn!(transport = id.0, reason, "DTLS failed"),
+                TransportEvent::PeerClosed => {
+                    tracing::info!(target: "webphone-rtc:dtls", "the far end has said goodbye");
+                }
+                TransportEvent::Failed(reason) => {
+                    tracing::error!(target: "webphone-rtc:dtls", reason, "the handshake has failed");
+                }
             }
         }
+    }
+
+    fn note_ice(&mut self, id: TransportId, state: IceState) {
+        let had_pair = self.lines.get(&id).is_some_and(|line| line.transport.selected_pair().is_some());
+        log_ice(state, had_pair);
+        self.reports.push_back(Report::Ice(id, state));
     }
 
     fn note_dtls(&mut self, now: Instant, id: TransportId, state: DtlsState) {
@@ -203,6 +216,7 @@ impl Session {
         if line.up {
             line.reporting.start(now);
         }
+        log_dtls(state, &line.transport);
         let certificates = line.transport.remote_certificate().map(<[u8]>::to_vec).into_iter().collect();
         self.reports.push_back(Report::Dtls(id, state, certificates));
         self.send_media(now);
@@ -318,6 +332,44 @@ impl Session {
                 rtcp::Report::Goodbye(_) => {}
             }
         }
+    }
+}
+
+fn log_ice(state: IceState, had_pair: bool) {
+    match state {
+        IceState::New | IceState::Closed => {}
+        IceState::Checking => tracing::info!(target: "webphone-rtc:ice", "checking: looking for a way to the far end"),
+        IceState::Connected => tracing::info!(target: "webphone-rtc:ice", "connected: the far end answers"),
+        IceState::Completed => tracing::info!(target: "webphone-rtc:ice", "completed: no better way is left to try"),
+        IceState::Disconnected => {
+            tracing::warn!(target: "webphone-rtc:ice", "disconnected: the far end has not answered for 5 s");
+        }
+        IceState::Failed if had_pair => {
+            tracing::error!(target: "webphone-rtc:ice", "failed: the far end has not answered for 30 s");
+        }
+        IceState::Failed => {
+            tracing::error!(target: "webphone-rtc:ice", "failed: no candidate pair has worked within 30 s");
+        }
+    }
+}
+
+fn log_pair(pair: &PairInfo) {
+    let kind = |candidate: &LocalCandidate| format!("{:?}", candidate.kind).to_lowercase();
+    let (local, remote) = (&pair.local, &pair.remote);
+    tracing::info!(target: "webphone-rtc:ice", local = kind(local), remote = kind(remote), "a candidate pair is chosen");
+    tracing::debug!(target: "webphone-rtc:candidate", %local, %remote, "the pair in use");
+}
+
+fn log_dtls(state: DtlsState, transport: &Transport) {
+    match state {
+        DtlsState::New => {}
+        DtlsState::Connecting => tracing::debug!(target: "webphone-rtc:dtls", "the handshake begins"),
+        DtlsState::Connected => {
+            let (cipher, profile) = transport.security().unwrap_or_default();
+            tracing::info!(target: "webphone-rtc:dtls", profile, cipher, "connected: keys are agreed, media can flow");
+        }
+        DtlsState::Closed => tracing::debug!(target: "webphone-rtc:dtls", "closed"),
+        DtlsState::Failed => tracing::debug!(target: "webphone-rtc:dtls", "failed"),
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::clock::WallClock;
 use super::gathering::{GATHER_LIMIT, Port, receive};
+use super::log;
 use super::outbox::{ConnectionId, Notice, Outbox};
 use super::outlet::Outlet;
 use super::report::Report;
@@ -58,6 +59,8 @@ pub(super) enum Command {
 
 /// The way into the task. Commands wait in it until the task is started.
 pub(super) struct Mailbox {
+    id: ConnectionId,
+    outbox: Arc<Outbox>,
     commands: UnboundedSender<Command>,
     unborn: Option<Task>,
 }
@@ -65,40 +68,32 @@ pub(super) struct Mailbox {
 impl Mailbox {
     pub fn new(id: ConnectionId, certificate: Certificate, network: NetworkConfig, outbox: Arc<Outbox>) -> Self {
         let (sender, commands) = unbounded_channel();
-        let unborn = Task { id, certificate, network, outbox, commands };
-        Self { commands: sender, unborn: Some(unborn) }
+        let unborn = Task { id, certificate, network, outbox: outbox.clone(), commands };
+        Self { id, outbox, commands: sender, unborn: Some(unborn) }
     }
 
     /// The task exists from now on.
     pub fn start(&mut self) -> Result<()> {
         let runtime = runtime::handle()?;
         if let Some(task) = self.unborn.take() {
-            runtime.spawn(task.run());
+            runtime.spawn(log::speaking(task.id, task.outbox.clone(), task.run()));
         }
         Ok(())
     }
 
-    /// Asks for the counters.
+    /// Asks for the counters. Where there is no task, before [`start`](Self::start) or after a crash, nothing is
+    /// counted, and that is the answer.
     pub fn ask(&self, request: u32) {
-        match &self.unborn {
-            None => self.send(Command::Stats(request)),
-            Some(task) => {
-                // Nothing has happened yet, so there is nothing to count.
-                let now = Instant::now();
-                let stats = Stats { timestamp: WallClock::system(now).unix_ms(now), ..Stats::default() };
-                task.outbox.push(Notice::Connection(task.id, Report::Stats(request, Box::new(stats))));
-            }
+        if self.unborn.is_some() || self.commands.send(Command::Stats(request)).is_err() {
+            let now = Instant::now();
+            let stats = Stats { timestamp: WallClock::system(now).unix_ms(now), ..Stats::default() };
+            self.outbox.push(Notice::Connection(self.id, Report::Stats(request, Box::new(stats))));
         }
     }
 
     pub fn send(&self, command: Command) {
         // Fails only when the task has crashed, which was reported, or was told to close.
         let _ = self.commands.send(command);
-    }
-
-    /// Whether there is a task: not before [`start`](Self::start), nor after a crash.
-    pub fn is_answered(&self) -> bool {
-        self.unborn.is_none() && !self.commands.is_closed()
     }
 }
 
@@ -115,7 +110,7 @@ impl Task {
     async fn run(self) {
         let (id, outbox) = (self.id, self.outbox.clone());
         if let Err(message) = runtime::contain(self.drive()).await {
-            tracing::error!(connection = id.0, message, "the connection's task panicked");
+            tracing::error!(target: "webphone-rtc:connection", message, "a fault of the engine has ended the connection");
             outbox.push(Notice::Connection(id, Report::Crashed(message)));
         }
     }
@@ -189,6 +184,7 @@ impl Driver {
     fn follow(&mut self, now: Instant, plan: &Plan) {
         if let Err(error) = self.session.apply(now, plan) {
             // A plan is valid by construction; what remains is cryptography or the system saying no.
+            tracing::error!(target: "webphone-rtc:connection", %error, "what was negotiated cannot be done");
             self.report(Report::Crashed(error.to_string()));
             return;
         }
@@ -211,11 +207,13 @@ impl Driver {
             },
         }
         if !std::mem::replace(&mut self.gathering, true) {
+            tracing::debug!(target: "webphone-rtc:ice", generation = plan.generation, "gathering candidates");
             self.report(Report::GatheringStarted);
         }
     }
 
     fn report_no_socket(&mut self, id: TransportId, error: &std::io::Error) {
+        tracing::error!(target: "webphone-rtc:ice", %error, "no socket can be bound, so nobody can reach us");
         self.report(Report::GatheringStarted);
         self.report(Report::CandidateError { url: String::new(), code: 701, text: format!("no socket: {error}") });
         self.report(Report::TransportGathered(id));
@@ -264,16 +262,22 @@ impl Driver {
                     return;
                 }
                 if let Err(error) = self.session.add_local_candidate(now, id, candidate.clone(), base) {
-                    tracing::debug!(connection = self.id.0, %error, "a local candidate is of no use");
+                    tracing::debug!(target: "webphone-rtc:candidate", %candidate, %error, "a local candidate is of no use");
                     return;
                 }
+                tracing::debug!(target: "webphone-rtc:candidate", %candidate, "local candidate");
                 self.report(Report::LocalCandidate { transport: id, candidate, url: None });
             }
-            GatherEvent::Error { url, code, text, .. } => self.report(Report::CandidateError { url, code, text }),
+            GatherEvent::Error { url, code, text, .. } => {
+                tracing::info!(target: "webphone-rtc:ice", code, "a STUN or TURN server did not help");
+                tracing::debug!(target: "webphone-rtc:candidate", url, code, text, "the server that did not help");
+                self.report(Report::CandidateError { url, code, text });
+            }
             GatherEvent::Complete => {
                 self.report(Report::TransportGathered(id));
                 if self.ports.values().all(|port| port.complete) {
                     self.gathering = false;
+                    tracing::debug!(target: "webphone-rtc:ice", "gathering is complete");
                     self.report(Report::GatheringComplete);
                 }
             }
@@ -312,5 +316,6 @@ impl Driver {
     fn close(mut self) {
         self.session.close(Instant::now());
         self.flush();
+        tracing::debug!(target: "webphone-rtc:connection", "the far end was told and the sockets are closed");
     }
 }

@@ -193,6 +193,7 @@ impl Receiver {
         self.bytes += packet.payload.len() as u64;
         self.last_packet = Some(now);
         if std::mem::replace(&mut self.muted, false) {
+            tracing::info!(target: "webphone-rtc:media", "unmuted: packets come");
             self.events.push_back(ReceiverEvent::Unmuted);
         }
         match kind {
@@ -221,6 +222,7 @@ impl Receiver {
             self.stop();
         }
         if self.due.is_some_and(|due| now.saturating_duration_since(due) > STALL) {
+            tracing::warn!(target: "webphone-rtc:media", "the process stood still: playing starts anew");
             self.buffer.reset(self.clock_hz);
             self.due = Some(now);
         }
@@ -303,6 +305,12 @@ impl Receiver {
         if self.reception.is_some() {
             self.buffer.reset(self.clock_hz);
         }
+        let (ssrc, payload_type) = (first.ssrc, first.payload_type);
+        if self.reception.is_none() {
+            tracing::info!(target: "webphone-rtc:media", ssrc, payload_type, "the first packet has come");
+        } else {
+            tracing::info!(target: "webphone-rtc:media", ssrc, payload_type, "the far end sends another stream");
+        }
         self.rival = None;
         self.reception = Some(Reception::new(first.ssrc, first.sequence, first.arrival));
         self.events.push_back(ReceiverEvent::SsrcChanged(first.ssrc));
@@ -321,6 +329,9 @@ impl Receiver {
         let payload = Bytes::copy_from_slice(&packet.payload);
         let packet = Packet { payload_type, content, sequence, timestamp, ticks, payload, arrival };
         let inserted = self.buffer.insert(now, packet);
+        if inserted == Inserted::Resync {
+            tracing::info!(target: "webphone-rtc:media", timestamp, "the far end's clock has jumped: playing starts anew");
+        }
         if self.due.is_none() && matches!(inserted, Inserted::Queued | Inserted::Resync) {
             self.due = Some(now);
         }
@@ -335,6 +346,7 @@ impl Receiver {
 
     fn mute(&mut self) {
         if !std::mem::replace(&mut self.muted, true) {
+            tracing::info!(target: "webphone-rtc:media", "muted: no packets come");
             self.events.push_back(ReceiverEvent::Muted);
         }
     }

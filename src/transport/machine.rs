@@ -190,6 +190,7 @@ impl Transport {
     }
 
     fn restart(&mut self, now: Instant, local: &IceCredentials) -> Result<()> {
+        tracing::info!(target: "webphone-rtc:ice", "ICE restarts");
         let mut session = Session::new(now, self.crypto.clone(), local.clone())?;
         for (candidate, base) in self.locals.iter().filter(|(candidate, _)| sends(candidate)) {
             session.add_local(now, *base, candidate.priority)?;
@@ -367,6 +368,12 @@ impl Transport {
         Some(&self.dtls.as_ref()?.agreed()?.remote_certificate)
     }
 
+    /// DTLS cipher suite and SRTP profile, once DTLS is up.
+    pub fn security(&self) -> Option<(&str, &'static str)> {
+        let agreed = self.dtls.as_ref()?.agreed()?;
+        Some((&agreed.cipher, agreed.profile))
+    }
+
     /// Counters and properties at this moment.
     pub fn stats(&self) -> TransportStats {
         let agreed = self.dtls.as_ref().and_then(Association::agreed);
@@ -519,7 +526,7 @@ impl Transport {
 
     fn set_ice_state(&mut self, state: IceState) {
         // Applications wait for 'connected'; browsers always pass through it on the way to 'completed'.
-        if state == IceState::Completed && self.ice_state != IceState::Connected {
+        if state == IceState::Completed && !matches!(self.ice_state, IceState::Connected | IceState::Completed) {
             self.set_ice_state(IceState::Connected);
         }
         if self.ice_state != state {

@@ -6,6 +6,26 @@ function installGlobals() {
   require('webphone-rtc/register');
 }
 
+/** As a bridge does it with mocks: class by class, with a document of its own. */
+function assignGlobals() {
+  const rtc = require('webphone-rtc');
+  for (const name of [
+    'RTCPeerConnection',
+    'RTCSessionDescription',
+    'RTCIceCandidate',
+    'MediaStream',
+    'MediaStreamTrack',
+  ])
+    globalThis[name] = rtc[name];
+  const own = {
+    navigator: { mediaDevices: rtc.mediaDevices, userAgent: 'bridge' },
+    document: { createElement: () => ({ play: async () => {}, pause() {}, setSinkId: async () => {} }) },
+  };
+  // Node has a navigator of its own since 21, with a getter and no setter.
+  for (const [name, value] of Object.entries(own))
+    Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+}
+
 const factory = (context) => require('webphone-rtc/webphone').webRtcSessionFactory(context);
 
 /** What a bridge does with a call's audio: write(pcm) to the far side, heard(pcm, sampleRate) from it, digit(event). */
@@ -33,6 +53,7 @@ module.exports = {
   name: 'webphone-rtc',
   mediaDevices,
   installGlobals,
+  assignGlobals,
   factory,
   openAudio,
   exitsByItself: true,

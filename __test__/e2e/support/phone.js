@@ -23,6 +23,7 @@ process.on('uncaughtException', (error) =>
 
 globalThis.WebSocket = localWebSocket();
 if (door === 'globals') under.installGlobals();
+if (door === 'assigned') under.assignGlobals();
 const exported = require(sdk);
 const WebPhone = exported.default ?? exported; // CommonJS builds of 2.4 and later export the class itself
 

@@ -460,6 +460,7 @@ module.exports = {
   expectAudio,
   answeredCall,
   hangUp,
+  nextDigits,
   story,
   TONE_FROM_CALLER_HZ,
   TONE_FROM_PHONE_HZ,

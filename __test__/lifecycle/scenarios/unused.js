@@ -12,6 +12,18 @@ const make = {
     pc.addTransceiver('audio');
     pc.createDataChannel('x');
   },
+  'connection asked for statistics': () => {
+    const pc = new rtc.RTCPeerConnection(configuration);
+    pc.addTransceiver('audio');
+    pc.getStats();
+    return pc;
+  },
+  'connection asked for an offer': () => {
+    const pc = new rtc.RTCPeerConnection(configuration);
+    pc.addTransceiver('audio');
+    pc.createOffer();
+    return pc;
+  },
   PcmSource: () => new rtc.PcmSource(),
   'PcmSource with a full queue': () => {
     const source = new rtc.PcmSource({ queueMs: 100 });

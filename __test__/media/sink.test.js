@@ -1,0 +1,115 @@
+// PcmSink over the engine: each way of reading gives the same frames, of the rate and length that were asked for.
+
+const { PcmSink, PcmSource } = require('webphone-rtc');
+const { Tone, measureTone } = require('../support/tone');
+
+jest.setTimeout(30_000);
+
+const HZ = 1000;
+const SPAN_MS = 400;
+
+let source, track, tone;
+beforeEach(() => {
+  source = new PcmSource({ sampleRate: 48000, queueMs: 200 });
+  track = source.createTrack();
+  tone = new Tone(HZ, 48000);
+  const speak = () => {
+    while (track.readyState === 'live' && source.write(tone.next(480)));
+  };
+  source.on('drain', speak);
+  speak();
+});
+afterEach(() => track.stop());
+
+function expectTone(samples, sampleRate) {
+  // A filter between two rates begins from silence.
+  const sound = Float32Array.from(samples.slice(-Math.round((sampleRate * SPAN_MS * 3) / 4000)), (x) => x / 32768);
+  const measured = measureTone(sound, HZ, sampleRate);
+  expect(measured.snrDb).toBeGreaterThan(40);
+  expect(measured).toMatchObject({ longestGapMs: 0 });
+}
+
+test.each([
+  [8000, 20],
+  [16000, 10],
+  [24000, 30],
+  [32000, 40],
+  [44100, 10],
+  [44100, 60],
+  [48000, 60],
+])('for await at %i Hz gives frames of %i ms without a gap', async (sampleRate, frameMs) => {
+  const samples = [];
+  const sink = new PcmSink(track, { sampleRate, frameMs });
+  for await (const frame of sink) {
+    expect(frame).toMatchObject({ sampleRate, channels: 1 });
+    expect(frame.samples).toHaveLength((sampleRate * frameMs) / 1000);
+    samples.push(...frame.samples);
+    if (samples.length >= (sampleRate * SPAN_MS) / 1000) break;
+  }
+  expect(sink.closed).toBe(true);
+  expect(track.readyState).toBe('live');
+  expectTone(samples, sampleRate);
+});
+
+test('iteration ends when the track stops', async () => {
+  let frames = 0;
+  for await (const _ of new PcmSink(track)) if (++frames === 3) track.stop();
+  expect(frames).toBe(3);
+});
+
+test('a Node stream gives the same as bytes', async () => {
+  const bytes = [];
+  for await (const chunk of new PcmSink(track).toNodeStream()) {
+    bytes.push(...chunk);
+    if (bytes.length >= 2 * 16 * SPAN_MS) break;
+  }
+  const pcm = Buffer.from(bytes);
+  expectTone(
+    Array.from({ length: pcm.length / 2 }, (_, n) => pcm.readInt16LE(2 * n)),
+    16000,
+  );
+});
+
+test('a Web stream gives the same as frames', async () => {
+  const sink = new PcmSink(track);
+  const samples = [];
+  for await (const frame of sink.toWebStream()) {
+    samples.push(...frame.samples);
+    if (samples.length >= 16 * SPAN_MS) break;
+  }
+  expectTone(samples, 16000);
+  expect(sink.closed).toBe(true);
+});
+
+test('a reader that is late loses the oldest frames, and the sum of them is told', async () => {
+  const late = new PcmSink(track, { queueFrames: 3 });
+  const clock = new PcmSink(track);
+  const pass = async (frames) => {
+    for (let n = 0; n < frames; n++) await clock.read();
+  };
+  await pass(12);
+  await late.read();
+  const first = late.dropped;
+  expect(first).toBeGreaterThanOrEqual(8);
+  await late.read();
+  await late.read();
+  expect(late.dropped).toBeGreaterThanOrEqual(first);
+  await pass(8);
+  await late.read();
+  expect(late.dropped).toBeGreaterThanOrEqual(first + 4);
+  late.close();
+  clock.close();
+});
+
+test('two sinks of one track hear all of it, each at its own rate', async () => {
+  const read = async (sampleRate) => {
+    const samples = [];
+    for await (const frame of new PcmSink(track, { sampleRate })) {
+      samples.push(...frame.samples);
+      if (samples.length >= (sampleRate * SPAN_MS) / 1000) return samples;
+    }
+  };
+  const [low, high] = await Promise.all([read(8000), read(48000)]);
+  expectTone(low, 8000);
+  expectTone(high, 48000);
+});
