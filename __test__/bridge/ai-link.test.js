@@ -1,0 +1,37 @@
+// A call's connection to the AI by itself: what a slow or absent AI costs.
+
+const { AiLink } = require('../../examples/bridge/ai-link.js');
+const { profileOf } = require('../../examples/bridge/profiles');
+const { ScriptedAi } = require('./support/scripted-ai.js');
+
+const FRAME = new Int16Array(320);
+const A_MINUTE = 3000;
+
+test('a slow AI is not buffered for without end: it misses frames instead, and hears again when it reads', async () => {
+  const ai = await ScriptedAi.start();
+  const link = new AiLink({
+    url: ai.env.PYTHON_WS_URL,
+    profile: profileOf({ profile: 'jambonz', sampleRate: 16000 }),
+    call: { callId: 'slow' },
+    log: () => {},
+  });
+  link.hear(FRAME); // nobody there yet: not kept
+  const up = new Promise((resolve) => link.once('up', resolve));
+  link.start();
+  await up;
+  const connection = await ai.connection();
+  connection.socket.pause();
+  for (let i = 0; i < 10 * A_MINUTE; i++) link.hear(FRAME);
+  expect(link.framesDropped).toBeGreaterThan(0);
+  expect(link.framesSent + link.framesDropped).toBe(10 * A_MINUTE);
+
+  connection.socket.resume();
+  await ai.when(() => connection.audio.length === link.framesSent);
+  const dropped = link.framesDropped;
+  link.hear(FRAME);
+  await ai.when(() => connection.audio.length === link.framesSent);
+  expect(link.framesDropped).toBe(dropped);
+  link.stop('over');
+  await ai.when(() => connection.closed === 1000);
+  await ai.stop();
+});

@@ -1,0 +1,337 @@
+// The bridge between the switch and a scripted AI: limits, lost ends, prompts, webhooks, and every way a call can end.
+
+const { mkdtempSync, rmSync } = require('node:fs');
+const { tmpdir } = require('node:os');
+const path = require('node:path');
+const { startSwitch, signal } = require('../../examples/switch');
+const { Ear, writeTone } = require('./support/ear.js');
+const { BridgeProcess } = require('./support/processes.js');
+const { ScriptedAi } = require('./support/scripted-ai.js');
+
+jest.setTimeout(90_000);
+
+const BOT_HZ = 600;
+const PROMPT_HZ = 350;
+const running = [];
+let folder, prompt;
+
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'webphone-bridge-'));
+  prompt = path.join(folder, 'prompt.wav');
+  writeTone(prompt, { hz: PROMPT_HZ, seconds: 3, sampleRate: 8000 });
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(async () => {
+  for (const stop of running.splice(0).reverse()) await stop();
+});
+
+async function setUp({ env, ai: aiOptions, ...switchOptions } = {}) {
+  const sw = await startSwitch(switchOptions);
+  running.push(() => sw.stop().catch(() => {})); // some tests stop it themselves
+  const ai = await ScriptedAi.start(aiOptions);
+  running.push(() => ai.stop());
+  const bridge = new BridgeProcess(sw, { ...ai.env, ...env });
+  running.push(() => bridge.stop());
+  await bridge.ready();
+  return { sw, ai, bridge };
+}
+
+async function answered(sw, options) {
+  const call = await sw.call({ autoAnswer: true, source: signal.tone(1000), ...options });
+  await call.waitFor('dtls');
+  return call;
+}
+
+const ended = (call) => (call.verdict ? Promise.resolve() : call.waitFor('ended').catch(() => {}));
+
+/** `ms` of a tone as the jambonz profile's binary. */
+function tone(hz, ms, sampleRate = 16000) {
+  const pcm = signal.tone(hz)((sampleRate * ms) / 1000, sampleRate);
+  return Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength);
+}
+
+test('one connection for each call at /audio/{callId}, with a preamble, 20 ms frames, and notices before and after', async () => {
+  const { sw, ai, bridge } = await setUp({ env: { PYTHON_TOKEN: 'for-this-test' } });
+  ai.refuseNotices = 1; // tried again
+  const call = await answered(sw);
+  const connection = await ai.connection();
+  expect(connection.url).toBe(`/audio/${encodeURIComponent(call.callId)}`);
+  expect(connection.headers).toMatchObject({
+    'sec-websocket-protocol': 'audio.jambonz.org',
+    authorization: 'Bearer for-this-test',
+  });
+  expect(connection.texts[0]).toMatchObject({
+    sampleRate: 16000,
+    mixType: 'mono',
+    callId: call.callId,
+    callSid: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    from: '16505550123',
+    to: '17205550100*101',
+    direction: 'inbound',
+    resumed: false,
+  });
+  await ai.when(() => connection.audio.length > 50);
+  expect(new Set(connection.audio)).toEqual(new Set([640]));
+  await call.hangup();
+  await ai.when(() => connection.closed === 1000);
+  expect(connection.texts.at(-1)).toMatchObject({ event: 'stop', callId: call.callId });
+  await ai.when(() => ai.notices.length === 2);
+  expect(ai.notices).toMatchObject([
+    { event: 'start', callId: call.callId, from: '16505550123' },
+    { event: 'end', callId: call.callId, reason: 'hung up by the caller' },
+  ]);
+  expect(await bridge.stop()).toEqual({ code: 0, signal: null });
+});
+
+test('a call that is not marked for auto-answer is answered too', async () => {
+  const { sw, ai } = await setUp();
+  const call = await sw.call();
+  await call.waitFor('dtls');
+  await ai.connection();
+  await call.hangup();
+});
+
+test('an AI that names no subprotocol is taken', async () => {
+  const { sw, ai } = await setUp({ ai: { subprotocol: false } });
+  const call = await answered(sw);
+  expect((await ai.connection()).texts[0].callId).toBe(call.callId);
+  await call.hangup();
+});
+
+test('marks come back when played or cleared, those of clearMarks never, and clear silences the caller', async () => {
+  const { sw, ai } = await setUp();
+  const call = await answered(sw, { source: signal.silence() });
+  const ear = new Ear(call);
+  const { socket, texts } = await ai.connection();
+  const say = (message) => socket.send(JSON.stringify(message));
+  const mark = (name) => say({ type: 'mark', data: { name } });
+  const answer = (name) => ai.when(() => texts.find((text) => text.type === 'mark' && text.data.name === name));
+
+  socket.send(tone(BOT_HZ, 300));
+  mark('first');
+  expect((await answer('first')).data.event).toBe('playout');
+
+  socket.send(tone(BOT_HZ, 10_000)); // in one message: far more than the queue takes at once
+  mark('forgotten');
+  say({ type: 'clearMarks' });
+  mark('second');
+  await ear.hears('sound');
+  expect((await ear.measure(BOT_HZ)).snrDb).toBeGreaterThan(25);
+  const at = ear.ms;
+  say({ type: 'killAudio' });
+  expect((await answer('second')).data.event).toBe('cleared');
+  expect((await ear.hears('quiet', { fromMs: at, runMs: 1000 })) - at).toBeLessThan(500);
+
+  say({ type: 'nonsense' });
+  socket.send('not JSON');
+  socket.send(Buffer.from([1]));
+  mark('third');
+  expect((await answer('third')).data.event).toBe('playout');
+  expect(texts.some((text) => text.data?.name === 'forgotten')).toBe(false);
+  await call.hangup();
+});
+
+test('digits that the AI sends in a row all reach the caller, and his reach the AI', async () => {
+  const { sw, ai } = await setUp();
+  const call = await answered(sw);
+  const { socket, texts } = await ai.connection();
+  for (const dtmf of ['12', '34', '*#']) socket.send(JSON.stringify({ type: 'dtmf', data: { dtmf } }));
+  call.sendDtmf('79');
+  await ai.when(() => texts.filter((text) => text.event === 'dtmf').length === 2);
+  expect(texts.filter((text) => text.event === 'dtmf').map(({ dtmf }) => dtmf)).toEqual(['7', '9']);
+  while (call.media.digits.length < 6) await call.waitFor('digit', { since: call.events.length });
+  expect(call.media.digits.map(({ digit }) => digit).join('')).toBe('1234*#');
+  await call.hangup();
+});
+
+test('without an AI the caller hears the prompt again and again; when the AI comes the prompt stops at once', async () => {
+  const { sw, ai, bridge } = await setUp({
+    env: { PROMPT_WAV: prompt, PROMPT_AFTER_MS: '200', PROMPT_PAUSE_MS: '500' },
+  });
+  const { port } = ai;
+  await ai.stop();
+  const call = await answered(sw, { source: signal.silence() });
+  const ear = new Ear(call);
+  const first = await ear.hears('sound', { fromMs: 0 });
+  expect((await ear.measure(PROMPT_HZ)).snrDb).toBeGreaterThan(25);
+  const pause = await ear.hears('quiet', { fromMs: first });
+  await ear.hears('sound', { fromMs: pause });
+  expect((await bridge.status()).calls).toMatchObject([{ state: 'answered', ai: 'away' }]);
+
+  const late = await ScriptedAi.start({ port });
+  running.push(() => late.stop());
+  const { socket } = await late.connection();
+  const from = ear.ms;
+  await ear.hears('quiet', { fromMs: from, runMs: 4000 }); // longer than the prompt and its pause
+  socket.send(tone(BOT_HZ, 3000));
+  await ear.hears('sound');
+  expect((await ear.measure(BOT_HZ)).snrDb).toBeGreaterThan(25);
+  await call.hangup();
+});
+
+test('an AI that answers no ping is connected anew, and its call stays up', async () => {
+  const { sw, ai, bridge } = await setUp();
+  const call = await answered(sw);
+  const connection = await ai.connection();
+  connection.socket.pause();
+  await ai.when(() => ai.connections.length === 2, 40_000);
+  expect((await ai.connection(1)).texts[0]).toMatchObject({ callId: call.callId, resumed: true });
+  expect((await bridge.status()).calls).toMatchObject([{ ai: 'connected', aiConnections: 2 }]);
+  expect(call.verdict).toBeNull();
+  await call.hangup();
+});
+
+test.each(['decline', 'voicemail'])(
+  'a call beyond the limit is refused (%s), and the one that is up goes on',
+  async (whenFull) => {
+    const { sw, ai, bridge } = await setUp({ env: { MAX_CALLS: '1', WHEN_FULL: whenFull } });
+    const first = await answered(sw);
+    const second = await sw.call({ autoAnswer: true });
+    await ended(second);
+    expect(second.verdict).toBe(whenFull === 'decline' ? 'declined' : 'voicemail');
+    expect(second.events.some(({ type }) => type === 'answered')).toBe(false);
+    expect(await bridge.status()).toMatchObject({ refused: 1, calls: [{ callId: first.callId, state: 'answered' }] });
+    expect(ai.connections.length).toBe(1);
+    const { audio } = await ai.connection();
+    const heard = audio.length;
+    await ai.when(() => audio.length > heard + 50);
+    await first.hangup();
+    await ai.when(() => ai.notices.some(({ event }) => event === 'end'));
+    const third = await answered(sw);
+    await third.hangup();
+  },
+);
+
+test('the caller gives up before the answer: nothing stays behind', async () => {
+  const { sw, ai, bridge } = await setUp({ env: { ANSWER_DELAY_MS: '20000' } });
+  const call = await sw.call();
+  await call.waitFor('ringing');
+  await call.cancel();
+  await bridge.says(/call over .*reason=cancelled/);
+  expect((await bridge.status()).calls).toEqual([]);
+  expect([ai.connections, ai.notices]).toEqual([[], []]);
+});
+
+test('the time limit hangs up', async () => {
+  const { sw, ai } = await setUp({ env: { CALL_TIMEOUT_S: '1' } });
+  const call = await answered(sw);
+  await ended(call);
+  expect(call).toMatchObject({ verdict: 'completed', reason: 'hung up by the phone' });
+  await ai.when(() => ai.notices.find(({ event, reason }) => event === 'end' && reason === 'time limit'));
+});
+
+test('the AI hangs up', async () => {
+  const { sw, ai } = await setUp();
+  const call = await answered(sw);
+  (await ai.connection()).socket.send(JSON.stringify({ type: 'disconnect' }));
+  await ended(call);
+  expect(call.reason).toBe('hung up by the phone');
+  await ai.when(() => ai.notices.find(({ reason }) => reason === 'hung up by the AI'));
+});
+
+test('SIGTERM ends the calls with BYE, tells the AI, unregisters, and the process ends with 0', async () => {
+  const { sw, ai, bridge } = await setUp();
+  const calls = [await answered(sw), await answered(sw)];
+  await ai.when(() => ai.connections.length === 2);
+  expect(await bridge.stop('SIGTERM')).toEqual({ code: 0, signal: null });
+  await Promise.all(calls.map(ended));
+  expect(calls.map(({ reason }) => reason)).toEqual(['hung up by the phone', 'hung up by the phone']);
+  expect(sw.registered).toBe(false);
+  expect(sw.sip.some(({ direction, message }) => direction === 'in' && /expires=0/.test(message.toString()))).toBe(
+    true,
+  );
+  expect(ai.connections.map(({ texts }) => texts.at(-1))).toMatchObject([
+    { event: 'stop', reason: 'shutdown' },
+    { event: 'stop', reason: 'shutdown' },
+  ]);
+  await ai.when(() => ai.notices.filter(({ event, reason }) => event === 'end' && reason === 'shutdown').length === 2);
+});
+
+test('SIGTERM while the edge is gone ends the process too', async () => {
+  const { sw, ai, bridge } = await setUp();
+  await answered(sw);
+  await ai.connection();
+  await sw.stop();
+  await bridge.says(/not registered/);
+  expect(await bridge.stop('SIGTERM')).toEqual({ code: 0, signal: null });
+});
+
+test('the edge stays away for a while: attempts grow rarer, then the bridge registers and takes calls', async () => {
+  const { sw, ai, bridge } = await setUp();
+  const { port, options } = sw;
+  await sw.stop();
+  await bridge.says(/(trying again[\s\S]*){3}/);
+  expect(await bridge.status()).toMatchObject({ code: 503, registered: false });
+  const waits = [...bridge.output.matchAll(/trying again .*inMs=(\d+)/g)].map(([, ms]) => Number(ms));
+  expect(waits[2]).toBeGreaterThanOrEqual(waits[0]);
+  const again = await startSwitch({ port, password: options.password });
+  running.push(() => again.stop());
+  await again.waitForPhone();
+  const call = await answered(again);
+  await ai.connection();
+  await call.hangup();
+});
+
+test('media that is lost for good ends the call', async () => {
+  const { sw, ai, bridge } = await setUp();
+  const call = await answered(sw);
+  await ai.connection();
+  call.media.faults = { deaf: true };
+  await bridge.says(/call over .*reason="media lost"/, { limitMs: 80_000 });
+  await ai.when(() => ai.notices.find(({ reason }) => reason === 'media lost'));
+}, 120_000);
+
+test('a webhook repeats its validation token, and ends a call only with the agreed token', async () => {
+  const { sw, bridge } = await setUp({ env: { WEBHOOK_VERIFICATION_TOKEN: 'agreed' } });
+  const validation = await bridge.webhook('', { 'Validation-Token': 'echo-me' });
+  expect([validation.status, validation.headers.get('Validation-Token')]).toEqual([200, 'echo-me']);
+  expect((await bridge.webhook('{', { 'Verification-Token': 'agreed' })).status).toBe(400);
+
+  const call = await answered(sw);
+  const [, partyId, telephonySessionId] = /party-id=([^;]+);session-id=(\S+)/.exec(call.apiIds);
+  const notice = (code, id = partyId) => ({
+    event: '/restapi/v1.0/account/~/extension/~/telephony/sessions',
+    body: { telephonySessionId, parties: [{ id, status: { code } }] },
+  });
+  const token = { 'Verification-Token': 'agreed' };
+  expect((await bridge.webhook(notice('Disconnected'), { 'Verification-Token': 'guessed' })).status).toBe(401);
+  expect((await bridge.webhook(notice('Answered'), token)).status).toBe(200);
+  expect((await bridge.webhook(notice('Disconnected', 'p-of-somebody-else'), token)).status).toBe(200);
+  expect((await bridge.status()).calls).toHaveLength(1);
+  expect((await bridge.webhook(notice('Disconnected'), token)).status).toBe(200);
+  await ended(call);
+  expect((await bridge.status()).calls).toEqual([]);
+});
+
+test('a wrong password ends the start with 1', async () => {
+  const sw = await startSwitch();
+  running.push(() => sw.stop());
+  const bridge = new BridgeProcess(sw, { SIP_INFO_PASSWORD: 'wrong' });
+  expect(await bridge.exited).toEqual({ code: 1, signal: null });
+  expect(bridge.output).toMatch(/refuses the registration.*403/);
+});
+
+test('every mistake in the settings is told at once, and no secret is shown', async () => {
+  const sw = await startSwitch();
+  running.push(() => sw.stop());
+  const bridge = new BridgeProcess(sw, {
+    SIP_INFO_USERNAME: '',
+    SIP_INFO_PASSWORD: 'do-not-show',
+    SIP_INFO_OUTBOUND_PROXY: 'sip.example.com:8083',
+    MAX_CALLS: 'many',
+    AUDIO_PROFILE: 'morse',
+    PYTHON_WS_URL: 'http://127.0.0.1',
+    PROMPT_WAV: __filename,
+  });
+  expect((await bridge.exited).code).toBe(1);
+  for (const wrong of [
+    'SIP_INFO_USERNAME',
+    'SIP_TRANSPORT=ws',
+    'MAX_CALLS',
+    'AUDIO_PROFILE',
+    'PYTHON_WS_URL',
+    'PROMPT_WAV',
+  ])
+    expect(bridge.output).toContain(wrong);
+  expect(bridge.output).not.toContain('do-not-show');
+});

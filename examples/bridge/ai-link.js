@@ -1,0 +1,136 @@
+// A call's WebSocket to the voice AI: connects, speaks the profile, and comes back as often as it is lost.
+// Invariants: at most one connection; nothing is queued for an AI that is away, and at most MOST_BEHIND_MS for a slow one,
+// so that what it hears is never old; after stop() nothing is emitted.
+
+const { EventEmitter } = require('node:events');
+const WebSocket = require('ws');
+const { Backoff } = require('./backoff.js');
+
+const CONNECT_LIMIT_MS = 5000;
+const CLOSE_LIMIT_MS = 1000;
+const MOST_BEHIND_MS = 1000;
+/** A process that is frozen keeps its connections: only a missing pong tells. */
+const PING_EVERY_MS = 5000;
+const MOST_MESSAGE_BYTES = 4 * 1024 * 1024;
+
+/** Events: 'up' ({ resumed }), 'down' (reason), 'command' (what profile.read() gives). */
+class AiLink extends EventEmitter {
+  framesSent = 0;
+  framesDropped = 0;
+  connections = 0;
+  #options;
+  #socket = null;
+  #wire = null;
+  #timer;
+  #backoff = new Backoff({ firstMs: 200, mostMs: 5000 });
+  #stopped = false;
+
+  /** call: { callId, callSid, from, to } */
+  constructor({ url, token, profile, call, log }) {
+    super();
+    this.#options = { url: `${url}/audio/${encodeURIComponent(call.callId)}`, token, profile, call, log };
+  }
+
+  get connected() {
+    return this.#wire !== null;
+  }
+
+  start() {
+    const { url, token, profile, log } = this.#options;
+    const socket = new WebSocket(url, profile.subprotocol ? [profile.subprotocol] : [], {
+      handshakeTimeout: CONNECT_LIMIT_MS,
+      closeTimeout: CLOSE_LIMIT_MS,
+      perMessageDeflate: false,
+      maxPayload: MOST_MESSAGE_BYTES,
+      headers: token ? { Authorization: `Bearer ${token}` } : {},
+    });
+    this.#socket = socket;
+    // Many servers accept without naming a subprotocol. jambonz takes that, ws would refuse.
+    if (profile.subprotocol)
+      socket.on('upgrade', (response) => {
+        response.headers['sec-websocket-protocol'] ??= profile.subprotocol;
+      });
+    let reason;
+    socket.on('error', (error) => {
+      reason = error.message || error.code;
+    });
+    socket.on('open', () => this.#opened(socket));
+    socket.on('message', (data, isBinary) => {
+      const command = this.#wire?.read(data, isBinary);
+      if (command) this.emit('command', command);
+      else log('debug', 'the AI sent something unknown');
+    });
+    socket.on('close', (code) => this.#closed(socket, reason ?? `closed with code ${code}`));
+  }
+
+  /** A frame of the caller. */
+  hear(samples) {
+    if (!this.#wire) return;
+    const message = this.#wire.audio(samples);
+    const behind = this.#socket.bufferedAmount / message.length; // in frames
+    if ((behind * samples.length * 1000) / this.#options.profile.sampleRate > MOST_BEHIND_MS) this.framesDropped++;
+    else {
+      this.framesSent++;
+      this.#socket.send(message);
+    }
+  }
+
+  digit(tone, durationMs) {
+    if (this.#wire) this.#socket.send(this.#wire.dtmf(tone, durationMs));
+  }
+
+  mark(name, played) {
+    if (this.#wire) this.#socket.send(this.#wire.mark(name, played));
+  }
+
+  /** Says goodbye and closes; an AI that does not answer the close is cut off after CLOSE_LIMIT_MS. */
+  stop(reason) {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.removeAllListeners();
+    if (this.#wire) for (const message of this.#wire.stop(reason)) this.#socket.send(message);
+    this.#wire = null;
+    if (this.#socket?.readyState === WebSocket.CONNECTING) this.#socket.terminate();
+    else this.#socket?.close(1000, 'call ended');
+  }
+
+  #opened(socket) {
+    const { profile, call, log } = this.#options;
+    const resumed = this.connections > 0;
+    this.connections++;
+    this.#backoff.reset();
+    this.#wire = profile.open(call, { resumed });
+    for (const message of this.#wire.hello()) socket.send(message);
+    watch(socket);
+    log('info', resumed ? 'the AI is back' : 'the AI is connected');
+    this.emit('up', { resumed });
+  }
+
+  #closed(socket, reason) {
+    if (this.#stopped || socket !== this.#socket) return;
+    const { log } = this.#options;
+    if (this.#wire) {
+      this.#wire = null;
+      log('warn', 'the AI is gone', { reason });
+      this.emit('down', reason);
+    } else log('debug', 'the AI cannot be reached', { reason });
+    this.#timer = setTimeout(() => this.start(), this.#backoff.next());
+  }
+}
+
+/** Cuts a connection whose other end does not answer pings. */
+function watch(socket) {
+  let answered = true;
+  const timer = setInterval(() => {
+    if (!answered) return socket.terminate();
+    answered = false;
+    socket.ping();
+  }, PING_EVERY_MS);
+  socket.on('pong', () => {
+    answered = true;
+  });
+  socket.on('close', () => clearInterval(timer));
+}
+
+module.exports = { AiLink };

@@ -1,0 +1,112 @@
+// The bridge: the web phone SDK on one side, the voice AI on the other, and the calls between them.
+// Invariant: `calls` holds exactly the calls that are not over, never more than maxCalls.
+
+require('webphone-rtc/register'); // this line stands where the mocks were
+const { EventEmitter } = require('node:events');
+const { Call } = require('./call.js');
+const { masked } = require('./log.js');
+const { Notices } = require('./notices.js');
+const { profileOf } = require('./profiles');
+const { Registration, edgeSocket } = require('./registration.js');
+
+const LEAVE_LIMIT_MS = 3000;
+
+/** Events: 'call' (Call), 'refused'. */
+class Bridge extends EventEmitter {
+  calls = new Map();
+  refused = 0;
+  #startedAt = Date.now();
+  #stopping = null;
+
+  constructor(config, { log }) {
+    super();
+    this.config = config;
+    this.log = log;
+    this.profile = profileOf(config);
+    this.notices = new Notices(config, { log });
+    globalThis.WebSocket = edgeSocket({ secure: config.secure });
+    const WebPhone = require('ringcentral-web-phone');
+    this.phone = new (WebPhone.default ?? WebPhone)({
+      sipInfo: config.sipInfo,
+      instanceId: config.instanceId,
+      autoAnswer: true,
+    });
+    this.phone.on('inboundCall', (session) => this.#ring(session));
+    this.registration = new Registration(this.phone, { log });
+  }
+
+  start() {
+    return this.registration.start();
+  }
+
+  /** Refuses new calls, ends the running ones politely, unregisters. Resolves within a few seconds in any case. */
+  stop(reason = 'shutdown') {
+    this.#stopping ??= this.#leave(reason);
+    return this.#stopping;
+  }
+
+  async #leave(reason) {
+    this.registration.stop();
+    await Promise.all([...this.calls.values()].map((call) => call.end(reason)));
+    // With the edge away there is nobody to unregister from, and no reply to wait for.
+    await limited(this.phone.dispose(), this.registration.registered ? LEAVE_LIMIT_MS : 0);
+    this.phone.sipClient.wsc?.terminate();
+  }
+
+  #ring(session) {
+    if (this.#stopping || this.calls.size >= this.config.maxCalls) return this.#refuse(session);
+    const { config, profile, notices, log } = this;
+    const call = new Call(session, { config, profile, notices, log });
+    this.calls.set(call.callId, call);
+    call.once('ended', () => this.calls.delete(call.callId));
+    this.emit('call', call);
+    call.ring();
+  }
+
+  #refuse(session) {
+    this.refused++;
+    this.log('warn', 'call refused: all lines are taken', { call: session.callId, from: masked(session.remoteNumber) });
+    session.answer = async () => {}; // the SDK would auto-answer it even so
+    const refused = this.config.whenFull === 'voicemail' ? session.toVoicemail() : session.decline();
+    refused.catch((error) => this.log('warn', 'the refusal failed', { call: session.callId, reason: error.message }));
+    this.emit('refused', session);
+  }
+
+  /** RingCentral's notice that a party left: it ends calls whose BYE was missed while the edge's WebSocket was away. */
+  partyDisconnected({ sessionId, partyId }) {
+    for (const call of this.calls.values())
+      if (call.sessionId === sessionId && call.partyId === partyId) call.end('ended, says the webhook');
+  }
+
+  /** A promise of the SDK that nobody awaits was rejected, such as a periodic REGISTER. */
+  rejected(error) {
+    this.log('warn', 'a promise was rejected', { reason: error?.message ?? String(error) });
+    if (/^Registration failed/.test(error?.message)) this.phone.sipClient.wsc?.terminate(); // begins anew
+  }
+
+  status() {
+    const { profile, sampleRate, maxCalls } = this.config;
+    return {
+      registered: this.registration.registered,
+      edgeLosses: this.registration.losses,
+      stopping: this.#stopping !== null,
+      uptimeSeconds: Math.round((Date.now() - this.#startedAt) / 1000),
+      profile,
+      sampleRate,
+      maxCalls,
+      refused: this.refused,
+      calls: [...this.calls.values()].map((call) => call.status()),
+    };
+  }
+}
+
+async function limited(promise, ms) {
+  let timer;
+  const limit = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([promise.catch(() => {}), limit]);
+  clearTimeout(timer);
+}
+
+module.exports = { Bridge };

@@ -1,0 +1,225 @@
+// One call: the SDK's session, the AI's WebSocket and the two audio directions between them.
+// Invariant: however it ends (caller, AI, time limit, lost media, webhook, shutdown, before or after the answer), end() runs
+// to its last line exactly once and leaves no timer, socket or sink behind.
+
+const { randomUUID } = require('node:crypto');
+const { EventEmitter } = require('node:events');
+const { callAudio } = require('webphone-rtc/webphone');
+const { AiLink } = require('./ai-link.js');
+const { Keypad } = require('./keypad.js');
+const { masked } = require('./log.js');
+const { Speaker } = require('./speaker.js');
+
+const FRAME_MS = 20;
+/** A call that is not answered this long after it should have been is given up. */
+const ANSWER_LIMIT_MS = 10_000;
+/** How long a connection may be 'failed' before the call is given up: an ICE restart may still save it. */
+const MEDIA_GRACE_MS = 10_000;
+/** How long the edge may take to answer a BYE or a refusal. */
+const HANGUP_LIMIT_MS = 3000;
+
+/** Events: 'answered', 'ended' (reason). */
+class Call extends EventEmitter {
+  state = 'ringing';
+  reason = null;
+  #session;
+  #config;
+  #notices;
+  #log;
+  #link = null;
+  #speaker = null;
+  #audio = null;
+  #keypad = null;
+  #timers = new Map();
+  #ended = null;
+  #answeredAt = null;
+  #connection = null;
+
+  constructor(session, { config, profile, notices, log }) {
+    super();
+    this.#session = session;
+    this.#config = config;
+    this.#notices = notices;
+    this.#log = (level, text, fields) => log(level, text, { call: this.callId, ...fields });
+    this.profile = profile;
+    this.callId = session.callId;
+    this.sessionId = session.sessionId;
+    this.partyId = session.partyId;
+    this.details = { callId: this.callId, callSid: randomUUID(), from: session.remoteNumber, to: session.localNumber };
+    session.once('answered', () => this.#answered());
+    session.once('disposed', () => this.end(this.state === 'ringing' ? 'cancelled' : 'hung up by the caller'));
+    this.#log('info', 'call in', { from: masked(this.details.from) });
+  }
+
+  /** Calls marked for auto-answer are answered by the SDK itself (autoAnswer: true), all others here. */
+  ring() {
+    const byTheSdk = this.#session.sipMessage.getHeader('Alert-Info') === 'Auto Answer';
+    if (!byTheSdk) this.#after('answer', this.#config.answerDelayMs, () => this.#answer());
+    const delayMs = byTheSdk ? Number(/Answer-After=(\d+)/.exec(this.#callInfo)?.[1] ?? 0) : this.#config.answerDelayMs;
+    this.#after('unanswered', delayMs + ANSWER_LIMIT_MS, () => this.end('could not be answered'));
+  }
+
+  get #callInfo() {
+    return this.#session.sipMessage.getHeader('Call-Info') ?? '';
+  }
+
+  status() {
+    return {
+      callId: this.callId,
+      state: this.state,
+      seconds: this.#answeredAt ? Math.round((Date.now() - this.#answeredAt) / 1000) : 0,
+      media: this.#connection?.connectionState ?? 'new',
+      ai: this.#link?.connected ? 'connected' : 'away',
+      aiConnections: this.#link?.connections ?? 0,
+      framesToAi: this.#link?.framesSent ?? 0,
+      framesDropped: (this.#link?.framesDropped ?? 0) + (this.#audio?.sink.dropped ?? 0),
+      queuedMs: Math.round(this.#speaker?.queuedMs ?? 0),
+    };
+  }
+
+  /** Ends the call, whatever state it is in. Resolves when nothing of it is left. */
+  end(reason) {
+    this.#ended ??= this.#finish(reason);
+    return this.#ended;
+  }
+
+  async #answer() {
+    try {
+      await this.#session.answer();
+    } catch (error) {
+      this.#log('warn', 'the call cannot be answered', { reason: error.message });
+      this.end('could not be answered');
+    }
+  }
+
+  #answered() {
+    if (this.#ended) return;
+    this.#cancel('unanswered');
+    this.state = 'answered';
+    this.#answeredAt = Date.now();
+    this.#log('info', 'answered');
+    this.#notices.send({ event: 'start', ...this.details, at: new Date().toISOString() });
+    try {
+      this.#connect();
+    } catch (error) {
+      this.#log('warn', 'the call has no audio', { reason: error.message });
+      this.end('no audio');
+      return;
+    }
+    this.#after('timeout', this.#config.callTimeoutMs, () => this.end('time limit'));
+    this.emit('answered');
+  }
+
+  #connect() {
+    const { aiUrl, aiToken, prompt, promptAfterMs, promptPauseMs } = this.#config;
+    const { sampleRate } = this.profile;
+    this.#audio = callAudio(this.#session, { sampleRate, frameMs: FRAME_MS });
+    this.#watchMedia(this.#session.rtcPeerConnection);
+    this.#keypad = new Keypad(this.#connection, { log: this.#log });
+
+    const link = new AiLink({ url: aiUrl, token: aiToken, profile: this.profile, call: this.details, log: this.#log });
+    const speaker = new Speaker(this.#audio.source, {
+      sampleRate,
+      prompt: prompt && { ...prompt, afterMs: promptAfterMs, pauseMs: promptPauseMs },
+      tell: (name, played) => link.mark(name, played),
+    });
+    this.#link = link;
+    this.#speaker = speaker;
+
+    this.#audio.sink.on('data', ({ samples }) => link.hear(samples));
+    this.#audio.dtmf.on('digit', ({ tone, duration }) => {
+      this.#log('debug', 'digit from the caller');
+      link.digit(tone, duration);
+    });
+    link.on('up', () => speaker.back());
+    link.on('down', () => speaker.away());
+    link.on('command', (command) => this.#obey(command));
+    speaker.away(); // until the AI is there
+    link.start();
+  }
+
+  #obey(command) {
+    switch (command.type) {
+      case 'audio':
+        return this.#speaker.write(command.samples);
+      case 'clear':
+        return this.#speaker.clear();
+      case 'mark':
+        return this.#speaker.mark(command.name);
+      case 'clearMarks':
+        return this.#speaker.forgetMarks();
+      case 'dtmf':
+        return this.#keypad.press(command.digits, command.durationMs);
+      case 'hangup':
+        return void this.end('hung up by the AI');
+    }
+  }
+
+  #watchMedia(connection) {
+    this.#connection = connection;
+    const changed = () => {
+      const { connectionState } = connection;
+      this.#log('debug', 'media', { state: connectionState });
+      if (connectionState === 'connected') this.#cancel('media');
+      else if (connectionState === 'failed') this.#after('media', MEDIA_GRACE_MS, () => this.end('media lost'));
+    };
+    connection.addEventListener('connectionstatechange', changed);
+    changed();
+  }
+
+  async #finish(reason) {
+    const answered = this.state === 'answered';
+    this.reason = reason;
+    this.state = 'ending';
+    for (const name of [...this.#timers.keys()]) this.#cancel(name);
+    this.#link?.stop(reason);
+    this.#speaker?.close();
+    this.#keypad?.close();
+    this.#audio?.sink.close();
+    if (this.#session.state !== 'disposed') await this.#leave(answered);
+    this.state = 'ended';
+    const seconds = answered ? Math.round((Date.now() - this.#answeredAt) / 1000) : 0;
+    this.#log('info', 'call over', { reason, seconds });
+    const told = answered
+      ? this.#notices.send({ event: 'end', ...this.details, reason, seconds, at: new Date().toISOString() })
+      : undefined;
+    this.emit('ended', reason);
+    await told;
+  }
+
+  /** BYE or refusal; with the edge away there is no reply, then only our side is closed. */
+  async #leave(answered) {
+    const session = this.#session;
+    const disposed = new Promise((resolve) => session.once('disposed', resolve));
+    const said = answered ? session.hangup() : session.decline();
+    said.catch((error) => this.#log('debug', 'hanging up failed', { reason: error.message }));
+    let timer;
+    const limit = new Promise((resolve) => {
+      timer = setTimeout(resolve, HANGUP_LIMIT_MS);
+    });
+    await Promise.race([disposed, limit]);
+    clearTimeout(timer);
+    if (session.state === 'disposed') return;
+    const { callSessions } = session.webPhone;
+    if (callSessions.includes(session)) callSessions.splice(callSessions.indexOf(session), 1);
+    session.dispose();
+  }
+
+  #after(name, ms, action) {
+    this.#cancel(name);
+    this.#timers.set(
+      name,
+      setTimeout(() => {
+        this.#timers.delete(name);
+        action();
+      }, ms),
+    );
+  }
+
+  #cancel(name) {
+    clearTimeout(this.#timers.get(name));
+    this.#timers.delete(name);
+  }
+}
+
+module.exports = { Call };

@@ -1,0 +1,44 @@
+// The bridge's HTTP side: GET /status, POST /webhook. Invariant: /status tells nothing that identifies a caller; a webhook
+// acts only if it carries the agreed token.
+
+const { timingSafeEqual, createHash } = require('node:crypto');
+const express = require('express');
+
+/** https://developers.ringcentral.com/guide/notifications/webhooks */
+function application(bridge, { webhookToken, log }) {
+  const app = express();
+  app.disable('x-powered-by');
+
+  app.get('/status', (_request, response) => {
+    const status = bridge.status();
+    response.status(status.registered && !status.stopping ? 200 : 503).json(status);
+  });
+
+  app.post('/webhook', express.json({ limit: '100kb' }), (request, response) => {
+    // A new subscription is confirmed by repeating its token.
+    const validation = request.get('Validation-Token');
+    if (validation) return response.set('Validation-Token', validation).end();
+    const trusted = Boolean(webhookToken) && equal(request.get('Verification-Token') ?? '', webhookToken);
+    if (webhookToken && !trusted) return response.status(401).json({ error: 'wrong Verification-Token' });
+    const { event, body } = request.body ?? {};
+    log('debug', 'webhook', { event });
+    if (trusted)
+      for (const party of Array.isArray(body?.parties) ? body.parties : [])
+        if (party?.status?.code === 'Disconnected')
+          bridge.partyDisconnected({ sessionId: body.telephonySessionId, partyId: party.id });
+    response.json({ ok: true });
+  });
+
+  app.use((error, _request, response, _next) => {
+    response.status(error.status ?? 500).json({ error: error.expose ? error.message : 'internal error' });
+  });
+  return app;
+}
+
+/** Compares digests: the time taken tells nothing, not even the length. */
+function equal(a, b) {
+  const digest = (text) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(a), digest(b));
+}
+
+module.exports = { application };

@@ -1,0 +1,19 @@
+// How a call is put into WebSocket messages. A profile is { sampleRate, subprotocol, open(call, { resumed }) }; what open()
+// returns belongs to one connection:
+//   hello()                 messages that begin the conversation
+//   audio(samples)          a frame the caller said
+//   dtmf(tone, ms)          a key the caller pressed
+//   mark(name, played)      the answer to a mark: played, or cleared before
+//   stop(reason)            the last messages
+//   read(data, isBinary)    one message of the AI as { type: 'audio', samples } | { type: 'clear' } | { type: 'clearMarks' } |
+//                           { type: 'mark', name } | { type: 'dtmf', digits, durationMs } | { type: 'hangup' } | null
+// Invariant: read() throws for nothing: what it cannot use is null.
+
+const jambonz = require('./jambonz.js');
+const twilio = require('./twilio.js');
+
+const PROFILES = { jambonz, twilio };
+
+const profileOf = ({ profile, sampleRate }) => PROFILES[profile].create({ sampleRate });
+
+module.exports = { profileOf };

@@ -1,0 +1,88 @@
+// What the caller hears: the AI, or the prompt while the AI is away, or silence. Stands before a PcmSource.
+// Invariants: the prompt and the AI never mix; a mark is answered once, and only to the connection that set it.
+
+/** An AI that writes faster than it speaks is buffered up to here; what comes beyond is dropped. */
+const MOST_QUEUED_MS = 120_000;
+
+class Speaker {
+  droppedMs = 0;
+  #source;
+  #sampleRate;
+  #prompt;
+  #tell;
+  #era = 0;
+  #timer;
+  #prompting = false;
+
+  /** prompt: null or { samples, sampleRate, afterMs, pauseMs }; tell(name, played) answers marks. */
+  constructor(source, { sampleRate, prompt, tell }) {
+    this.#source = source;
+    this.#sampleRate = sampleRate;
+    this.#prompt = prompt;
+    this.#tell = tell;
+    source.on('mark', this.#reached);
+  }
+
+  #reached = (key, played) => {
+    const [era, name] = split(key);
+    if (era === this.#era) this.#tell(name, played);
+  };
+
+  get queuedMs() {
+    return this.#source.queuedMs;
+  }
+
+  write(samples) {
+    if (this.#source.queuedMs > MOST_QUEUED_MS) {
+      this.droppedMs += (samples.length * 1000) / this.#sampleRate;
+      return;
+    }
+    this.#source.write(samples, { sampleRate: this.#sampleRate });
+  }
+
+  /** Silence now; marks that were not reached are told as cleared. */
+  clear() {
+    this.#source.clear();
+  }
+
+  mark(name) {
+    this.#source.mark(`${this.#era}:${name}`);
+  }
+
+  forgetMarks() {
+    this.#era++;
+  }
+
+  /** The AI is away: what it has said so far is played to its end, then the prompt, again and again. */
+  away() {
+    this.forgetMarks();
+    clearTimeout(this.#timer);
+    if (this.#prompt) this.#timer = setTimeout(() => this.#playPrompt(), this.#prompt.afterMs);
+  }
+
+  back() {
+    clearTimeout(this.#timer);
+    if (this.#prompting) this.clear();
+    this.#prompting = false;
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+    this.#source.off('mark', this.#reached);
+  }
+
+  #playPrompt() {
+    const { samples, sampleRate, pauseMs } = this.#prompt;
+    const lengthMs = (samples.length * 1000) / sampleRate + this.queuedMs;
+    this.#prompting = true;
+    this.#source.write(samples, { sampleRate });
+    this.#timer = setTimeout(() => this.#playPrompt(), lengthMs + pauseMs);
+  }
+}
+
+function split(key) {
+  const at = key.indexOf(':');
+  return [Number(key.slice(0, at)), key.slice(at + 1)];
+}
+
+module.exports = { Speaker };
