@@ -1,5 +1,8 @@
 //! Whole calls in virtual time: two ends with negotiation, transports, media and RTCP, over a simulated wire.
 
+#[path = "support/wire.rs"]
+mod wire;
+
 use std::collections::VecDeque;
 use std::f64::consts::TAU;
 use std::net::SocketAddr;
@@ -9,10 +12,11 @@ use webphone_rtc::connection::clock::WallClock;
 use webphone_rtc::connection::{Report, Session};
 use webphone_rtc::media::{Reader, Ring};
 use webphone_rtc::negotiation::{
-    BundlePolicy, Candidate, CandidateKind, Config, Direction, Features, Fingerprint, HashAlgorithm, Kind, Negotiator,
-    OfferOptions, Protocol, Random, SdpType, TransceiverId, TransportId,
+    BundlePolicy, Config, Direction, Features, Fingerprint, HashAlgorithm, Kind, Negotiator, OfferOptions, Random,
+    SdpType, TransceiverId, TransportId,
 };
 use webphone_rtc::transport::{Certificate, DtlsState, IceState, Transmit};
+use wire::host;
 
 const RATE_HZ: u32 = 16_000;
 const TICK: Duration = Duration::from_millis(5);
@@ -122,21 +126,6 @@ impl End {
 
     fn saw_ice(&self, wanted: IceState) -> bool {
         self.reports.iter().any(|report| matches!(report, Report::Ice(_, state) if *state == wanted))
-    }
-}
-
-fn host(address: SocketAddr) -> Candidate {
-    Candidate {
-        foundation: "1".to_owned(),
-        component: 1,
-        protocol: Protocol::Udp,
-        priority: 2_130_706_431,
-        address: address.ip().to_string(),
-        port: address.port(),
-        kind: CandidateKind::Host,
-        related: None,
-        tcp_type: None,
-        ufrag: None,
     }
 }
 

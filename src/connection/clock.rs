@@ -5,6 +5,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// Seconds from the NTP epoch (1900) to the Unix epoch (1970).
 const NTP_TO_UNIX_S: u64 = 2_208_988_800;
 
+/// Milliseconds since 1970 of an NTP time, 32.32 seconds since 1900.
+pub fn unix_ms_of_ntp(ntp: u64) -> f64 {
+    ((ntp as f64) / 4_294_967_296.0 - NTP_TO_UNIX_S as f64) * 1e3
+}
+
 /// Fixes one moment of the monotonic clock to one of the wall clock. Never stepped: RTCP measures differences.
 #[derive(Clone, Copy, Debug)]
 pub struct WallClock {

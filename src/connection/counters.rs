@@ -1,5 +1,6 @@
 //! Fills in the statistics of a session.
 
+use super::clock::unix_ms_of_ntp;
 use super::session::{Line, Session};
 use super::stats::{
     CandidateStats, CertificateStats, CodecStats, InboundStats, OutboundStats, PairStats, RemoteInboundStats,
@@ -10,9 +11,6 @@ use crate::media::Codec;
 use crate::negotiation::{Candidate, CandidateKind, DtlsRole, Protocol, TransceiverId, TransportId};
 use crate::transport::{self, DtlsState, IceState, fingerprint_sha256};
 use std::time::Instant;
-
-/// Seconds from the NTP epoch to the Unix epoch.
-const NTP_TO_UNIX_S: f64 = 2_208_988_800.0;
 
 impl Session {
     /// Everything that is counted, as of `now`.
@@ -105,7 +103,7 @@ impl Session {
                 packets_sent: info.packets.into(),
                 bytes_sent: info.octets.into(),
                 reports_sent: heard.reports as f64,
-                remote_timestamp: Some(((info.ntp as f64) / 4_294_967_296.0 - NTP_TO_UNIX_S) * 1e3),
+                remote_timestamp: Some(unix_ms_of_ntp(info.ntp)),
                 timestamp: heard_unix_ms,
                 ..RemoteOutboundStats::default()
             });

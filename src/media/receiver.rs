@@ -164,13 +164,6 @@ impl Receiver {
         }
     }
 
-    /// Plays into another signal from now on.
-    pub fn set_ring(&mut self, ring: Arc<Ring>) {
-        self.stop();
-        self.player.ring = ring.clone();
-        self.ring = ring;
-    }
-
     /// The signal that this receiver plays into.
     pub fn ring(&self) -> &Arc<Ring> {
         &self.ring

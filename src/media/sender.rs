@@ -153,11 +153,6 @@ impl Sender {
         }
     }
 
-    /// The stream's name, to be set before its first packet.
-    pub fn set_ssrc(&mut self, ssrc: u32) {
-        self.header.ssrc = ssrc;
-    }
-
     /// How to send from `now` on; `None`, or a codec that this engine does not have, sends nothing.
     pub fn configure(&mut self, now: Instant, spec: Option<SendSpec>) {
         self.clock.configured = Some(now);
