@@ -78,7 +78,7 @@ fn the_delay_grows_with_jitter_and_shrinks_slowly_when_it_is_gone() {
     let after = delay(&mut call, ms(5000));
     println!("delay {during:.3} s, then {after:.3} s");
     assert!(during > 0.04 && after < 0.04);
-    assert_eq!(call.receiver.stats().jitter_buffer_target_ms, 20.0);
+    assert!(call.receiver.stats().jitter_buffer_target_ms < 10.0);
     assert_continuous(&call);
 }
 
@@ -331,10 +331,10 @@ fn opus_is_decoded_at_the_rate_that_is_listened_to() {
 #[test]
 fn frames_carry_rtp_timestamps() {
     let mut call = Call::new(opus(), 16_000).tone(1000.0);
-    call.run(ms(3000));
+    call.run(ms(5000));
     let stamps: Vec<u32> = call.frames.iter().map(|frame| frame.1.timestamp).collect();
-    // From the first packet on each frame is 20 ms of the 48 kHz clock after the one before.
-    assert!(stamps[5..].windows(2).all(|it| it[1].wrapping_sub(it[0]) == 960), "{stamps:?}");
+    // Once the delay has come down, each frame is 20 ms of the 48 kHz clock after the one before.
+    assert!(stamps[150..].windows(2).all(|it| it[1].wrapping_sub(it[0]) == 960), "{stamps:?}");
     let sent = call.sent[0].1.timestamp;
     assert!(stamps.iter().any(|stamp| stamp.wrapping_sub(sent) < 960));
 }

@@ -1,40 +1,74 @@
-//! Bridging of missing packets in PCM, the same for every codec: the last pitch period goes on and fades (in the
-//! manner of G.711 Appendix I), and the next packet is blended in.
+//! Bridging of missing packets in PCM, the same for every codec: voiced sound goes on with its last pitch periods (in
+//! the manner of G.711 Appendix I), unvoiced sound with noise of the same spectrum; both fade, and what comes next is
+//! joined on where it fits.
 //!
-//! Invariant: neither edge of a gap has a step. libopus's own concealment is not used: that of its Rust translation
-//! (0.2.0) puts out full-scale noise in SILK modes, because a 16-bit limit lost its sign.
+//! Invariant: neither edge of a gap has a step.
+
+use super::lpc::{Envelope, ORDER};
+use super::pitch::{correlation, samples, similarity};
+use std::ops::RangeInclusive;
 
 /// Pitch periods looked for: 66 to 400 Hz.
-const MIN_PERIOD_US: u32 = 2500;
-const MAX_PERIOD_US: u32 = 15_000;
+const PERIODS_US: RangeInclusive<u32> = 2500..=15_000;
 /// Stretch over which the past is compared with itself.
 const MATCH_US: u32 = 15_000;
 /// The period is looked for at about this rate first.
 const SEARCH_HZ: u32 = 8000;
+/// Stretch that the spectrum is taken from.
+const SPECTRUM_US: u32 = 20_000;
+/// The past that is kept.
+const PAST_US: u32 = 60_000;
+/// One period is repeated for so long, then two, then three: a single one soon sounds like a buzzer.
+const CYCLE_US: u32 = 10_000;
 /// Full level for so long, then down to silence.
-const HOLD_MS: u32 = 20;
-const SILENT_MS: u32 = 100;
+const HOLD_MS: f32 = 20.0;
+const SILENT_MS: f32 = 110.0;
 /// Length of the blends at the edges.
 const EDGE_US: u32 = 4000;
+/// What comes after a gap is moved by at most this, to fit.
+const FIT_US: u32 = 8000;
+/// The likeness of two periods from which sound counts as half voiced, and wholly.
+const HALF_VOICED: f32 = 0.45;
+const VOICED: f32 = 0.85;
 
 /// Remembers what was played last and goes on with it where something is missing.
 pub struct Concealer {
     rate_hz: u32,
     /// The last samples played, oldest first.
-    history: Vec<i16>,
-    /// One period, repeated while a gap lasts.
-    cycle: Vec<i16>,
-    /// Samples bridged since the last packet; 0 outside a gap.
+    past: Vec<i16>,
+    gap: Option<Gap>,
+    seed: u32,
+}
+
+/// The sound of a gap, sample by sample.
+struct Gap {
+    period: usize,
+    /// What is played next of the past.
+    position: usize,
+    voiced: f32,
+    envelope: Envelope,
+    /// What the noise filter has put out, newest last.
+    noise: [f32; ORDER],
     age: usize,
     /// What the first sample of the bridge lacks to follow the last one played.
     step: f32,
 }
 
+/// Where what follows a gap may be moved to, to fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// The gap may become longer.
+    Later,
+    /// Some of what follows may be left out.
+    Sooner,
+    /// It stays.
+    Fixed,
+}
+
 impl Concealer {
     /// Nothing was played yet: a gap is silent.
     pub fn new(rate_hz: u32) -> Self {
-        let history = vec![0; samples(MAX_PERIOD_US + MATCH_US, rate_hz) + 1];
-        Self { rate_hz, history, cycle: Vec::new(), age: 0, step: 0.0 }
+        Self { rate_hz, past: vec![0; samples(PAST_US, rate_hz)], gap: None, seed: 1 }
     }
 
     /// The rate of the samples.
@@ -42,69 +76,140 @@ impl Concealer {
         self.rate_hz
     }
 
-    /// Takes what was decoded; after a gap its beginning is blended with the bridge.
-    pub fn played(&mut self, pcm: &mut [i16]) {
-        if self.age > 0 {
-            let edge = samples(EDGE_US, self.rate_hz).min(pcm.len());
-            for (n, sample) in pcm[..edge].iter_mut().enumerate() {
-                let new = (n + 1) as f32 / (edge + 1) as f32;
-                *sample = (f32::from(self.next()) * (1.0 - new) + f32::from(*sample) * new) as i16;
-            }
-            self.age = 0;
-        }
-        self.remember(pcm);
+    /// What was played last, oldest first.
+    pub fn past(&self) -> &[i16] {
+        &self.past
     }
 
-    /// Appends `count` samples of bridge to `out`.
-    pub fn bridge(&mut self, count: usize, out: &mut Vec<i16>) {
-        if self.age == 0 {
-            self.begin();
-        }
-        out.extend((0..count).map(|_| self.next()));
+    /// Inside a gap?
+    pub fn bridging(&self) -> bool {
+        self.gap.is_some()
     }
 
-    fn begin(&mut self) {
-        let (end, period) = (self.history.len(), self.period());
-        self.cycle.clear();
-        self.cycle.extend_from_slice(&self.history[end - period..]);
-        // The end of the cycle turns into what came one period earlier, which its beginning follows.
-        let edge = period / 4;
-        for n in 0..edge {
-            let earlier = f32::from(self.history[end - period - edge + n]);
-            let sample = &mut self.cycle[period - edge + n];
-            let share = (n + 1) as f32 / (edge + 1) as f32;
-            *sample = (f32::from(*sample) * (1.0 - share) + earlier * share) as i16;
-        }
-        self.step = f32::from(self.history[end - 1]) - f32::from(self.history[end - 1 - period]);
+    /// Inside a gap that has faded to silence?
+    pub fn silent(&self) -> bool {
+        self.gap.as_ref().is_some_and(|gap| gap.age as f32 * 1000.0 >= SILENT_MS * self.rate_hz as f32)
     }
 
-    fn next(&mut self) -> i16 {
-        let edge = samples(EDGE_US, self.rate_hz);
-        let correction = self.step * (1.0 - self.age.min(edge) as f32 / edge as f32);
-        let sample = f32::from(self.cycle[self.age % self.cycle.len()]) + correction;
-        let gain = self.gain();
-        self.age += 1;
-        (sample * gain) as i16
-    }
-
-    fn gain(&self) -> f32 {
-        let ms = self.age as f32 * 1000.0 / self.rate_hz as f32;
-        ((SILENT_MS as f32 - ms) / (SILENT_MS - HOLD_MS) as f32).clamp(0.0, 1.0)
-    }
-
-    fn remember(&mut self, pcm: &[i16]) {
-        let length = self.history.len();
-        if pcm.len() >= length {
-            self.history.copy_from_slice(&pcm[pcm.len() - length..]);
+    /// Remembers what was played.
+    pub fn played(&mut self, pcm: &[i16]) {
+        let kept = self.past.len();
+        if pcm.len() >= kept {
+            self.past.copy_from_slice(&pcm[pcm.len() - kept..]);
         } else {
-            self.history.copy_within(pcm.len().., 0);
-            self.history[length - pcm.len()..].copy_from_slice(pcm);
+            self.past.copy_within(pcm.len().., 0);
+            self.past[kept - pcm.len()..].copy_from_slice(pcm);
         }
+    }
+
+    /// Appends `count` samples of bridge to `out`. The gap lasts until [`join`](Self::join).
+    pub fn bridge(&mut self, count: usize, out: &mut Vec<i16>) {
+        let mut gap = self.gap.take().unwrap_or_else(|| self.begin());
+        out.extend((0..count).map(|_| self.next(&mut gap)));
+        self.gap = Some(gap);
+    }
+
+    /// Ends the gap with `pcm`, whose beginning is blended with the bridge where it fits best.
+    pub fn join(&mut self, pcm: &mut Vec<i16>, fit: Fit) {
+        let Some(mut gap) = self.gap.take() else { return };
+        let edge = samples(EDGE_US, self.rate_hz).min(pcm.len());
+        let room = samples(FIT_US, self.rate_hz);
+        let (extra, skipped) = match fit {
+            Fit::Later => (room, 0),
+            Fit::Sooner => (0, room.min(pcm.len() - edge)),
+            Fit::Fixed => (0, 0),
+        };
+        let bridge: Vec<i16> = (0..edge + extra).map(|_| self.next(&mut gap)).collect();
+        if edge == 0 {
+            return;
+        }
+        let later = self.fit(&bridge, &pcm[..edge]);
+        let sooner = self.fit(&pcm[..edge + skipped], &bridge[..edge]);
+        pcm.drain(..sooner);
+        for (n, sample) in pcm[..edge].iter_mut().enumerate() {
+            let share = (n + 1) as f32 / (edge + 1) as f32;
+            *sample = (f32::from(bridge[later + n]) * (1.0 - share) + f32::from(*sample) * share) as i16;
+        }
+        pcm.splice(0..0, bridge[..later].iter().copied());
+    }
+
+    /// Where in `signal` `piece` fits: the place that looks most like it, or the start if none does.
+    fn fit(&self, signal: &[i16], piece: &[i16]) -> usize {
+        let places = signal.len() - piece.len();
+        let score = |place: usize| similarity(&signal[place..place + piece.len()], piece, 1);
+        // The start is preferred a little: moving for nothing would only cost delay.
+        let best = (0..=places).map(|place| (place, score(place) - 0.1 * place as f64 / places.max(1) as f64));
+        best.max_by(|a, b| a.1.total_cmp(&b.1)).filter(|it| it.1 > 0.3).map_or(0, |it| it.0)
+    }
+
+    fn begin(&self) -> Gap {
+        let (end, period) = (self.past.len(), self.period());
+        let recent = &self.past[end - samples(MATCH_US, self.rate_hz)..];
+        let before = &self.past[end - period - recent.len()..end - period];
+        let alike = similarity(recent, before, 1).max(0.0) as f32;
+        let voiced = ((alike - HALF_VOICED) / (VOICED - HALF_VOICED) * 0.5 + 0.5).clamp(0.0, 1.0);
+        let mut noise = [0.0; ORDER];
+        noise.iter_mut().zip(&self.past[end - ORDER..]).for_each(|(to, from)| *to = f32::from(*from));
+        Gap {
+            period,
+            position: end - period,
+            voiced,
+            envelope: Envelope::of(&self.past[end - samples(SPECTRUM_US, self.rate_hz)..]),
+            noise,
+            age: 0,
+            step: f32::from(self.past[end - 1]) - f32::from(self.past[end - 1 - period]),
+        }
+    }
+
+    fn next(&mut self, gap: &mut Gap) -> i16 {
+        let edge = samples(EDGE_US, self.rate_hz);
+        let correction = gap.step * (1.0 - gap.age.min(edge) as f32 / edge as f32);
+        let mut sample = self.repeat(gap) + correction;
+        if gap.voiced < 1.0 {
+            let noise = self.noise(gap);
+            // The noise begins with what was there, and takes over within the edge.
+            let noisy = (1.0 - gap.voiced * gap.voiced).sqrt() * (gap.age.min(edge) as f32 / edge as f32);
+            sample = sample * (1.0 - noisy * noisy).sqrt() + noise * noisy;
+        }
+        let ms = gap.age as f32 * 1000.0 / self.rate_hz as f32;
+        gap.age += 1;
+        (sample * ((SILENT_MS - ms) / (SILENT_MS - HOLD_MS)).clamp(0.0, 1.0)) as i16
+    }
+
+    /// The next sample of the repeated past. Towards its end it turns into what came some periods earlier, which the
+    /// beginning of the next round follows.
+    fn repeat(&self, gap: &mut Gap) -> f32 {
+        let (end, blend) = (self.past.len(), gap.period / 4);
+        let rounds = 1 + gap.age / samples(CYCLE_US, self.rate_hz).max(1);
+        let back = gap.period * rounds.min(3).min((end - blend) / gap.period).max(1);
+        let now = f32::from(self.past[gap.position]);
+        let left = end - gap.position;
+        let sample = if left <= blend {
+            let share = (blend - left + 1) as f32 / (blend + 1) as f32;
+            now * (1.0 - share) + f32::from(self.past[gap.position - back]) * share
+        } else {
+            now
+        };
+        gap.position += 1;
+        if gap.position == end {
+            gap.position = end - back;
+        }
+        sample
+    }
+
+    fn noise(&mut self, gap: &mut Gap) -> f32 {
+        self.seed = self.seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let white = ((self.seed >> 8) as f32 / 8_388_608.0 - 1.0) * 1.732;
+        let sample = gap.envelope.next(&gap.noise, white).clamp(-32_768.0, 32_767.0);
+        gap.noise.rotate_left(1);
+        gap.noise[ORDER - 1] = sample;
+        sample
     }
 
     /// The lag at which the recent past looks most like itself: first coarsely, then to the sample.
     fn period(&self) -> usize {
-        let (shortest, longest) = (samples(MIN_PERIOD_US, self.rate_hz), samples(MAX_PERIOD_US, self.rate_hz));
+        let (shortest, longest) =
+            (samples(*PERIODS_US.start(), self.rate_hz), samples(*PERIODS_US.end(), self.rate_hz));
         let step = (self.rate_hz / SEARCH_HZ).max(1) as usize;
         let coarse = self.best((shortest..=longest).step_by(step), step);
         let near = coarse.saturating_sub(step).max(shortest)..=(coarse + step).min(longest);
@@ -112,24 +217,15 @@ impl Concealer {
     }
 
     fn best(&self, lags: impl Iterator<Item = usize>, step: usize) -> usize {
-        let end = self.history.len();
-        let recent = &self.history[end - samples(MATCH_US, self.rate_hz)..];
+        let end = self.past.len();
+        let recent = &self.past[end - samples(MATCH_US, self.rate_hz)..];
         let score = |lag: usize| {
-            let past = &self.history[end - lag - recent.len()..end - lag];
-            let (mut product, mut energy) = (0i64, 1i64);
-            for (a, b) in recent.iter().zip(past).step_by(step) {
-                product += i64::from(*a) * i64::from(*b);
-                energy += i64::from(*b) * i64::from(*b);
-            }
-            product as f64 / (energy as f64).sqrt()
+            let before = &self.past[end - lag - recent.len()..end - lag];
+            correlation(recent, before, step) / (correlation(before, before, step) + 1.0).sqrt()
         };
         let scored = lags.map(|lag| (lag, score(lag)));
         scored.max_by(|a, b| a.1.total_cmp(&b.1)).map_or(recent.len(), |(lag, _)| lag)
     }
-}
-
-fn samples(us: u32, rate_hz: u32) -> usize {
-    (u64::from(us) * u64::from(rate_hz) / 1_000_000) as usize
 }
 
 #[cfg(test)]
@@ -150,7 +246,7 @@ mod tests {
         for rate_hz in [8000, 16_000, 48_000] {
             let ms = rate_hz as usize / 1000;
             let mut concealer = Concealer::new(rate_hz);
-            concealer.played(&mut tone(rate_hz, 200.0, 0, 60 * ms));
+            concealer.played(&tone(rate_hz, 200.0, 0, 60 * ms));
             let mut gap = Vec::new();
             concealer.bridge(20 * ms, &mut gap);
             for (a, b) in gap.iter().zip(tone(rate_hz, 200.0, 60 * ms, 20 * ms)) {
@@ -158,7 +254,7 @@ mod tests {
             }
             gap.clear();
             concealer.bridge(100 * ms, &mut gap);
-            assert!(gap[81 * ms..].iter().all(|sample| *sample == 0));
+            assert!(gap[91 * ms..].iter().all(|sample| *sample == 0));
             assert!(gap[20 * ms..].iter().any(|sample| *sample > 1000));
         }
     }
@@ -167,13 +263,13 @@ mod tests {
     fn neither_edge_of_a_gap_has_a_step() {
         // Worst cases: no whole period fits, and the next packet is out of phase.
         for hz in [37.0, 153.0, 397.0, 1000.0] {
-            for shift in [0, 3, 20, 61] {
+            for (shift, fit) in [(0, Fit::Fixed), (3, Fit::Later), (20, Fit::Sooner), (61, Fit::Fixed)] {
                 let mut concealer = Concealer::new(16_000);
                 let mut pcm = tone(16_000, hz, 0, 960);
-                concealer.played(&mut pcm);
+                concealer.played(&pcm);
                 concealer.bridge(320, &mut pcm);
                 let mut next = tone(16_000, hz, 1280 + shift, 320);
-                concealer.played(&mut next);
+                concealer.join(&mut next, fit);
                 pcm.extend(next);
                 let natural = largest_step(&tone(16_000, hz, 0, 960));
                 assert!(largest_step(&pcm) < natural * 2 + 800, "{hz} Hz, {shift}: {}", largest_step(&pcm));
@@ -186,5 +282,38 @@ mod tests {
         let mut gap = Vec::new();
         Concealer::new(48_000).bridge(960, &mut gap);
         assert_eq!(gap, [0; 960]);
+    }
+
+    #[test]
+    fn what_follows_a_gap_is_moved_to_where_it_fits() {
+        for (fit, wanted) in [(Fit::Later, 320 + 60), (Fit::Sooner, 320 - 20), (Fit::Fixed, 320)] {
+            let mut concealer = Concealer::new(16_000);
+            concealer.played(&tone(16_000, 200.0, 0, 960));
+            concealer.bridge(160, &mut Vec::new());
+            // A period is 80 samples: this follows what was played only 60 later or 20 sooner.
+            let mut next = tone(16_000, 200.0, 1120 + 60, 320);
+            concealer.join(&mut next, fit);
+            assert!(next.len().abs_diff(wanted) <= 2, "{fit:?}: {}", next.len());
+            assert!(!concealer.bridging());
+        }
+    }
+
+    #[test]
+    fn what_has_no_pitch_goes_on_as_noise_of_the_same_level() {
+        let mut seed = 5u32;
+        let hiss: Vec<i16> = (0..960)
+            .map(|_| {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                ((seed >> 16) as i32 % 4000 - 2000) as i16
+            })
+            .collect();
+        let mut concealer = Concealer::new(16_000);
+        concealer.played(&hiss);
+        let mut gap = Vec::new();
+        concealer.bridge(320, &mut gap);
+        let rms = |pcm: &[i16]| (correlation(pcm, pcm, 1) / pcm.len() as f64).sqrt();
+        assert!((0.6..1.5).contains(&(rms(&gap[64..]) / rms(&hiss))), "{} {}", rms(&gap), rms(&hiss));
+        let again = (40..240).map(|lag| similarity(&gap[..80], &gap[lag..lag + 80], 1)).fold(0.0, f64::max);
+        assert!(again < 0.7, "it does not repeat itself: {again}");
     }
 }

@@ -1,9 +1,12 @@
-//! The jitter buffer: packets in as they arrive, the play timeline out, block after block.
+//! The jitter buffer: packets in as they arrive, the play timeline out, stretch after stretch.
 //!
-//! Invariant: a pull always yields a stretch of time. The cursor moves with the playing clock; it steps back only to
-//! play a packet that came late while nothing newer had been played, which is how the delay grows.
+//! Invariant: every call of [`JitterBuffer::next`] that does not ask to wait moves the timeline on by the length of what
+//! it returns. The timeline steps back only for a packet that came late while nothing newer had been played: that is
+//! how the delay grows. It shrinks, and grows ahead of time, by what the caller leaves out or puts in: see
+//! [`JitterBuffer::surplus_ms`].
 
 use super::codec::Codec;
+use super::delay::{DelayEstimator, MAX_MS, START_MS};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -41,26 +44,32 @@ pub struct Packet {
 pub enum Inserted {
     /// It will be played.
     Queued,
-    /// It will be played, and the timeline starts anew with it: the sender has jumped.
-    Resync,
+    /// It will be played straight after what is there: the sender's clock has jumped.
+    Jumped,
     /// It is there already, or has been played.
     Duplicate,
     /// Its time has passed.
     Late,
 }
 
-/// The next stretch of the timeline. `ticks` are of the RTP clock, never zero except for noise packets.
+/// The next stretch of the timeline. Ticks are of the RTP clock.
 #[derive(Clone, Debug)]
-pub enum Pull {
+pub enum Next {
+    /// Nothing to do before then, unless a packet comes.
+    Wait(Instant),
     /// Play this.
     Packet(Packet),
-    /// A packet is missing: bridge this time.
-    Conceal {
-        /// Length.
+    /// This much is missing for good: newer packets are there.
+    Lost {
+        /// Length of what is missing, at most one packet's.
         ticks: u32,
+        /// Length of the whole packet that this is the end of; the part before was bridged.
+        whole: u32,
+        /// The packet that follows it directly, which may describe it too (in-band redundancy).
+        follower: Option<Packet>,
     },
-    /// Nothing has come for too long to bridge, or nothing has come yet.
-    Silence {
+    /// Nothing is there: bridge this much. What is missing may still come.
+    Bridge {
         /// Length.
         ticks: u32,
     },
@@ -71,278 +80,314 @@ pub enum Pull {
 pub struct JitterStats {
     /// Time that packets have waited, summed over ticks: seconds times ticks.
     pub delay_sum: f64,
+    /// Delay aimed at, summed likewise.
+    pub target_sum: f64,
     /// Ticks of audio played.
     pub emitted_ticks: u64,
     /// Packets thrown away because their time had passed.
     pub late: u64,
     /// Packets thrown away because they came twice.
     pub duplicates: u64,
-    /// Packets thrown away to bring the delay down.
+    /// Packets thrown away because far too many were waiting.
     pub skipped: u64,
-    /// Timeline restarts after jumps of the sender.
-    pub resyncs: u64,
-    /// The delay that is aimed at, in milliseconds.
+    /// Jumps of the sender's clock.
+    pub jumps: u64,
+    /// The delay that is aimed at, over the fastest packet's, in milliseconds.
     pub target_ms: f64,
 }
 
-/// A jitter buffer; time is an argument, so that arrival traces replay in virtual time.
-pub trait JitterBuffer: Send {
-    /// Takes a packet that arrived `now`.
-    fn insert(&mut self, now: Instant, packet: Packet) -> Inserted;
-    /// The stretch to be played from `due` on, which the caller advances by the length of each stretch.
-    fn pull(&mut self, due: Instant) -> Pull;
-    /// Ticks of delay beyond the one aimed at, before the pull at `due`. The caller may leave out as much of what it
-    /// plays.
-    fn surplus(&self, due: Instant) -> u32;
-    /// Forgets everything but the counters; timestamps are of a clock of `clock_hz` from now on.
-    fn reset(&mut self, clock_hz: u32);
-    /// Counters.
-    fn stats(&self) -> JitterStats;
-}
-
-/// Delay that a stream starts with.
-const START_MS: f64 = 40.0;
-/// Bounds of the delay aimed at.
-const MIN_MS: f64 = 20.0;
-const MAX_MS: f64 = 200.0;
-/// Added to the observed jitter.
-const MARGIN_MS: f64 = 10.0;
-/// With this much more delay than is aimed at (a stall has ended), packets are skipped to come down at once.
-const EXCESS_MS: f64 = 150.0;
-/// A packet this far ahead of the cursor is a jump of the sender's clock.
-const JUMP_MS: f64 = 1200.0;
+/// A missing packet is waited for this much longer than its time: what is played comes out late by as much, which
+/// nobody hears, and nothing is concealed that was only just late.
+const HOLD: Duration = Duration::from_millis(5);
 /// Length of a stretch without a packet.
 const BLOCK_MS: u32 = 10;
-/// Bridged for this long, then silent.
-const CONCEAL_MS: u32 = 120;
-/// How fast the observed jitter is forgotten, in milliseconds per second.
-const FORGET_MS_PER_S: f64 = 10.0;
-/// How fast the fastest transit is forgotten (clock drift, routes that got longer), in milliseconds per second.
-const CREEP_MS_PER_S: f64 = 1.0;
+/// A packet this far ahead of the timeline is a jump of the sender's clock.
+const JUMP_MS: f64 = 1200.0;
+/// The next packet in sequence, with a timestamp that does not follow, is a jump if it moves the transit time by this.
+const STEP_MS: f64 = 60.0;
+/// What lies between two packets in sequence is no loss if it is shorter than this.
+const SEAM_MS: f64 = 4.0;
+/// More than this waiting beyond the target is thrown away: the process, or the network, stood still for long.
+const BACKLOG_MS: f64 = 1500.0;
 /// So many late packets in a row mean that the timeline is wrong, not the packets.
 const LATE_RUN: u32 = 25;
 
-/// The first buffer: reorders, drops late and double packets, adapts its delay to the jitter seen.
-pub struct PlayoutBuffer {
+/// A jitter buffer; time is an argument, so that arrival traces replay in virtual time.
+pub struct JitterBuffer {
     clock_hz: u32,
-    /// By timestamp, oldest first.
+    /// By place on the timeline, oldest first.
     packets: VecDeque<(i64, Packet)>,
     timeline: Option<Timeline>,
-    /// Ticks since something was played.
-    bridged: u32,
-    /// Highest deviation from the fastest transit, decaying, in ticks.
-    deviation: f64,
+    delay: DelayEstimator,
+    seen: Seen,
     late_run: u32,
     stats: JitterStats,
 }
 
-/// The state that starts anew with a resync. Timestamps are extended to 64 bits.
-struct Timeline {
-    epoch: Instant,
-    /// Next tick to play.
-    cursor: i64,
-    /// End of what was played last.
-    played: i64,
-    /// The newest packet.
-    newest: i64,
-    newest_sequence: u16,
-    /// Fastest transit (arrival minus timestamp) in ticks, creeping up.
-    base: f64,
+/// Which of the last sequence numbers have come.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    newest: u16,
+    /// Bit n: `newest - n` has come.
+    bits: u128,
 }
 
-impl PlayoutBuffer {
+/// The state that starts anew with a stream. Places are timestamps extended to 64 bits, plus [`shift`](Self::shift).
+struct Timeline {
+    epoch: Instant,
+    /// What the sender's jumps add up to.
+    shift: i64,
+    /// Next tick to play.
+    cursor: i64,
+    /// End of what was played or given up last.
+    played: i64,
+    newest: Newest,
+}
+
+/// The newest packet in sequence.
+struct Newest {
+    at: i64,
+    sequence: u16,
+    ticks: u32,
+    transit_ms: f64,
+}
+
+impl JitterBuffer {
     /// An empty buffer for timestamps of `clock_hz`.
     pub fn new(clock_hz: u32) -> Self {
-        let mut buffer = Self {
-            clock_hz,
+        Self {
+            clock_hz: clock_hz.max(1000),
             packets: VecDeque::new(),
             timeline: None,
-            bridged: u32::MAX,
-            deviation: 0.0,
+            delay: DelayEstimator::default(),
+            seen: Seen::default(),
             late_run: 0,
             stats: JitterStats::default(),
-        };
-        buffer.reset(clock_hz);
-        buffer
-    }
-
-    fn ticks(&self, ms: f64) -> f64 {
-        ms * f64::from(self.clock_hz) / 1000.0
-    }
-
-    fn target(&self) -> f64 {
-        (self.deviation + self.ticks(MARGIN_MS)).clamp(self.ticks(MIN_MS), self.ticks(MAX_MS))
-    }
-
-    /// Starts a timeline at `timestamp`, which is to be played after the delay aimed at.
-    fn start(&mut self, now: Instant, timestamp: u32, sequence: u16) -> i64 {
-        let at = i64::from(timestamp);
-        self.packets.clear();
-        self.late_run = 0;
-        let cursor = at - self.target() as i64;
-        let base = -(at as f64);
-        let timeline = Timeline { epoch: now, cursor, played: i64::MIN, newest: at, newest_sequence: sequence, base };
-        self.timeline = Some(timeline);
-        at
-    }
-
-    /// How the packet at `at` fits: `None` starts a new timeline.
-    fn place(&mut self, now: Instant, at: i64, sequence: u16) -> Option<Inserted> {
-        let (most, jump) = (self.ticks(MAX_MS), self.ticks(JUMP_MS) as i64);
-        let clock_hz = self.clock_hz;
-        let timeline = self.timeline.as_mut()?;
-        let newer = (sequence.wrapping_sub(timeline.newest_sequence) as i16) > 0;
-        if at - timeline.cursor > jump || (newer && at < timeline.newest) {
-            return None;
         }
+    }
+
+    /// Takes a packet that arrived `now`.
+    pub fn insert(&mut self, now: Instant, packet: Packet) -> Inserted {
+        let Some(timeline) = &self.timeline else {
+            self.begin(now, packet);
+            return Inserted::Queued;
+        };
+        let at = timeline.place(packet.timestamp);
+        if !self.seen.insert(packet.sequence) {
+            self.stats.duplicates += 1;
+            return Inserted::Duplicate;
+        }
+        if self.has_jumped(now, at, &packet) {
+            self.jump(now, at, packet);
+            return Inserted::Jumped;
+        }
+        self.observe(now, at);
+        let Some(timeline) = &mut self.timeline else { return Inserted::Late };
         if at < timeline.played {
             self.late_run += 1;
-            return if self.late_run > LATE_RUN { None } else { Some(Inserted::Late) };
+            self.stats.late += 1;
+            return Inserted::Late;
         }
         self.late_run = 0;
-        if at < timeline.cursor {
-            // Late, but nothing newer was played: step back and play it, if the delay allows.
-            let delay = timeline.now(now, clock_hz) - at as f64 - timeline.base;
-            if delay > most {
-                return None;
+        // Late, but nothing newer was played: it plays now, and the delay has grown.
+        timeline.cursor = timeline.cursor.min(at);
+        self.queue(now, at, packet);
+        Inserted::Queued
+    }
+
+    /// The stretch to be played from `due` on, which the caller advances by the length of each stretch.
+    pub fn next(&mut self, due: Instant, now: Instant) -> Next {
+        let (block, seam) = (self.ticks(f64::from(BLOCK_MS)), self.ticks(SEAM_MS));
+        let Some(timeline) = &mut self.timeline else { return Next::Bridge { ticks: block as u32 } };
+        let Some((at, front)) = self.packets.front() else {
+            if now < due + HOLD {
+                return Next::Wait(due + HOLD);
             }
-            timeline.cursor = at;
+            timeline.cursor += block;
+            return Next::Bridge { ticks: block as u32 };
+        };
+        let gap = at - timeline.cursor;
+        if gap <= 0 || (gap <= seam && timeline.played == timeline.cursor) {
+            return self.play(due);
         }
-        Some(Inserted::Queued)
+        if timeline.played == i64::MIN {
+            // The stream's own start: silence for as long as its packets are to wait.
+            let ticks = gap.min(block);
+            timeline.cursor += ticks;
+            return Next::Bridge { ticks: ticks as u32 };
+        }
+        if now < due + HOLD {
+            return Next::Wait(due + HOLD);
+        }
+        let whole = i64::from(front.ticks.max(timeline.newest.ticks)).max(block);
+        // Only the last of several lost packets is described by the packet that is there.
+        let ticks = if gap <= whole { gap } else { ((gap - 1) % whole) + 1 };
+        let follower = (ticks == gap).then(|| front.clone());
+        timeline.cursor += ticks;
+        timeline.played = timeline.cursor;
+        Next::Lost { ticks: ticks as u32, whole: whole as u32, follower }
     }
 
-    fn observe(&mut self, now: Instant, at: i64, ticks: u32) {
+    /// How much longer packets wait at `due` than they should, in milliseconds; negative when they should wait longer.
+    pub fn surplus_ms(&self, due: Instant) -> f64 {
+        let Some(timeline) = &self.timeline else { return 0.0 };
+        let transit_ms = timeline.transit_ms(due, timeline.cursor, self.clock_hz);
+        self.delay.target_ms().map_or(0.0, |target_ms| transit_ms - target_ms)
+    }
+
+    /// Forgets everything but the counters; timestamps are of a clock of `clock_hz` from now on.
+    pub fn reset(&mut self, clock_hz: u32) {
+        *self = Self { stats: self.stats, ..Self::new(clock_hz) };
+    }
+
+    /// Counters.
+    pub fn stats(&self) -> JitterStats {
+        JitterStats { target_ms: self.target_ms(), ..self.stats }
+    }
+
+    fn target_ms(&self) -> f64 {
+        let fastest = self.delay.fastest_ms().unwrap_or_default();
+        self.delay.target_ms().map_or(START_MS, |target_ms| target_ms - fastest)
+    }
+
+    fn ticks(&self, ms: f64) -> i64 {
+        (ms * f64::from(self.clock_hz) / 1000.0) as i64
+    }
+
+    /// The first packet: it plays after the delay that a stream starts with.
+    fn begin(&mut self, now: Instant, packet: Packet) {
+        self.seen.insert(packet.sequence);
+        let at = i64::from(packet.timestamp);
+        let cursor = at - self.ticks(START_MS);
+        let newest = Newest { at, sequence: packet.sequence, ticks: packet.ticks, transit_ms: 0.0 };
+        self.timeline = Some(Timeline { epoch: now, shift: 0, cursor, played: i64::MIN, newest });
+        self.observe(now, at);
+        self.queue(now, at, packet);
+    }
+
+    fn observe(&mut self, now: Instant, at: i64) {
+        if let Some(timeline) = &self.timeline {
+            self.delay.observe(now, timeline.transit_ms(now, at, self.clock_hz));
+        }
+    }
+
+    fn has_jumped(&self, now: Instant, at: i64, packet: &Packet) -> bool {
+        let Some(timeline) = &self.timeline else { return false };
+        let newest = &timeline.newest;
+        let step = packet.sequence.wrapping_sub(newest.sequence) as i16;
+        if at - timeline.cursor > self.ticks(JUMP_MS) || (step > 0 && at < newest.at) {
+            return true;
+        }
+        let transit_ms = timeline.transit_ms(now, at, self.clock_hz);
+        let follows = at == newest.at + i64::from(newest.ticks);
+        if step == 1 && !follows && (transit_ms - newest.transit_ms).abs() > STEP_MS {
+            return true;
+        }
+        // A sender whose clock stood still while it paused, or a network that did, comes back later than can be waited.
+        let late_ms = -self.ms(at - timeline.cursor);
+        (at >= timeline.played && late_ms > MAX_MS) || (at < timeline.played && self.late_run >= LATE_RUN)
+    }
+
+    fn ms(&self, ticks: i64) -> f64 {
+        ticks as f64 * 1000.0 / f64::from(self.clock_hz)
+    }
+
+    /// Takes the packet, which is at `at` by its timestamp, as the continuation of what is there.
+    fn jump(&mut self, now: Instant, at: i64, packet: Packet) {
+        self.stats.jumps += 1;
+        self.late_run = 0;
+        let target_ms = self.delay.target_ms().unwrap_or_default();
+        let block = self.ticks(f64::from(BLOCK_MS));
+        let Some(timeline) = &mut self.timeline else { return };
+        // Where a packet of average luck would be that arrives now, yet after all that is there.
+        let usual = timeline.now(now, self.clock_hz) - (target_ms * f64::from(self.clock_hz) / 1000.0) as i64;
+        let after = self.packets.back().map_or(timeline.cursor, |(at, last)| at + i64::from(last.ticks));
+        let place = if usual - after > block { usual } else { after };
+        timeline.shift += place - at;
+        let transit_ms = timeline.transit_ms(now, place, self.clock_hz);
+        timeline.newest = Newest { at: place, sequence: packet.sequence, ticks: packet.ticks, transit_ms };
+        self.packets.push_back((place, packet));
+        // What was known of transit times was known of another clock, or of a network that stood still.
+        self.delay = DelayEstimator::default();
+        self.observe(now, place);
+    }
+
+    fn queue(&mut self, now: Instant, at: i64, packet: Packet) {
         let clock_hz = self.clock_hz;
-        let Some(timeline) = &mut self.timeline else { return };
-        let transit = timeline.now(now, clock_hz) - at as f64;
-        let length = f64::from(ticks);
-        timeline.base = (timeline.base + length * CREEP_MS_PER_S / 1000.0).min(transit);
-        let deviation = transit - timeline.base;
-        self.deviation = (self.deviation - length * FORGET_MS_PER_S / 1000.0).max(deviation);
+        if let Some(timeline) = &mut self.timeline
+            && (packet.sequence.wrapping_sub(timeline.newest.sequence) as i16) >= 0
+        {
+            let transit_ms = timeline.transit_ms(now, at, clock_hz);
+            timeline.newest = Newest { at, sequence: packet.sequence, ticks: packet.ticks, transit_ms };
+        }
+        let index = self.packets.iter().rposition(|(other, _)| *other <= at).map_or(0, |index| index + 1);
+        self.packets.insert(index, (at, packet));
+        self.drop_backlog(now);
     }
 
-    /// After a stall the packets come all at once: skip to the delay aimed at.
-    fn come_down(&mut self, now: Instant) {
-        let (target, clock_hz) = (self.target(), self.clock_hz);
-        let most = target + self.ticks(EXCESS_MS);
-        let Some(timeline) = &mut self.timeline else { return };
-        let delay = timeline.now(now, clock_hz) - timeline.cursor as f64 - timeline.base;
-        if delay <= most {
-            return;
-        }
-        let goal = timeline.cursor + (delay - target) as i64;
-        while self.packets.front().is_some_and(|(at, _)| *at < goal) && self.packets.len() > 1 {
-            self.packets.pop_front();
+    /// After minutes of standing still nobody wants to hear what was said meanwhile.
+    fn drop_backlog(&mut self, now: Instant) {
+        while self.packets.len() > 1 && self.surplus_ms(now) > BACKLOG_MS {
+            let Some((at, packet)) = self.packets.pop_front() else { return };
             self.stats.skipped += 1;
+            let next = self.packets.front().map_or(at + i64::from(packet.ticks), |(next, _)| *next);
+            if let Some(timeline) = &mut self.timeline {
+                timeline.cursor = timeline.cursor.max(next);
+                timeline.played = timeline.cursor;
+            }
         }
-        timeline.cursor = goal.min(self.packets.front().map_or(goal, |(at, _)| *at));
     }
 
-    fn delay(&self, due: Instant) -> f64 {
-        match &self.timeline {
-            Some(timeline) => timeline.now(due, self.clock_hz) - timeline.cursor as f64 - timeline.base,
-            None => 0.0,
+    fn play(&mut self, due: Instant) -> Next {
+        let target_s = self.target_ms() / 1000.0;
+        let (Some(timeline), Some((at, packet))) = (&mut self.timeline, self.packets.pop_front()) else {
+            return Next::Wait(due);
+        };
+        timeline.cursor = timeline.cursor.max(at + i64::from(packet.ticks));
+        timeline.played = timeline.cursor;
+        let waited = due.saturating_duration_since(packet.arrival).as_secs_f64();
+        self.stats.delay_sum += waited * f64::from(packet.ticks);
+        self.stats.target_sum += target_s * f64::from(packet.ticks);
+        self.stats.emitted_ticks += u64::from(packet.ticks);
+        Next::Packet(packet)
+    }
+}
+
+impl Seen {
+    /// Notes that `sequence` has come; `false` if it had come before. Far jumps begin anew.
+    fn insert(&mut self, sequence: u16) -> bool {
+        let step = sequence.wrapping_sub(self.newest);
+        let behind = self.newest.wrapping_sub(sequence);
+        if self.bits == 0 || (step >= 128 && behind >= 128) {
+            *self = Self { newest: sequence, bits: 1 };
+        } else if (1..128).contains(&step) {
+            *self = Self { newest: sequence, bits: self.bits << step | 1 };
+        } else {
+            let bit = 1 << behind;
+            let fresh = self.bits & bit == 0;
+            self.bits |= bit;
+            return fresh;
         }
+        true
     }
 }
 
 impl Timeline {
-    fn now(&self, now: Instant, clock_hz: u32) -> f64 {
+    fn now(&self, now: Instant, clock_hz: u32) -> i64 {
         let after = now.saturating_duration_since(self.epoch).as_secs_f64();
         let before = self.epoch.saturating_duration_since(now).as_secs_f64();
-        (after - before) * f64::from(clock_hz)
+        ((after - before) * f64::from(clock_hz)) as i64
     }
 
-    /// The 64-bit timestamp nearest to the newest packet's.
-    fn extend(&self, timestamp: u32) -> i64 {
-        self.newest + i64::from(timestamp.wrapping_sub(self.newest as u32) as i32)
-    }
-}
-
-impl JitterBuffer for PlayoutBuffer {
-    fn insert(&mut self, now: Instant, packet: Packet) -> Inserted {
-        let known = self.timeline.as_ref().map(|timeline| timeline.extend(packet.timestamp));
-        if let Some(at) = known
-            && self.packets.iter().any(|(other, _)| *other == at)
-        {
-            self.stats.duplicates += 1;
-            return Inserted::Duplicate;
-        }
-        let placed = known.and_then(|at| self.place(now, at, packet.sequence).map(|inserted| (at, inserted)));
-        let (at, inserted) = match placed {
-            Some((_, Inserted::Late)) => {
-                let at = known.unwrap_or_default();
-                self.observe(now, at, 0);
-                self.stats.late += 1;
-                return Inserted::Late;
-            }
-            Some(placed) => placed,
-            None => {
-                let resync = self.timeline.is_some();
-                self.stats.resyncs += u64::from(resync);
-                let at = self.start(now, packet.timestamp, packet.sequence);
-                (at, if resync { Inserted::Resync } else { Inserted::Queued })
-            }
-        };
-        self.observe(now, at, packet.ticks);
-        if let Some(timeline) = &mut self.timeline
-            && at >= timeline.newest
-        {
-            (timeline.newest, timeline.newest_sequence) = (at, packet.sequence);
-        }
-        let index = self.packets.iter().rposition(|(other, _)| *other < at).map_or(0, |index| index + 1);
-        self.packets.insert(index, (at, packet));
-        self.come_down(now);
-        inserted
+    /// Arrival at `now` minus the time at which `at` was sent, as far as its timestamp tells; the origin is arbitrary.
+    fn transit_ms(&self, now: Instant, at: i64, clock_hz: u32) -> f64 {
+        (self.now(now, clock_hz) - at) as f64 * 1000.0 / f64::from(clock_hz)
     }
 
-    fn pull(&mut self, due: Instant) -> Pull {
-        let block = self.clock_hz * BLOCK_MS / 1000;
-        let early = self.delay(due) + f64::from(block) <= self.target();
-        let Some(timeline) = &mut self.timeline else { return Pull::Silence { ticks: block } };
-        let gap = self.packets.front().map(|(at, _)| (*at - timeline.cursor).max(0));
-        if gap == Some(0)
-            && let Some((at, packet)) = self.packets.pop_front()
-        {
-            timeline.cursor = at + i64::from(packet.ticks);
-            timeline.played = timeline.cursor;
-            if packet.ticks > 0 {
-                self.bridged = 0;
-            }
-            let waited = due.saturating_duration_since(packet.arrival).as_secs_f64();
-            self.stats.delay_sum += waited * f64::from(packet.ticks);
-            self.stats.emitted_ticks += u64::from(packet.ticks);
-            return Pull::Packet(packet);
-        }
-        let ticks = gap.map_or(block, |gap| gap.min(i64::from(block)) as u32);
-        // A gap is the place to let the delay grow: the missing time is bridged without being passed.
-        if gap.is_none() || !early || self.bridged == u32::MAX {
-            timeline.cursor += i64::from(ticks);
-        }
-        self.bridged = self.bridged.saturating_add(ticks);
-        if self.bridged <= self.clock_hz * CONCEAL_MS / 1000 {
-            Pull::Conceal { ticks }
-        } else {
-            self.bridged = u32::MAX;
-            Pull::Silence { ticks }
-        }
-    }
-
-    fn surplus(&self, due: Instant) -> u32 {
-        if self.timeline.is_some() { (self.delay(due) - self.target()).max(0.0) as u32 } else { 0 }
-    }
-
-    fn reset(&mut self, clock_hz: u32) {
-        self.clock_hz = clock_hz.max(1000);
-        self.packets.clear();
-        self.timeline = None;
-        self.bridged = u32::MAX;
-        self.late_run = 0;
-        self.deviation = self.ticks(START_MS - MARGIN_MS);
-    }
-
-    fn stats(&self) -> JitterStats {
-        JitterStats { target_ms: self.target() * 1000.0 / f64::from(self.clock_hz), ..self.stats }
+    /// The place nearest to the newest packet's.
+    fn place(&self, timestamp: u32) -> i64 {
+        let newest = (self.newest.at - self.shift) as u32;
+        self.newest.at + i64::from(timestamp.wrapping_sub(newest) as i32)
     }
 }
 

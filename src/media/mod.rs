@@ -7,16 +7,21 @@
 
 pub mod codec;
 mod conceal;
+mod delay;
 pub mod dtmf;
 pub mod jitter;
 mod level;
+mod lpc;
 mod noise;
+mod pitch;
+mod player;
 mod receiver;
 mod reception;
 pub mod resample;
 mod ring;
 mod sender;
 mod sink;
+mod stretch;
 
 pub use codec::{Codec, CodecSpec, PayloadKind};
 pub use level::Level;

@@ -83,8 +83,16 @@ pub trait Decoder: Send {
     /// Appends the decoded packet to `out`; `false` (and nothing appended) when there is no sound in it: it cannot be
     /// decoded, or its sender is silent (Opus DTX).
     fn decode(&mut self, payload: &[u8], out: &mut Vec<i16>) -> bool;
-    /// Says that packets are missing before the next one.
-    fn gap(&mut self) {}
+    /// Appends the `samples` that were lost just before the packet `next`, from its in-band redundancy; `false` (and
+    /// nothing appended) when there is none in it.
+    fn recover(&mut self, _next: &[u8], _samples: usize, _out: &mut Vec<i16>) -> bool {
+        false
+    }
+    /// Appends `samples` in place of a packet that is lost, so that the decoder stays in step; `false` (and nothing
+    /// appended) when the codec has no concealment of its own.
+    fn conceal(&mut self, _samples: usize, _out: &mut Vec<i16>) -> bool {
+        false
+    }
 }
 
 impl CodecSpec {
@@ -150,6 +158,12 @@ impl Codec {
             Self::Opus => opus::ticks(payload),
             Self::Pcmu | Self::Pcma => g711::ticks(payload),
         }
+    }
+
+    /// Does this packet say that silence follows, for which nothing is sent?
+    pub fn announces_silence(self, payload: &[u8]) -> bool {
+        // RFC 7587 section 4.1: with discontinued transmission the last packet of a stretch has one or two bytes.
+        self == Self::Opus && payload.len() <= 2
     }
 
     /// An encoder for PCM at `rate_hz`, one of the rates that [`native_hz`](Self::native_hz) gives.

@@ -161,8 +161,9 @@ impl Decoder for OpusDecoder {
         out.len() > start
     }
 
-    fn gap(&mut self) {
+    fn conceal(&mut self, _samples: usize, _out: &mut Vec<i16>) -> bool {
         self.gap = true;
+        false
     }
 }
 
@@ -229,7 +230,7 @@ mod tests {
         let mut decoder = OpusDecoder::new(16_000).unwrap();
         let mut out = Vec::new();
         packets[..first - 1].iter().for_each(|packet| assert!(decoder.decode(packet, &mut out)));
-        decoder.gap();
+        decoder.conceal(320, &mut out);
         packets[first..].iter().for_each(|packet| assert!(decoder.decode(packet, &mut out)));
         let peak = out.iter().map(|sample| sample.unsigned_abs()).max().unwrap();
         assert!(peak < 12_000, "{peak}");

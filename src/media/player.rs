@@ -1,0 +1,269 @@
+//! Turns stretches of the timeline into samples in the ring.
+//!
+//! Invariant: what is bridged because it may still come leaves the decoder alone, so that a packet that was only late
+//! decodes as if nothing had happened. The decoder is told of a loss once the loss is certain, and stays in step.
+
+use super::codec::{Codec, Decoder};
+use super::conceal::{Concealer, Fit};
+use super::jitter::{Content, Packet};
+use super::noise::ComfortNoise;
+use super::receiver::ReceiverStats;
+use super::ring::Ring;
+use super::stretch::{Strictness, lengthen, shorten};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The delay is left alone within this of its target, in milliseconds.
+const TOLERANCE_MS: f64 = 4.0;
+
+/// Plays into a ring; see the module.
+pub struct Player {
+    ring: Arc<Ring>,
+    decoder: Option<(Codec, Box<dyn Decoder>)>,
+    concealer: Concealer,
+    noise: ComfortNoise,
+    /// The sender has announced that it is silent: nothing is missing.
+    idle: bool,
+    /// The last stretch was concealed.
+    concealing: bool,
+    rate_hz: u32,
+    /// Timestamp of the next tick.
+    timestamp: u32,
+    /// Part of a sample that is owed when ticks are no whole number of samples.
+    remainder: u64,
+    /// Samples since the last change of length.
+    since_stretch: usize,
+    pcm: Vec<i16>,
+    stats: ReceiverStats,
+}
+
+impl Player {
+    /// Plays into `ring`, at the rate that its readers want.
+    pub fn new(ring: Arc<Ring>) -> Self {
+        Self {
+            rate_hz: ring.rate_hz(),
+            concealer: Concealer::new(ring.rate_hz()),
+            ring,
+            decoder: None,
+            noise: ComfortNoise::default(),
+            idle: false,
+            concealing: false,
+            timestamp: 0,
+            remainder: 0,
+            since_stretch: 0,
+            pcm: Vec::new(),
+            stats: ReceiverStats::default(),
+        }
+    }
+
+    /// What comes next has nothing to do with what was played.
+    pub fn reset(&mut self) {
+        self.decoder = None;
+        self.idle = false;
+        self.noise.stop();
+    }
+
+    /// What was counted here.
+    pub fn stats(&self) -> &ReceiverStats {
+        &self.stats
+    }
+
+    /// Rate of what is played.
+    pub fn rate_hz(&self) -> u32 {
+        self.rate_hz
+    }
+
+    /// RTP timestamp that is played next.
+    pub fn timestamp(&self) -> u32 {
+        self.timestamp
+    }
+
+    /// Plays a packet; `surplus_ms` is how much longer it has waited than it should, some of which may be left out, or
+    /// put in if it is negative. Returns how long it plays.
+    pub fn packet(&mut self, packet: &Packet, clock_hz: u32, surplus_ms: f64) -> Duration {
+        self.timestamp = packet.timestamp;
+        let Content::Audio(codec) = packet.content else {
+            self.noise.set(&packet.payload);
+            self.idle = true;
+            return Duration::ZERO;
+        };
+        self.prepare(codec);
+        self.pcm.clear();
+        let samples = self.samples(packet.ticks, clock_hz);
+        let decoded = self.decoder.as_mut().is_some_and(|(_, decoder)| decoder.decode(&packet.payload, &mut self.pcm));
+        self.idle = codec.announces_silence(&packet.payload);
+        if !decoded {
+            if self.idle {
+                return self.rest(samples, packet.ticks, clock_hz);
+            }
+            return self.lose(samples, samples, packet.ticks, clock_hz, surplus_ms);
+        }
+        self.noise.stop();
+        self.stats.decoded += 1;
+        self.stats.codec = Some((packet.payload_type, codec));
+        self.pcm.resize(samples, 0);
+        self.concealing = false;
+        self.join(fit(surplus_ms));
+        self.stretch(surplus_ms);
+        self.emit(packet.ticks, clock_hz)
+    }
+
+    /// Plays `ticks` that are lost for good, the end of a packet of `whole`, if possible from the packet that follows.
+    pub fn lost(
+        &mut self,
+        ticks: u32,
+        whole: u32,
+        follower: Option<&Packet>,
+        clock_hz: u32,
+        surplus_ms: f64,
+    ) -> Duration {
+        let samples = self.samples(ticks, clock_hz);
+        if self.idle {
+            return self.rest(samples, ticks, clock_hz);
+        }
+        self.pcm.clear();
+        let whole = ((u64::from(whole) * u64::from(self.rate_hz) / u64::from(clock_hz)) as usize).max(samples);
+        if let (Some((codec, decoder)), Some(follower)) = (&mut self.decoder, follower)
+            && follower.content == Content::Audio(*codec)
+            && decoder.recover(&follower.payload, whole, &mut self.pcm)
+        {
+            self.pcm.drain(..self.pcm.len().saturating_sub(samples));
+            self.pcm.resize(samples, 0);
+            self.stats.recovered += 1;
+            self.concealing = false;
+            self.join(fit(surplus_ms));
+            return self.emit(ticks, clock_hz);
+        }
+        self.lose(samples, whole, ticks, clock_hz, surplus_ms)
+    }
+
+    /// Bridges `ticks` of which it is not known whether they are lost or late.
+    pub fn bridge(&mut self, ticks: u32, clock_hz: u32) -> Duration {
+        let samples = self.samples(ticks, clock_hz);
+        if self.idle || self.decoder.is_none() {
+            return self.rest(samples, ticks, clock_hz);
+        }
+        self.note_concealment(samples);
+        self.pcm.clear();
+        self.concealer.bridge(samples, &mut self.pcm);
+        self.emit(ticks, clock_hz)
+    }
+
+    /// Bridges `samples`, the end of a packet of `whole` that is lost, keeping the decoder in step.
+    fn lose(&mut self, samples: usize, whole: usize, ticks: u32, clock_hz: u32, surplus_ms: f64) -> Duration {
+        self.pcm.clear();
+        let own = self.decoder.as_mut().is_some_and(|(_, decoder)| decoder.conceal(whole, &mut self.pcm));
+        if self.decoder.is_none() {
+            return self.rest(samples, ticks, clock_hz);
+        }
+        self.note_concealment(samples);
+        if own {
+            self.pcm.drain(..self.pcm.len().saturating_sub(samples));
+            self.join(fit(surplus_ms));
+        } else {
+            self.concealer.bridge(samples, &mut self.pcm);
+        }
+        self.emit(ticks, clock_hz)
+    }
+
+    /// Silence that nobody misses: the codec's own comfort noise, that of RFC 3389, or none.
+    fn rest(&mut self, samples: usize, ticks: u32, clock_hz: u32) -> Duration {
+        self.pcm.clear();
+        if self.decoder.is_some() {
+            self.stats.concealed_samples += samples as u64;
+            self.stats.silent_concealed_samples += samples as u64;
+        }
+        let own = !self.noise.active()
+            && self.idle
+            && self.decoder.as_mut().is_some_and(|(_, decoder)| decoder.conceal(samples, &mut self.pcm));
+        if !own {
+            self.noise.fill(samples, &mut self.pcm);
+        }
+        self.join(Fit::Fixed);
+        self.emit(ticks, clock_hz)
+    }
+
+    fn note_concealment(&mut self, samples: usize) {
+        if !std::mem::replace(&mut self.concealing, true) {
+            self.stats.concealment_events += 1;
+        }
+        self.stats.concealed_samples += samples as u64;
+        if self.concealer.silent() {
+            self.stats.silent_concealed_samples += samples as u64;
+        }
+    }
+
+    /// Ends a bridge, if there is one, with what was decoded.
+    fn join(&mut self, fit: Fit) {
+        if self.concealer.bridging() {
+            let before = self.pcm.len();
+            self.concealer.join(&mut self.pcm, fit);
+            self.count_change(before);
+        }
+    }
+
+    /// A decoder for `codec` at the highest rate that somebody listens at.
+    fn prepare(&mut self, codec: Codec) {
+        let rate_hz = codec.native_hz(self.ring.wanted_hz().unwrap_or(48_000));
+        if self.decoder.as_ref().is_none_or(|(kind, decoder)| *kind != codec || decoder.rate_hz() != rate_hz) {
+            self.decoder = codec.decoder(rate_hz).map(|decoder| (codec, decoder));
+            self.rate_hz = rate_hz;
+            self.remainder = 0;
+            if self.concealer.rate_hz() != rate_hz {
+                self.concealer = Concealer::new(rate_hz);
+            }
+        }
+    }
+
+    /// Brings the delay nearer to its target by a pitch period: the further off, the oftener, and the less like each
+    /// other the two sides of the splice have to be.
+    fn stretch(&mut self, surplus_ms: f64) {
+        let off_ms = surplus_ms.abs();
+        let (strictness, pause_ms) = match off_ms {
+            ..TOLERANCE_MS => return,
+            ..15.0 => (0.85, 60),
+            ..40.0 => (0.75, 60),
+            ..120.0 => (0.6, 40),
+            _ => (0.4, 20),
+        };
+        self.since_stretch += self.pcm.len();
+        if self.since_stretch < (self.rate_hz * pause_ms / 1000) as usize {
+            return;
+        }
+        let before = self.pcm.len();
+        let most = (off_ms * f64::from(self.rate_hz) / 1000.0) as usize;
+        let change = if surplus_ms > 0.0 { shorten } else { lengthen };
+        if change(self.concealer.past(), &mut self.pcm, most, self.rate_hz, Strictness(strictness)) > 0 {
+            self.since_stretch = 0;
+        }
+        self.count_change(before);
+    }
+
+    fn count_change(&mut self, before: usize) {
+        let after = self.pcm.len();
+        self.stats.inserted_samples += after.saturating_sub(before) as u64;
+        self.stats.removed_samples += before.saturating_sub(after) as u64;
+    }
+
+    /// Writes what is in `pcm`, which stands for `ticks`.
+    fn emit(&mut self, ticks: u32, clock_hz: u32) -> Duration {
+        self.stats.total_samples += self.pcm.len() as u64;
+        self.stats.level.add(&self.pcm, self.rate_hz);
+        self.ring.write_live(&self.pcm, self.rate_hz, self.timestamp, clock_hz);
+        self.concealer.played(&self.pcm);
+        self.timestamp = self.timestamp.wrapping_add(ticks);
+        Duration::from_nanos(self.pcm.len() as u64 * 1_000_000_000 / u64::from(self.rate_hz.max(1)))
+    }
+
+    /// Whole samples in `ticks`; what is left over counts next time.
+    fn samples(&mut self, ticks: u32, clock_hz: u32) -> usize {
+        let owed = u64::from(ticks) * u64::from(self.rate_hz) + self.remainder;
+        self.remainder = owed % u64::from(clock_hz);
+        (owed / u64::from(clock_hz)) as usize
+    }
+}
+
+/// Where a bridge may end, so that the delay comes nearer to its target.
+fn fit(surplus_ms: f64) -> Fit {
+    if surplus_ms > 0.0 { Fit::Sooner } else { Fit::Later }
+}
