@@ -23,8 +23,16 @@ const CYCLE_US: u32 = 10_000;
 /// Full level for so long, then down to silence.
 const HOLD_MS: f32 = 20.0;
 const SILENT_MS: f32 = 110.0;
-/// Length of the blends at the edges.
+/// Length of the blend at the beginning of a gap.
 const EDGE_US: u32 = 4000;
+/// Length of the blend at its end: a decoder that has missed something needs a while to be right again.
+const JOIN_US: u32 = 8000;
+/// Length of the blend where two sides meet within a gap.
+const MEET_US: u32 = 5000;
+/// Where two sides meet is looked for in steps of this.
+const MEET_STEP_US: u32 = 125;
+/// A known future shorter than this is none to go back from.
+const SHORTEST_FUTURE_US: u32 = 10_000;
 /// What comes after a gap is moved by at most this, to fit.
 const FIT_US: u32 = 8000;
 /// The likeness of two periods from which sound counts as half voiced, and wholly.
@@ -112,7 +120,7 @@ impl Concealer {
     /// Ends the gap with `pcm`, whose beginning is blended with the bridge where it fits best.
     pub fn join(&mut self, pcm: &mut Vec<i16>, fit: Fit) {
         let Some(mut gap) = self.gap.take() else { return };
-        let edge = samples(EDGE_US, self.rate_hz).min(pcm.len());
+        let edge = samples(JOIN_US, self.rate_hz).min(pcm.len());
         let room = samples(FIT_US, self.rate_hz);
         let (extra, skipped) = match fit {
             Fit::Later => (room, 0),
@@ -133,6 +141,30 @@ impl Concealer {
         pcm.splice(0..0, bridge[..later].iter().copied());
     }
 
+    /// Appends `count` samples of bridge that lead over to `after`, and ends the gap: both sides go on towards each other
+    /// and meet where they are most alike.
+    pub fn meet(&mut self, count: usize, after: &[i16], out: &mut Vec<i16>) {
+        let start = out.len();
+        self.bridge(count, out);
+        self.gap = None;
+        let gap = &mut out[start..];
+        let known = after.len().min(self.past.len());
+        if known < samples(SHORTEST_FUTURE_US, self.rate_hz) {
+            return;
+        }
+        let past = after[..known].iter().rev().copied().collect();
+        let mut mirrored = Self { rate_hz: self.rate_hz, past, gap: None, seed: self.seed };
+        let mut back = Vec::with_capacity(count);
+        mirrored.bridge(count, &mut back);
+        back.reverse();
+        let blend = samples(MEET_US, self.rate_hz).min(count);
+        let place = meeting_place(gap, &back, blend, samples(MEET_STEP_US, self.rate_hz).max(1));
+        for (n, (sample, back)) in gap.iter_mut().zip(&back).enumerate().skip(place) {
+            let share = ((n - place + 1) as f32 / (blend + 1) as f32).min(1.0);
+            *sample = (f32::from(*sample) * (1.0 - share) + f32::from(*back) * share) as i16;
+        }
+    }
+
     /// Where in `signal` `piece` fits: the place that looks most like it, or the start if none does.
     fn fit(&self, signal: &[i16], piece: &[i16]) -> usize {
         let places = signal.len() - piece.len();
@@ -144,7 +176,7 @@ impl Concealer {
 
     fn begin(&self) -> Gap {
         let (end, period) = (self.past.len(), self.period());
-        let recent = &self.past[end - samples(MATCH_US, self.rate_hz)..];
+        let recent = &self.past[end - samples(MATCH_US, self.rate_hz).min(end - period)..];
         let before = &self.past[end - period - recent.len()..end - period];
         let alike = similarity(recent, before, 1).max(0.0) as f32;
         let voiced = ((alike - HALF_VOICED) / (VOICED - HALF_VOICED) * 0.5 + 0.5).clamp(0.0, 1.0);
@@ -154,7 +186,7 @@ impl Concealer {
             period,
             position: end - period,
             voiced,
-            envelope: Envelope::of(&self.past[end - samples(SPECTRUM_US, self.rate_hz)..]),
+            envelope: Envelope::of(&self.past[end - samples(SPECTRUM_US, self.rate_hz).min(end)..]),
             noise,
             age: 0,
             step: f32::from(self.past[end - 1]) - f32::from(self.past[end - 1 - period]),
@@ -218,14 +250,27 @@ impl Concealer {
 
     fn best(&self, lags: impl Iterator<Item = usize>, step: usize) -> usize {
         let end = self.past.len();
-        let recent = &self.past[end - samples(MATCH_US, self.rate_hz)..];
         let score = |lag: usize| {
+            let recent = &self.past[end - samples(MATCH_US, self.rate_hz).min(end - lag)..];
             let before = &self.past[end - lag - recent.len()..end - lag];
-            correlation(recent, before, step) / (correlation(before, before, step) + 1.0).sqrt()
+            let energy = correlation(before, before, step) * correlation(recent, recent, step);
+            correlation(recent, before, step) / (energy + 1.0).sqrt()
         };
         let scored = lags.map(|lag| (lag, score(lag)));
-        scored.max_by(|a, b| a.1.total_cmp(&b.1)).map_or(recent.len(), |(lag, _)| lag)
+        scored.max_by(|a, b| a.1.total_cmp(&b.1)).map_or(end / 2, |(lag, _)| lag)
     }
+}
+
+/// Where `blend` samples of two signals are most alike, the middle being preferred a little.
+fn meeting_place(a: &[i16], b: &[i16], blend: usize, step: usize) -> usize {
+    let places = a.len() - blend;
+    let middle = places as f64 / 2.0;
+    let score = |place: usize| {
+        let off = (place as f64 - middle).abs() / middle.max(1.0);
+        similarity(&a[place..place + blend], &b[place..place + blend], step) - 0.2 * off
+    };
+    let scored = (0..=places).step_by(step).map(|place| (place, score(place)));
+    scored.max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |it| it.0)
 }
 
 #[cfg(test)]
@@ -315,5 +360,23 @@ mod tests {
         assert!((0.6..1.5).contains(&(rms(&gap[64..]) / rms(&hiss))), "{} {}", rms(&gap), rms(&hiss));
         let again = (40..240).map(|lag| similarity(&gap[..80], &gap[lag..lag + 80], 1)).fold(0.0, f64::max);
         assert!(again < 0.7, "it does not repeat itself: {again}");
+    }
+
+    #[test]
+    fn a_gap_between_two_known_sides_leads_from_one_to_the_other() {
+        // The pitch glides: neither side alone could know the other.
+        let glide = |n: usize| ((n as f64 * n as f64 * 2e-6 + n as f64 * 0.05).sin() * 8000.0) as i16;
+        let pcm: Vec<i16> = (0..2000).map(glide).collect();
+        let mut concealer = Concealer::new(8000);
+        concealer.played(&pcm[..800]);
+        let mut filled = pcm[..800].to_vec();
+        concealer.meet(160, &pcm[960..1120], &mut filled);
+        assert_eq!(filled.len(), 960);
+        assert!(!concealer.bridging());
+        filled.extend(&pcm[960..1120]);
+        assert!(largest_step(&filled) < largest_step(&pcm) * 3 / 2, "{}", largest_step(&filled));
+        // Too short a future is no help, and no harm.
+        concealer.meet(160, &pcm[960..1000], &mut filled);
+        assert_eq!(filled.len(), 1280);
     }
 }

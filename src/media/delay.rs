@@ -4,6 +4,7 @@
 //! the target goes out as one. Nothing is relative to a fastest packet, so a route that becomes longer or shorter, or a
 //! clock that drifts, needs no correction: the distribution itself moves.
 
+use super::jitter::HOLD;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 /// is one event, not fifty.
 const SLOT: Duration = Duration::from_millis(20);
 /// Share of slots that are to be on time, judged over the last few seconds …
-const SHARE: f32 = 0.96;
+const SHARE: f32 = 0.98;
 const MEMORY_SLOTS: f32 = 120.0;
 /// … and share of time, judged over half a minute: stalls that recur are worth waiting for.
 const LONG_SHARE: f32 = 0.94;
@@ -25,7 +26,7 @@ const MARGIN_MS: f64 = 2.0;
 pub const START_MS: f64 = 30.0;
 const LEARNING_SLOTS: f64 = 40.0;
 /// Never less than this behind the fastest packet …
-const MIN_MS: f64 = 5.0;
+const MIN_MS: f64 = 2.0;
 /// … and never more.
 pub const MAX_MS: f64 = 600.0;
 /// The fastest packet is looked for over this long.
@@ -100,7 +101,7 @@ impl DelayEstimator {
         let recent = self.recent.quantile_ms(SHARE, 0.0).unwrap_or(f64::MIN);
         // One stall early in a stream does not recur yet.
         let long = self.long.quantile_ms(LONG_SHARE, self.long.next * LONG_MEMORY_SLOTS).unwrap_or(f64::MIN);
-        let wanted = recent.max(long) + MARGIN_MS;
+        let wanted = recent.max(long) + MARGIN_MS - HOLD.as_secs_f64() * 1000.0;
         Some(wanted.max(fastest + learning).clamp(fastest + MIN_MS, fastest + MAX_MS))
     }
 

@@ -96,9 +96,10 @@ pub struct JitterStats {
     pub target_ms: f64,
 }
 
-/// A missing packet is waited for this much longer than its time: what is played comes out late by as much, which
-/// nobody hears, and nothing is concealed that was only just late.
-const HOLD: Duration = Duration::from_millis(5);
+/// A packet is waited for this much longer than its time before it counts as missing. What is played then comes out
+/// late by as much, all at once, and nothing is heard of it: whoever reads the signal reads it by its samples, not by
+/// the clock. The delay of what is on time is shorter by as much.
+pub const HOLD: Duration = Duration::from_millis(20);
 /// Length of a stretch without a packet.
 const BLOCK_MS: u32 = 10;
 /// A packet this far ahead of the timeline is a jump of the sender's clock.
@@ -195,13 +196,16 @@ impl JitterBuffer {
         Inserted::Queued
     }
 
-    /// The stretch to be played from `due` on, which the caller advances by the length of each stretch.
-    pub fn next(&mut self, due: Instant, now: Instant) -> Next {
+    /// The stretch to be played from `due` on, which the caller advances by the length of each stretch. While the
+    /// sender is `resting` (it has said that it sends nothing) nothing is waited for.
+    pub fn next(&mut self, due: Instant, now: Instant, resting: bool) -> Next {
         let (block, seam) = (self.ticks(f64::from(BLOCK_MS)), self.ticks(SEAM_MS));
         let Some(timeline) = &mut self.timeline else { return Next::Bridge { ticks: block as u32 } };
         let Some((at, front)) = self.packets.front() else {
-            if now < due + HOLD {
-                return Next::Wait(due + HOLD);
+            // The packet after the missing one may tell what was in it.
+            let hold = HOLD + duration(timeline.newest.ticks, self.clock_hz);
+            if now < due + hold && !resting {
+                return Next::Wait(due + hold);
             }
             timeline.cursor += block;
             return Next::Bridge { ticks: block as u32 };
@@ -216,10 +220,11 @@ impl JitterBuffer {
             timeline.cursor += ticks;
             return Next::Bridge { ticks: ticks as u32 };
         }
-        if now < due + HOLD {
-            return Next::Wait(due + HOLD);
-        }
         let whole = i64::from(front.ticks.max(timeline.newest.ticks)).max(block);
+        let hold = if gap <= whole { HOLD } else { HOLD + duration(whole as u32, self.clock_hz) };
+        if now < due + hold && !resting {
+            return Next::Wait(due + hold);
+        }
         // Only the last of several lost packets is described by the packet that is there.
         let ticks = if gap <= whole { gap } else { ((gap - 1) % whole) + 1 };
         let follower = (ticks == gap).then(|| front.clone());

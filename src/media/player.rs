@@ -23,7 +23,7 @@ pub struct Player {
     concealer: Concealer,
     noise: ComfortNoise,
     /// The sender has announced that it is silent: nothing is missing.
-    idle: bool,
+    resting: bool,
     /// The last stretch was concealed.
     concealing: bool,
     rate_hz: u32,
@@ -33,6 +33,8 @@ pub struct Player {
     remainder: u64,
     /// Samples since the last change of length.
     since_stretch: usize,
+    /// The packet of this timestamp, decoded already.
+    ahead: Option<(u32, Vec<i16>)>,
     pcm: Vec<i16>,
     stats: ReceiverStats,
 }
@@ -46,11 +48,12 @@ impl Player {
             ring,
             decoder: None,
             noise: ComfortNoise::default(),
-            idle: false,
+            resting: false,
             concealing: false,
             timestamp: 0,
             remainder: 0,
             since_stretch: 0,
+            ahead: None,
             pcm: Vec::new(),
             stats: ReceiverStats::default(),
         }
@@ -59,7 +62,7 @@ impl Player {
     /// What comes next has nothing to do with what was played.
     pub fn reset(&mut self) {
         self.decoder = None;
-        self.idle = false;
+        self.resting = false;
         self.noise.stop();
     }
 
@@ -78,25 +81,37 @@ impl Player {
         self.timestamp
     }
 
+    /// Has the sender announced that it is silent?
+    pub fn resting(&self) -> bool {
+        self.resting
+    }
+
     /// Plays a packet; `surplus_ms` is how much longer it has waited than it should, some of which may be left out, or
     /// put in if it is negative. Returns how long it plays.
     pub fn packet(&mut self, packet: &Packet, clock_hz: u32, surplus_ms: f64) -> Duration {
         self.timestamp = packet.timestamp;
         let Content::Audio(codec) = packet.content else {
             self.noise.set(&packet.payload);
-            self.idle = true;
+            self.resting = true;
             return Duration::ZERO;
         };
         self.prepare(codec);
         self.pcm.clear();
         let samples = self.samples(packet.ticks, clock_hz);
-        let decoded = self.decoder.as_mut().is_some_and(|(_, decoder)| decoder.decode(&packet.payload, &mut self.pcm));
-        self.idle = codec.announces_silence(&packet.payload);
+        let decoded = match self.ahead.take().filter(|ahead| ahead.0 == packet.timestamp) {
+            Some((_, pcm)) => {
+                self.pcm.extend(pcm);
+                true
+            }
+            None => self.decoder.as_mut().is_some_and(|it| it.1.decode(&packet.payload, &mut self.pcm)),
+        };
+        self.resting = codec.announces_silence(&packet.payload);
         if !decoded {
-            if self.idle {
+            if self.resting {
                 return self.rest(samples, packet.ticks, clock_hz);
             }
-            return self.lose(samples, samples, packet.ticks, clock_hz, surplus_ms);
+            self.lose(samples, samples, None);
+            return self.emit(packet.ticks, clock_hz);
         }
         self.noise.stop();
         self.stats.decoded += 1;
@@ -109,16 +124,9 @@ impl Player {
     }
 
     /// Plays `ticks` that are lost for good, the end of a packet of `whole`, if possible from the packet that follows.
-    pub fn lost(
-        &mut self,
-        ticks: u32,
-        whole: u32,
-        follower: Option<&Packet>,
-        clock_hz: u32,
-        surplus_ms: f64,
-    ) -> Duration {
+    pub fn lost(&mut self, ticks: u32, whole: u32, follower: Option<&Packet>, clock_hz: u32) -> Duration {
         let samples = self.samples(ticks, clock_hz);
-        if self.idle {
+        if self.resting {
             return self.rest(samples, ticks, clock_hz);
         }
         self.pcm.clear();
@@ -131,39 +139,44 @@ impl Player {
             self.pcm.resize(samples, 0);
             self.stats.recovered += 1;
             self.concealing = false;
-            self.join(fit(surplus_ms));
+            self.join(Fit::Fixed);
             return self.emit(ticks, clock_hz);
         }
-        self.lose(samples, whole, ticks, clock_hz, surplus_ms)
+        self.lose(samples, whole, follower);
+        self.emit(ticks, clock_hz)
     }
 
     /// Bridges `ticks` of which it is not known whether they are lost or late.
     pub fn bridge(&mut self, ticks: u32, clock_hz: u32) -> Duration {
         let samples = self.samples(ticks, clock_hz);
-        if self.idle || self.decoder.is_none() {
+        if self.resting {
             return self.rest(samples, ticks, clock_hz);
         }
-        self.note_concealment(samples);
-        self.pcm.clear();
-        self.concealer.bridge(samples, &mut self.pcm);
+        self.lose(samples, samples, None);
         self.emit(ticks, clock_hz)
     }
 
-    /// Bridges `samples`, the end of a packet of `whole` that is lost, keeping the decoder in step.
-    fn lose(&mut self, samples: usize, whole: usize, ticks: u32, clock_hz: u32, surplus_ms: f64) -> Duration {
+    /// Fills in for `samples`, the end of a packet of `whole` that is lost, keeping the decoder in step.
+    fn lose(&mut self, samples: usize, whole: usize, follower: Option<&Packet>) {
         self.pcm.clear();
-        let own = self.decoder.as_mut().is_some_and(|(_, decoder)| decoder.conceal(whole, &mut self.pcm));
-        if self.decoder.is_none() {
-            return self.rest(samples, ticks, clock_hz);
-        }
-        self.note_concealment(samples);
-        if own {
+        let Some((codec, decoder)) = &mut self.decoder else {
+            self.pcm.resize(samples, 0);
+            return;
+        };
+        if decoder.conceal(whole, &mut self.pcm) {
             self.pcm.drain(..self.pcm.len().saturating_sub(samples));
-            self.join(fit(surplus_ms));
+            self.pcm.resize(samples, 0);
+            self.join(Fit::Fixed);
+        } else if *codec != Codec::Opus
+            && let Some(follower) = follower.filter(|it| it.content == Content::Audio(*codec))
+            && let Some(after) = decode_ahead(&mut **decoder, follower)
+        {
+            self.concealer.meet(samples, &after, &mut self.pcm);
+            self.ahead = Some((follower.timestamp, after));
         } else {
             self.concealer.bridge(samples, &mut self.pcm);
         }
-        self.emit(ticks, clock_hz)
+        self.note_concealment(samples);
     }
 
     /// Silence that nobody misses: the codec's own comfort noise, that of RFC 3389, or none.
@@ -174,7 +187,7 @@ impl Player {
             self.stats.silent_concealed_samples += samples as u64;
         }
         let own = !self.noise.active()
-            && self.idle
+            && self.resting
             && self.decoder.as_mut().is_some_and(|(_, decoder)| decoder.conceal(samples, &mut self.pcm));
         if !own {
             self.noise.fill(samples, &mut self.pcm);
@@ -265,5 +278,17 @@ impl Player {
 
 /// Where a bridge may end, so that the delay comes nearer to its target.
 fn fit(surplus_ms: f64) -> Fit {
-    if surplus_ms > 0.0 { Fit::Sooner } else { Fit::Later }
+    if surplus_ms.abs() < TOLERANCE_MS {
+        Fit::Fixed
+    } else if surplus_ms > 0.0 {
+        Fit::Sooner
+    } else {
+        Fit::Later
+    }
+}
+
+/// The sound of a packet before its turn.
+fn decode_ahead(decoder: &mut dyn Decoder, packet: &Packet) -> Option<Vec<i16>> {
+    let mut pcm = Vec::new();
+    decoder.decode(&packet.payload, &mut pcm).then_some(pcm)
 }

@@ -218,7 +218,7 @@ impl Receiver {
         self.hold = None;
         while let Some(due) = self.due.filter(|due| *due <= now) {
             let clock_hz = self.clock_hz;
-            let played = match self.buffer.next(due, now) {
+            let played = match self.buffer.next(due, now, self.player.resting()) {
                 Next::Wait(until) => {
                     self.hold = Some(until);
                     return;
@@ -229,11 +229,7 @@ impl Receiver {
                     let surplus_ms = self.buffer.surplus_ms(due) + length_ms;
                     self.player.packet(&packet, clock_hz, surplus_ms)
                 }
-                Next::Lost { ticks, whole, follower } => {
-                    let length_ms = f64::from(ticks) * 1000.0 / f64::from(clock_hz);
-                    let surplus_ms = self.buffer.surplus_ms(due) + length_ms;
-                    self.player.lost(ticks, whole, follower.as_ref(), clock_hz, surplus_ms)
-                }
+                Next::Lost { ticks, whole, follower } => self.player.lost(ticks, whole, follower.as_ref(), clock_hz),
                 Next::Bridge { ticks } => self.player.bridge(ticks, clock_hz),
             };
             self.due = Some(due + played);
