@@ -152,7 +152,9 @@ impl Player {
     /// Bridges `samples`, the end of a packet of `whole` that is lost, keeping the decoder in step.
     fn lose(&mut self, samples: usize, whole: usize, ticks: u32, clock_hz: u32, surplus_ms: f64) -> Duration {
         self.pcm.clear();
-        let own = self.decoder.as_mut().is_some_and(|(_, decoder)| decoder.conceal(whole, &mut self.pcm));
+        // A codec knows more of speech than its last pitch period; but only of speech.
+        let own = !self.concealer.steady()
+            && self.decoder.as_mut().is_some_and(|(_, decoder)| decoder.conceal(whole, &mut self.pcm));
         if self.decoder.is_none() {
             return self.rest(samples, ticks, clock_hz);
         }
