@@ -7,9 +7,10 @@ use media_support::*;
 use std::time::Duration;
 use webphone_rtc::media::ReceiverEvent;
 
-/// No frame is missing and none is dropped.
+/// No frame is missing and none is dropped. A frame may come late while a missing packet, and the one after it, is
+/// waited for: 20 ms each, beside the packet's own 20, and the frame's.
 fn assert_continuous(call: &Call) {
-    assert_continuous_within(call, ms(40));
+    assert_continuous_within(call, ms(80));
 }
 
 /// The same when packets are as long as `longest`: what they hold comes at once.
@@ -72,12 +73,12 @@ fn the_delay_grows_with_jitter_and_shrinks_slowly_when_it_is_gone() {
             / (after.jitter_buffer_emitted - before.jitter_buffer_emitted) as f64
     };
     call.run(ms(5000));
-    assert!(call.receiver.stats().jitter_buffer_target_ms > 80.0);
+    assert!(call.receiver.stats().jitter_buffer_target_ms > 60.0);
     let during = delay(&mut call, ms(5000));
     call.run(ms(30_000));
     let after = delay(&mut call, ms(5000));
     println!("delay {during:.3} s, then {after:.3} s");
-    assert!(during > 0.04 && after < 0.04);
+    assert!(during > 0.03 && after < 0.015);
     assert!(call.receiver.stats().jitter_buffer_target_ms < 10.0);
     assert_continuous(&call);
 }
@@ -263,7 +264,8 @@ fn random_payloads_never_break_the_signal() {
         });
         call.run(ms((dice.roll() * 2000.0) as u64 + 4000));
         if payload_type != 13 {
-            assert_continuous_within(&call, ms(140));
+            // 120 ms of packet, waited for as long again.
+            assert_continuous_within(&call, ms(280));
         }
         call.network = clean();
         call.run(ms(3000));

@@ -38,6 +38,8 @@ const FIT_US: u32 = 8000;
 /// The likeness of two periods from which sound counts as half voiced, and wholly.
 const HALF_VOICED: f32 = 0.45;
 const VOICED: f32 = 0.85;
+/// The likeness from which sound counts as steady: a tone, not speech.
+const STEADY: f32 = 0.99;
 
 /// Remembers what was played last and goes on with it where something is missing.
 pub struct Concealer {
@@ -53,6 +55,7 @@ struct Gap {
     period: usize,
     /// What is played next of the past.
     position: usize,
+    alike: f32,
     voiced: f32,
     envelope: Envelope,
     /// What the noise filter has put out, newest last.
@@ -97,6 +100,12 @@ impl Concealer {
     /// Inside a gap that has faded to silence?
     pub fn silent(&self) -> bool {
         self.gap.as_ref().is_some_and(|gap| gap.age as f32 * 1000.0 >= SILENT_MS * self.rate_hz as f32)
+    }
+
+    /// Is what goes on in a gap so steady that repeating it is better than what a speech codec makes of it?
+    pub fn steady(&self) -> bool {
+        let alike = self.gap.as_ref().map_or_else(|| self.likeness(self.period()), |gap| gap.alike);
+        alike >= STEADY
     }
 
     /// Remembers what was played.
@@ -176,15 +185,14 @@ impl Concealer {
 
     fn begin(&self) -> Gap {
         let (end, period) = (self.past.len(), self.period());
-        let recent = &self.past[end - samples(MATCH_US, self.rate_hz).min(end - period)..];
-        let before = &self.past[end - period - recent.len()..end - period];
-        let alike = similarity(recent, before, 1).max(0.0) as f32;
+        let alike = self.likeness(period);
         let voiced = ((alike - HALF_VOICED) / (VOICED - HALF_VOICED) * 0.5 + 0.5).clamp(0.0, 1.0);
         let mut noise = [0.0; ORDER];
         noise.iter_mut().zip(&self.past[end - ORDER..]).for_each(|(to, from)| *to = f32::from(*from));
         Gap {
             period,
             position: end - period,
+            alike,
             voiced,
             envelope: Envelope::of(&self.past[end - samples(SPECTRUM_US, self.rate_hz).min(end)..]),
             noise,
@@ -238,10 +246,19 @@ impl Concealer {
         sample
     }
 
+    /// How much the recent past looks like that of a `period` ago, 0 to 1.
+    fn likeness(&self, period: usize) -> f32 {
+        let end = self.past.len();
+        let recent = &self.past[end - samples(MATCH_US, self.rate_hz).min(end - period)..];
+        let before = &self.past[end - period - recent.len()..end - period];
+        similarity(recent, before, 1).max(0.0) as f32
+    }
+
     /// The lag at which the recent past looks most like itself: first coarsely, then to the sample.
     fn period(&self) -> usize {
-        let (shortest, longest) =
-            (samples(*PERIODS_US.start(), self.rate_hz), samples(*PERIODS_US.end(), self.rate_hz));
+        let shortest = samples(*PERIODS_US.start(), self.rate_hz);
+        // Of a short past no more than two thirds, so that something is left to compare.
+        let longest = samples(*PERIODS_US.end(), self.rate_hz).min(self.past.len() * 2 / 3);
         let step = (self.rate_hz / SEARCH_HZ).max(1) as usize;
         let coarse = self.best((shortest..=longest).step_by(step), step);
         let near = coarse.saturating_sub(step).max(shortest)..=(coarse + step).min(longest);
@@ -327,6 +344,26 @@ mod tests {
         let mut gap = Vec::new();
         Concealer::new(48_000).bridge(960, &mut gap);
         assert_eq!(gap, [0; 960]);
+    }
+
+    #[test]
+    fn a_tone_is_steady_and_a_voice_is_not() {
+        let mut concealer = Concealer::new(16_000);
+        concealer.played(&tone(16_000, 440.0, 0, 960));
+        assert!(concealer.steady());
+        concealer.bridge(320, &mut Vec::new());
+        assert!(concealer.steady());
+        // A pitch that rises by an octave in half a second.
+        let mut phase = 0.0f32;
+        let voice: Vec<i16> = (0..960)
+            .map(|n| {
+                phase += 120.0 * (1.0 + n as f32 / 8000.0) * std::f32::consts::TAU / 16_000.0;
+                ((phase.sin() + (phase * 5.0).sin()) * 4000.0) as i16
+            })
+            .collect();
+        concealer.join(&mut tone(16_000, 440.0, 960, 320), Fit::Fixed);
+        concealer.played(&voice);
+        assert!(!concealer.steady());
     }
 
     #[test]

@@ -163,11 +163,15 @@ impl Player {
             self.pcm.resize(samples, 0);
             return;
         };
-        if decoder.conceal(whole, &mut self.pcm) {
+        // A codec knows more of speech than its last pitch period; but only of speech.
+        if !self.concealer.steady() && decoder.conceal(whole, &mut self.pcm) {
             self.pcm.drain(..self.pcm.len().saturating_sub(samples));
             self.pcm.resize(samples, 0);
             self.join(Fit::Fixed);
-        } else if *codec != Codec::Opus
+            self.note_concealment(samples);
+            return;
+        }
+        if *codec != Codec::Opus
             && let Some(follower) = follower.filter(|it| it.content == Content::Audio(*codec))
             && let Some(after) = decode_ahead(&mut **decoder, follower)
         {

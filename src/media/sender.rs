@@ -325,6 +325,7 @@ impl Sender {
             complexity: self.complexity,
             fec: self.fec && line.parameter("useinbandfec") == Some("1"),
             loss_percent: (self.loss * 100.0).round() as u8,
+            ..EncoderSettings::default()
         };
         if let Some(encoder) = &mut line.encoder {
             encoder.configure(&line.settings);

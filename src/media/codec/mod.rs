@@ -58,11 +58,25 @@ pub struct EncoderSettings {
     pub fec: bool,
     /// Loss that the encoder prepares for, in percent.
     pub loss_percent: u8,
+    /// Stop in silence: see [`Encoder::is_discontinued`].
+    pub dtx: bool,
+    /// The same number of bits for each packet.
+    pub cbr: bool,
+    /// The far end plays at this rate: a wider band is not worth its bits.
+    pub max_playback_hz: u32,
 }
 
 impl Default for EncoderSettings {
     fn default() -> Self {
-        Self { bitrate_bps: 32_000, complexity: 5, fec: false, loss_percent: 0 }
+        Self {
+            bitrate_bps: 32_000,
+            complexity: 5,
+            fec: false,
+            loss_percent: 0,
+            dtx: false,
+            cbr: false,
+            max_playback_hz: 48_000,
+        }
     }
 }
 
@@ -72,6 +86,11 @@ pub trait Encoder: Send {
     fn rate_hz(&self) -> u32;
     /// Encodes one frame into `out` and returns the bytes used; `None` when the codec refuses.
     fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> Option<usize>;
+    /// The last frame was silence that need not be sent, as `dtx` asks for: the far end fills the pause. From time to
+    /// time there is one that must be sent, with what the background sounds like.
+    fn is_discontinued(&self) -> bool {
+        false
+    }
     /// Changes settings between two frames.
     fn configure(&mut self, settings: &EncoderSettings);
 }
@@ -80,16 +99,18 @@ pub trait Encoder: Send {
 pub trait Decoder: Send {
     /// The rate that comes out.
     fn rate_hz(&self) -> u32;
-    /// Appends the decoded packet to `out`; `false` (and nothing appended) when there is no sound in it: it cannot be
-    /// decoded, or its sender is silent (Opus DTX).
+    /// Appends the decoded packet to `out`; `false` (and nothing appended) when it cannot be decoded. A packet of
+    /// discontinued transmission gives comfort noise.
     fn decode(&mut self, payload: &[u8], out: &mut Vec<i16>) -> bool;
-    /// Appends the `samples` that were lost just before the packet `next`, from its in-band redundancy; `false` (and
-    /// nothing appended) when there is none in it.
+    /// Appends the `samples` that were lost just before the packet `next`, from the second copy of them in it; `false`
+    /// (and nothing appended) when it has none. The copy is as long as one frame of `next`; what was lost before that
+    /// is concealed. Then `next` is to be decoded as ever.
     fn recover(&mut self, _next: &[u8], _samples: usize, _out: &mut Vec<i16>) -> bool {
         false
     }
-    /// Appends `samples` in place of a packet that is lost, so that the decoder stays in step; `false` (and nothing
-    /// appended) when the codec has no concealment of its own.
+    /// Appends `samples` in place of what is missing: lost speech fades into comfort noise, a pause of discontinued
+    /// transmission goes on. The decoder knows then that they were missing. `false` (and nothing appended) when the
+    /// codec has no concealment of its own.
     fn conceal(&mut self, _samples: usize, _out: &mut Vec<i16>) -> bool {
         false
     }

@@ -1,49 +1,70 @@
-//! Opus (RFC 6716, RTP payload RFC 7587) over a libopus that needs nothing but a Rust compiler.
+//! Opus (RFC 6716, RTP payload RFC 7587) over libopus.
 //!
 //! Invariant: the only unsafe code of media. Each pointer comes from a `create` that succeeded, is owned by one value,
 //! and is destroyed with it; lengths handed over are those of the slices.
 #![allow(unsafe_code)]
 
 use super::{Decoder, Encoder, EncoderSettings, MAX_PACKET_MS, looks_like_telephone_event};
+use std::ffi::c_int;
 use std::ptr::NonNull;
 
 /// Rates that libopus works at.
 pub(super) const RATES_HZ: [u32; 5] = [8000, 12_000, 16_000, 24_000, 48_000];
-const MONO: i32 = 1;
+const MONO: c_int = 1;
+/// Concealment comes in multiples of 2.5 ms.
+const QUANTA_PER_SECOND: u32 = 400;
+/// A frame of at most so many bytes need not be sent: the far end makes comfort noise by itself.
+const DISCONTINUED: usize = 2;
 
 /// Length of a packet in 48 kHz ticks, or `None` if it breaks a rule of RFC 6716 section 3.4.
 pub(super) fn ticks(payload: &[u8]) -> Option<u32> {
-    if looks_like_telephone_event(payload) { None } else { frames(payload).map(|(ticks, _)| ticks) }
+    if looks_like_telephone_event(payload) { None } else { length(payload) }
 }
 
-/// Length of a packet in 48 kHz ticks, and whether each of its frames has anything in it.
-fn frames(payload: &[u8]) -> Option<(u32, bool)> {
-    let length = i32::try_from(payload.len()).ok().filter(|length| *length > 0)?;
+/// As [`ticks`], of any payload.
+fn length(payload: &[u8]) -> Option<u32> {
+    let length = c_int::try_from(payload.len()).ok().filter(|length| *length > 0)?;
     let mut sizes = [0i16; 48];
     // SAFETY: `payload` is `length` readable bytes; 48 is the most frames a packet can have; the null outputs are
     // optional by the library's contract.
-    let (frames, each) = unsafe {
-        let frames = unsafe_libopus::opus_packet_parse(
+    let frames = unsafe {
+        opusic_sys::opus_packet_parse(
             payload.as_ptr(),
             length,
             std::ptr::null_mut(),
             std::ptr::null_mut(),
             sizes.as_mut_ptr(),
             std::ptr::null_mut(),
-        );
-        (frames, unsafe_libopus::opus_packet_get_samples_per_frame(payload.as_ptr(), 48_000))
+        )
     };
-    let frames = usize::try_from(frames).ok().filter(|frames| *frames > 0)?;
-    let ticks = u32::try_from(each).ok()? * frames as u32;
-    // libopus takes a frame of one byte or none as discontinued transmission.
-    let full = sizes.iter().take(frames).all(|size| *size > 1);
-    (ticks > 0 && ticks <= MAX_PACKET_MS * 48).then_some((ticks, full))
+    let ticks = u32::try_from(frames).ok()? * frame_ticks(payload)?;
+    (ticks > 0 && ticks <= MAX_PACKET_MS * 48).then_some(ticks)
+}
+
+/// Length of each frame of a packet in 48 kHz ticks.
+fn frame_ticks(payload: &[u8]) -> Option<u32> {
+    let toc = payload.first()?;
+    // SAFETY: the function reads one byte.
+    u32::try_from(unsafe { opusic_sys::opus_packet_get_samples_per_frame(toc, 48_000) }).ok()
+}
+
+/// The packet holds a second copy of the frame before it (LBRR, RFC 6716 section 4.2.4).
+fn is_redundant(payload: &[u8]) -> bool {
+    let Some(length) = c_int::try_from(payload.len()).ok().filter(|length| *length > 0) else { return false };
+    // SAFETY: `payload` is `length` readable bytes, at least the one that is read without asking.
+    unsafe { opusic_sys::opus_packet_has_lbrr(payload.as_ptr(), length) == 1 }
+}
+
+/// CELT alone, without SILK (RFC 6716 section 3.1).
+fn is_celt(payload: &[u8]) -> bool {
+    payload.first().is_some_and(|toc| toc & 0x80 != 0)
 }
 
 pub(super) struct OpusEncoder {
-    state: NonNull<unsafe_libopus::OpusEncoder>,
+    state: NonNull<opusic_sys::OpusEncoder>,
     rate_hz: u32,
     settings: EncoderSettings,
+    discontinued: bool,
 }
 
 // SAFETY: the state is plain memory without ties to a thread, and only `&mut self` reaches it.
@@ -51,32 +72,41 @@ unsafe impl Send for OpusEncoder {}
 
 impl OpusEncoder {
     pub(super) fn new(rate_hz: u32, settings: &EncoderSettings) -> Option<Self> {
-        let mut error = 0;
+        let (rate, mut error) = (c_int::try_from(rate_hz).ok()?, 0);
         // SAFETY: `error` outlives the call; the result is checked before use.
-        let state = unsafe {
-            unsafe_libopus::opus_encoder_create(
-                rate_hz as i32,
-                MONO,
-                unsafe_libopus::OPUS_APPLICATION_VOIP,
-                &raw mut error,
-            )
-        };
-        let mut encoder = Self { state: NonNull::new(state)?, rate_hz, settings: *settings };
+        let state =
+            unsafe { opusic_sys::opus_encoder_create(rate, MONO, opusic_sys::OPUS_APPLICATION_VOIP, &raw mut error) };
+        let state = NonNull::new(state)?;
+        let mut encoder = Self { state, rate_hz, settings: *settings, discontinued: false };
         encoder.apply();
         Some(encoder)
     }
 
     fn apply(&mut self) {
-        let EncoderSettings { bitrate_bps, complexity, fec, loss_percent } = self.settings;
-        self.set(unsafe_libopus::OPUS_SET_BITRATE_REQUEST, bitrate_bps.clamp(6000, 510_000) as i32);
-        self.set(unsafe_libopus::OPUS_SET_COMPLEXITY_REQUEST, i32::from(complexity.min(10)));
-        self.set(unsafe_libopus::OPUS_SET_INBAND_FEC_REQUEST, i32::from(fec));
-        self.set(unsafe_libopus::OPUS_SET_PACKET_LOSS_PERC_REQUEST, i32::from(loss_percent.min(100)));
+        let EncoderSettings { bitrate_bps, complexity, fec, loss_percent, dtx, cbr, max_playback_hz } = self.settings;
+        self.set(opusic_sys::OPUS_SET_BITRATE_REQUEST, bitrate_bps.clamp(6000, 510_000) as c_int);
+        self.set(opusic_sys::OPUS_SET_COMPLEXITY_REQUEST, c_int::from(complexity.min(10)));
+        self.set(opusic_sys::OPUS_SET_INBAND_FEC_REQUEST, c_int::from(fec));
+        self.set(opusic_sys::OPUS_SET_PACKET_LOSS_PERC_REQUEST, c_int::from(loss_percent.min(100)));
+        self.set(opusic_sys::OPUS_SET_DTX_REQUEST, c_int::from(dtx));
+        self.set(opusic_sys::OPUS_SET_VBR_REQUEST, c_int::from(!cbr));
+        self.set(opusic_sys::OPUS_SET_MAX_BANDWIDTH_REQUEST, bandwidth(max_playback_hz));
     }
 
-    fn set(&mut self, request: i32, value: i32) {
-        // SAFETY: the state is live; every request used takes one i32.
-        unsafe { unsafe_libopus::opus_encoder_ctl!(self.state.as_ptr(), request, value) };
+    fn set(&mut self, request: c_int, value: c_int) {
+        // SAFETY: the state is live; every request used takes one int.
+        unsafe { opusic_sys::opus_encoder_ctl(self.state.as_ptr(), request, value) };
+    }
+}
+
+/// The widest audio band that a receiver which plays at `playback_hz` has a use for.
+fn bandwidth(playback_hz: u32) -> c_int {
+    match playback_hz {
+        ..=8000 => opusic_sys::OPUS_BANDWIDTH_NARROWBAND,
+        8001..=12_000 => opusic_sys::OPUS_BANDWIDTH_MEDIUMBAND,
+        12_001..=16_000 => opusic_sys::OPUS_BANDWIDTH_WIDEBAND,
+        16_001..=24_000 => opusic_sys::OPUS_BANDWIDTH_SUPERWIDEBAND,
+        _ => opusic_sys::OPUS_BANDWIDTH_FULLBAND,
     }
 }
 
@@ -86,11 +116,17 @@ impl Encoder for OpusEncoder {
     }
 
     fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> Option<usize> {
-        let (frames, room) = (i32::try_from(pcm.len()).ok()?, i32::try_from(out.len()).ok()?);
+        let (frames, room) = (c_int::try_from(pcm.len()).ok()?, c_int::try_from(out.len()).ok()?);
         // SAFETY: `pcm` holds `frames` mono samples, `out` has `room` writable bytes.
         let written =
-            unsafe { unsafe_libopus::opus_encode(self.state.as_ptr(), pcm.as_ptr(), frames, out.as_mut_ptr(), room) };
-        usize::try_from(written).ok().filter(|bytes| *bytes > 0)
+            unsafe { opusic_sys::opus_encode(self.state.as_ptr(), pcm.as_ptr(), frames, out.as_mut_ptr(), room) };
+        let bytes = usize::try_from(written).ok().filter(|bytes| *bytes > 0)?;
+        self.discontinued = self.settings.dtx && bytes <= DISCONTINUED;
+        Some(bytes)
+    }
+
+    fn is_discontinued(&self) -> bool {
+        self.discontinued
     }
 
     fn configure(&mut self, settings: &EncoderSettings) {
@@ -104,16 +140,15 @@ impl Encoder for OpusEncoder {
 impl Drop for OpusEncoder {
     fn drop(&mut self) {
         // SAFETY: created by `opus_encoder_create`, destroyed once.
-        unsafe { unsafe_libopus::opus_encoder_destroy(self.state.as_ptr()) };
+        unsafe { opusic_sys::opus_encoder_destroy(self.state.as_ptr()) };
     }
 }
 
 pub(super) struct OpusDecoder {
-    state: NonNull<unsafe_libopus::OpusDecoder>,
+    state: NonNull<opusic_sys::OpusDecoder>,
     rate_hz: u32,
-    /// The last packet was CELT, not SILK or both (RFC 6716 section 3.1).
+    /// The last packet was CELT: libopus then has no use for redundancy, which is SILK's.
     celt: bool,
-    gap: bool,
 }
 
 // SAFETY: as for the encoder.
@@ -121,17 +156,37 @@ unsafe impl Send for OpusDecoder {}
 
 impl OpusDecoder {
     pub(super) fn new(rate_hz: u32) -> Option<Self> {
-        let mut error = 0;
+        let (rate, mut error) = (c_int::try_from(rate_hz).ok()?, 0);
         // SAFETY: `error` outlives the call; the result is checked before use.
-        let state = unsafe { unsafe_libopus::opus_decoder_create(rate_hz as i32, MONO, &raw mut error) };
-        Some(Self { state: NonNull::new(state)?, rate_hz, celt: true, gap: false })
+        let state = unsafe { opusic_sys::opus_decoder_create(rate, MONO, &raw mut error) };
+        Some(Self { state: NonNull::new(state)?, rate_hz, celt: false })
     }
-}
 
-impl OpusDecoder {
-    fn reset(&mut self) {
-        // SAFETY: the state is live; the request takes no argument.
-        unsafe { unsafe_libopus::opus_decoder_ctl!(self.state.as_ptr(), unsafe_libopus::OPUS_RESET_STATE,) };
+    /// Appends at most `samples` that libopus makes of `payload`, or of nothing: concealment. `redundancy`: of the
+    /// frame before it.
+    fn run(&mut self, payload: &[u8], samples: usize, redundancy: bool, out: &mut Vec<i16>) -> bool {
+        let start = out.len();
+        out.resize(start + samples, 0);
+        let data = if payload.is_empty() { std::ptr::null() } else { payload.as_ptr() };
+        let decoded = match (c_int::try_from(payload.len()), c_int::try_from(samples)) {
+            // SAFETY: `data` is null, or readable for `length` bytes; `room` writable i16 follow `start`.
+            (Ok(length), Ok(room)) => unsafe {
+                let pcm = out.as_mut_ptr().add(start);
+                opusic_sys::opus_decode(self.state.as_ptr(), data, length, pcm, room, c_int::from(redundancy))
+            },
+            _ => 0,
+        };
+        out.truncate(start + usize::try_from(decoded).unwrap_or(0));
+        out.len() > start
+    }
+
+    fn quantum(&self) -> usize {
+        (self.rate_hz / QUANTA_PER_SECOND) as usize
+    }
+
+    /// Samples of the longest packet: libopus has them on the stack.
+    fn most(&self) -> usize {
+        (self.rate_hz * MAX_PACKET_MS / 1000) as usize
     }
 }
 
@@ -141,36 +196,43 @@ impl Decoder for OpusDecoder {
     }
 
     fn decode(&mut self, payload: &[u8], out: &mut Vec<i16>) -> bool {
-        // An empty frame would make the library conceal, which it does not do well: see `conceal`.
-        let Some((ticks, true)) = frames(payload) else { return false };
-        let celt = payload.first().is_some_and(|toc| toc & 0x80 != 0);
-        if std::mem::replace(&mut self.gap, false) && celt && !self.celt {
-            // The packet that leads over to CELT may be lost, and the library would conceal from SILK.
-            self.reset();
+        let Some(ticks) = length(payload) else { return false };
+        let decoded = self.run(payload, (ticks / (48_000 / self.rate_hz)) as usize, false, out);
+        if decoded {
+            self.celt = is_celt(payload);
         }
-        self.celt = celt;
-        let (start, samples) = (out.len(), (ticks / (48_000 / self.rate_hz)) as usize);
-        out.resize(start + samples, 0);
-        // SAFETY: `payload` is readable for its length; `samples` writable i16 follow `start`.
-        let decoded = unsafe {
-            let pcm = out.as_mut_ptr().add(start);
-            let (data, length) = (payload.as_ptr(), payload.len() as i32);
-            unsafe_libopus::opus_decode(self.state.as_ptr(), data, length, pcm, samples as i32, 0)
-        };
-        out.truncate(start + usize::try_from(decoded).unwrap_or(0));
-        out.len() > start
+        decoded
     }
 
-    fn conceal(&mut self, _samples: usize, _out: &mut Vec<i16>) -> bool {
-        self.gap = true;
-        false
+    fn recover(&mut self, next: &[u8], samples: usize, out: &mut Vec<i16>) -> bool {
+        let Some(frame) = frame_ticks(next).map(|ticks| (ticks / (48_000 / self.rate_hz)) as usize) else {
+            return false;
+        };
+        // Anything else would be concealed by libopus without a word.
+        let usable = samples >= frame && samples.is_multiple_of(self.quantum()) && samples <= self.most();
+        if !usable || self.celt || !is_redundant(next) {
+            return false;
+        }
+        self.run(next, samples, true, out)
+    }
+
+    fn conceal(&mut self, samples: usize, out: &mut Vec<i16>) -> bool {
+        let end = out.len() + samples;
+        while out.len() < end {
+            let missing = (end - out.len()).next_multiple_of(self.quantum());
+            if !self.run(&[], missing.min(self.most()), false, out) {
+                break;
+            }
+        }
+        out.resize(end, 0);
+        true
     }
 }
 
 impl Drop for OpusDecoder {
     fn drop(&mut self) {
         // SAFETY: created by `opus_decoder_create`, destroyed once.
-        unsafe { unsafe_libopus::opus_decoder_destroy(self.state.as_ptr()) };
+        unsafe { opusic_sys::opus_decoder_destroy(self.state.as_ptr()) };
     }
 }
 
@@ -178,14 +240,80 @@ impl Drop for OpusDecoder {
 mod tests {
     use super::*;
 
+    const LOUD: f32 = 9000.0;
+
+    fn settings(bitrate_bps: u32) -> EncoderSettings {
+        EncoderSettings { bitrate_bps, ..EncoderSettings::default() }
+    }
+
+    fn redundant(bitrate_bps: u32) -> EncoderSettings {
+        EncoderSettings { fec: true, loss_percent: 20, ..settings(bitrate_bps) }
+    }
+
+    /// A voice: the harmonics of a pitch that wanders, in syllables with a short pause after each; peaks near [`LOUD`].
+    fn voice(rate_hz: u32, ms: u32) -> Vec<i16> {
+        let mut phase = 0.0f32;
+        let sample = |n: u32| {
+            let seconds = n as f32 / rate_hz as f32;
+            phase += (130.0 + 30.0 * (seconds * 5.0).sin()) / rate_hz as f32;
+            let syllable = ((seconds * 3.0).fract() * 1.3).min(1.0);
+            let vowel = 700.0 + 400.0 * (seconds * 2.0).sin();
+            let harmonics = (1..24).map(|k| {
+                let off = (k as f32 * 130.0 - vowel) / 500.0;
+                (phase * std::f32::consts::TAU * k as f32).sin() / (1.0 + off * off) / 4.0
+            });
+            (harmonics.sum::<f32>() * LOUD * (syllable * std::f32::consts::PI).sin()) as i16
+        };
+        (0..rate_hz / 1000 * ms).map(sample).collect()
+    }
+
+    /// White noise that a room makes when nobody speaks.
+    fn room(samples: usize, level: f32) -> Vec<i16> {
+        let mut random = Random(1);
+        (0..samples).map(|_| ((random.next() as f32 / u32::MAX as f32 - 0.5) * 3.46 * level) as i16).collect()
+    }
+
+    /// One second of voice, three of pause.
+    fn spoken_in_a_room(rate_hz: u32) -> Vec<i16> {
+        let mut pcm = room(rate_hz as usize * 4, 30.0);
+        voice(rate_hz, 1000).iter().zip(&mut pcm).for_each(|(voice, room)| *room += voice);
+        pcm
+    }
+
+    struct Random(u32);
+
+    impl Random {
+        fn next(&mut self) -> u32 {
+            self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            self.0.rotate_left(16)
+        }
+    }
+
+    fn packets(rate_hz: u32, settings: &EncoderSettings, pcm: &[i16]) -> Vec<Vec<u8>> {
+        let mut encoder = OpusEncoder::new(rate_hz, settings).unwrap();
+        pcm.chunks_exact(rate_hz as usize / 50).map(|frame| packet(&mut encoder, frame)).collect()
+    }
+
+    fn packet(encoder: &mut OpusEncoder, frame: &[i16]) -> Vec<u8> {
+        let mut out = [0; 1275];
+        let bytes = encoder.encode(frame, &mut out).unwrap();
+        out[..bytes].to_vec()
+    }
+
+    fn level(pcm: &[i16]) -> f32 {
+        let energy: f32 = pcm.iter().map(|sample| f32::from(*sample) * f32::from(*sample)).sum();
+        (energy / pcm.len() as f32).sqrt()
+    }
+
+    fn peak(pcm: &[i16]) -> u16 {
+        pcm.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or(0)
+    }
+
     #[test]
     fn a_packet_says_how_long_it_plays() {
         let mut encoder = OpusEncoder::new(16_000, &EncoderSettings::default()).unwrap();
-        let mut out = [0u8; 1275];
         for (ms, expected) in [(10, 480), (20, 960), (40, 1920), (60, 2880)] {
-            let pcm: Vec<i16> = (0..16 * ms).map(|n| ((n as f32 * 0.3).sin() * 9000.0) as i16).collect();
-            let bytes = encoder.encode(&pcm, &mut out).unwrap();
-            assert_eq!(ticks(&out[..bytes]), Some(expected));
+            assert_eq!(ticks(&packet(&mut encoder, &voice(16_000, ms))), Some(expected));
         }
     }
 
@@ -201,19 +329,269 @@ mod tests {
     }
 
     #[test]
-    fn discontinued_transmission_is_a_packet_without_sound() {
-        let mut decoder = OpusDecoder::new(16_000).unwrap();
-        for payload in [&[0x48u8][..], &[0x48, 0], &[0x4b, 0x02], &[0x4b, 0x03, 1, 2, 3]] {
-            assert!(ticks(payload).is_some());
-            let mut out = Vec::new();
-            assert!(!decoder.decode(payload, &mut out));
-            assert!(out.is_empty());
+    fn a_pause_of_discontinued_transmission_sounds_like_the_room() {
+        let dtx = EncoderSettings { dtx: true, ..settings(32_000) };
+        for rate_hz in [16_000, 48_000] {
+            let frame = rate_hz as usize / 50;
+            let mut encoder = OpusEncoder::new(rate_hz, &dtx).unwrap();
+            let mut decoder = OpusDecoder::new(rate_hz).unwrap();
+            let pcm = spoken_in_a_room(rate_hz);
+            let (mut heard, mut sent) = (Vec::new(), Vec::new());
+            for frame_pcm in pcm.chunks_exact(frame) {
+                let packet = packet(&mut encoder, frame_pcm);
+                sent.push(!encoder.is_discontinued());
+                // What is discontinued does not arrive, so it is concealed.
+                let played = if encoder.is_discontinued() {
+                    decoder.conceal(frame, &mut heard)
+                } else {
+                    decoder.decode(&packet, &mut heard)
+                };
+                assert!(played);
+            }
+            assert!(sent[..50].iter().all(|sent| *sent), "speech is sent");
+            let updates = sent[100..].iter().filter(|sent| **sent).count();
+            assert!((1..15).contains(&updates), "{updates} of 100 frames of silence were sent");
+            assert_eq!(heard.len(), pcm.len());
+            for pause in heard[100 * frame..].chunks_exact(25 * frame) {
+                assert!((8.0..60.0).contains(&level(pause)), "{rate_hz}: {}", level(pause));
+            }
         }
     }
 
     #[test]
+    fn a_packet_of_discontinued_transmission_is_comfort_noise() {
+        let dtx = EncoderSettings { dtx: true, ..settings(32_000) };
+        let packets = packets(16_000, &dtx, &spoken_in_a_room(16_000));
+        let mut decoder = OpusDecoder::new(16_000).unwrap();
+        let mut heard = Vec::new();
+        packets.iter().for_each(|packet| assert!(decoder.decode(packet, &mut heard)));
+        assert!(packets[100..].iter().filter(|packet| packet.len() <= DISCONTINUED).count() > 80);
+        assert_eq!(heard.len(), 64_000);
+        assert!((8.0..60.0).contains(&level(&heard[32_000..])), "{}", level(&heard[32_000..]));
+    }
+
+    #[test]
+    fn speech_is_not_discontinued() {
+        let dtx = EncoderSettings { dtx: true, ..settings(32_000) };
+        let mut encoder = OpusEncoder::new(16_000, &dtx).unwrap();
+        for frame in voice(16_000, 1000).chunks_exact(320) {
+            packet(&mut encoder, frame);
+            assert!(!encoder.is_discontinued());
+        }
+    }
+
+    #[test]
+    fn silence_is_sent_when_discontinued_transmission_was_not_asked_for() {
+        let mut encoder = OpusEncoder::new(16_000, &settings(32_000)).unwrap();
+        for _ in 0..100 {
+            packet(&mut encoder, &[0; 320]);
+            assert!(!encoder.is_discontinued());
+        }
+    }
+
+    #[test]
+    fn redundancy_brings_back_what_was_lost() {
+        for (rate_hz, bitrate_bps) in [(8000, 20_000), (16_000, 24_000), (48_000, 32_000)] {
+            let frame = rate_hz as usize / 50;
+            let packets = packets(rate_hz, &redundant(bitrate_bps), &voice(rate_hz, 2000));
+            let (mut whole, mut recovered, mut concealed) = (Vec::new(), Vec::new(), Vec::new());
+            let mut intact = OpusDecoder::new(rate_hz).unwrap();
+            packets.iter().for_each(|packet| assert!(intact.decode(packet, &mut whole)));
+            for (out, recover) in [(&mut recovered, true), (&mut concealed, false)] {
+                let mut decoder = OpusDecoder::new(rate_hz).unwrap();
+                for (n, packet) in packets.iter().enumerate() {
+                    let lost = n % 5 == 4 && n + 1 < packets.len();
+                    let done = match packets.get(n + 1).filter(|_| lost) {
+                        Some(next) if recover && decoder.recover(next, frame, out) => true,
+                        Some(_) => decoder.conceal(frame, out),
+                        None => decoder.decode(packet, out),
+                    };
+                    assert!(done);
+                }
+                assert_eq!(out.len(), whole.len());
+            }
+            let error = |out: &[i16]| {
+                let lost = (0..packets.len() - 1).filter(|n| n % 5 == 4).map(|n| n * frame..(n + 1) * frame);
+                let wrong: Vec<i16> = lost.flatten().map(|n| out[n].saturating_sub(whole[n])).collect();
+                level(&wrong)
+            };
+            let (with, without) = (error(&recovered), error(&concealed));
+            assert!(with < without * 0.6, "{rate_hz}: {with} {without}");
+        }
+    }
+
+    #[test]
+    fn what_was_lost_before_the_redundancy_is_concealed() {
+        let packets = packets(16_000, &redundant(24_000), &voice(16_000, 1000));
+        let mut decoder = OpusDecoder::new(16_000).unwrap();
+        let mut out = Vec::new();
+        packets[..20].iter().for_each(|packet| assert!(decoder.decode(packet, &mut out)));
+        assert!(decoder.recover(&packets[23], 960, &mut out));
+        assert_eq!(out.len(), 23 * 320);
+    }
+
+    #[test]
+    fn a_packet_without_redundancy_recovers_nothing() {
+        let voice = voice(48_000, 1000);
+        let plain = packets(48_000, &settings(32_000), &voice);
+        let celt = packets(48_000, &settings(128_000), &voice);
+        let useful = packets(48_000, &redundant(32_000), &voice);
+        assert!(celt[30][0] & 0x80 != 0);
+        let mut decoder = OpusDecoder::new(48_000).unwrap();
+        let mut out = Vec::new();
+        for next in [&plain[30][..], &celt[30], &[], &[0x48], &[0x48, 0x80], &[0xff; 20]] {
+            assert!(!decoder.recover(next, 960, &mut out), "{next:?}");
+        }
+        // Less than its frame, more than a packet can be, no multiple of 2.5 ms.
+        for samples in [0, 480, 5880, 1000] {
+            assert!(!decoder.recover(&useful[30], samples, &mut out));
+        }
+        assert!(out.is_empty());
+        assert!(decoder.recover(&useful[30], 960, &mut out));
+        // libopus has no use for redundancy after CELT.
+        assert!(decoder.decode(&celt[30], &mut out));
+        assert!(!decoder.recover(&useful[30], 960, &mut out));
+    }
+
+    #[test]
+    fn a_long_gap_fades() {
+        for (rate_hz, bitrate_bps) in [(8000, 12_000), (16_000, 24_000), (48_000, 32_000), (48_000, 128_000)] {
+            let mut decoder = OpusDecoder::new(rate_hz).unwrap();
+            let mut out = Vec::new();
+            let packets = packets(rate_hz, &settings(bitrate_bps), &voice(rate_hz, 500));
+            packets.iter().for_each(|packet| assert!(decoder.decode(packet, &mut out)));
+            let spoken = out.len();
+            assert!(decoder.conceal(rate_hz as usize, &mut out));
+            assert_eq!(out.len(), spoken + rate_hz as usize);
+            let end = &out[spoken + rate_hz as usize / 2..];
+            assert!(level(end) < 200.0, "{rate_hz} Hz at {bitrate_bps}: {}", level(end));
+        }
+    }
+
+    #[test]
+    fn a_gap_is_as_long_as_it_was_asked_for() {
+        let mut decoder = OpusDecoder::new(48_000).unwrap();
+        for samples in [1, 119, 480, 960, 1000, 5760, 48_000] {
+            let mut out = Vec::new();
+            assert!(decoder.conceal(samples, &mut out));
+            assert_eq!(out.len(), samples);
+        }
+    }
+
+    #[test]
+    fn no_loss_is_louder_than_the_speech() {
+        let with = |bitrate_bps, fec| if fec { redundant(bitrate_bps) } else { settings(bitrate_bps) };
+        for rate_hz in [8000, 16_000, 48_000] {
+            let frame = rate_hz as usize / 50;
+            let mut pcm = voice(rate_hz, 3000);
+            pcm[rate_hz as usize..rate_hz as usize * 2].fill(0);
+            // SILK, hybrid, CELT, and all of them in turn.
+            for bitrates in [&[12_000][..], &[24_000], &[32_000], &[128_000], &[12_000, 32_000, 128_000, 20_000]] {
+                for (fec, dtx, seed) in [(false, false, 1), (true, false, 2), (true, true, 3), (false, true, 4)] {
+                    let mut encoder = OpusEncoder::new(rate_hz, &with(bitrates[0], fec)).unwrap();
+                    let mut packets = Vec::new();
+                    for (n, frame) in pcm.chunks_exact(frame).enumerate() {
+                        let now = with(bitrates[n / 13 % bitrates.len()], fec);
+                        encoder.configure(&EncoderSettings { dtx, ..now });
+                        packets.push(packet(&mut encoder, frame));
+                    }
+                    let mut decoder = OpusDecoder::new(rate_hz).unwrap();
+                    let (mut random, mut out, mut before) = (Random(seed), Vec::new(), false);
+                    for packet in &packets {
+                        let lost = random.next() % 100 < 25;
+                        if before && !(fec && decoder.recover(packet, frame, &mut out)) {
+                            assert!(decoder.conceal(frame, &mut out));
+                        }
+                        if !lost {
+                            assert!(decoder.decode(packet, &mut out));
+                        }
+                        before = lost;
+                    }
+                    let (said, heard) = (peak(&pcm), peak(&out));
+                    assert!(heard < said + said / 2, "{rate_hz} Hz, {bitrates:?}, {fec} {dtx}: {heard}, said {said}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_packets_are_refused_or_played_but_nothing_worse() {
+        let mut sound = packets(48_000, &redundant(32_000), &voice(48_000, 1000));
+        sound.extend(packets(48_000, &settings(128_000), &voice(48_000, 1000)));
+        let mut random = Random(7);
+        let mut decoder = OpusDecoder::new(48_000).unwrap();
+        let (mut out, mut played) = (Vec::new(), 0);
+        for n in 0..20_000 {
+            let mut packet = sound[random.next() as usize % sound.len()].clone();
+            match n % 3 {
+                0 => packet.truncate(random.next() as usize % packet.len()),
+                1 => (0..4).for_each(|_| {
+                    let at = random.next() as usize % packet.len();
+                    packet[at] = random.next() as u8;
+                }),
+                _ => packet = (0..random.next() % 100).map(|_| random.next() as u8).collect(),
+            }
+            out.clear();
+            let expected = length(&packet);
+            let recovered = decoder.recover(&packet, 960, &mut out);
+            assert_eq!(out.len(), if recovered { 960 } else { 0 });
+            out.clear();
+            let decoded = decoder.decode(&packet, &mut out);
+            assert!(expected.is_some() || !decoded);
+            assert_eq!(out.len(), if decoded { expected.unwrap_or(0) as usize } else { 0 });
+            played += usize::from(decoded);
+        }
+        assert!(played > 5000, "{played}");
+        // The decoder is as good as new.
+        out.clear();
+        sound[..50].iter().for_each(|packet| assert!(decoder.decode(packet, &mut out)));
+        assert!((1000.0..LOUD).contains(&level(&out[24_000..])));
+    }
+
+    #[test]
+    fn the_band_is_no_wider_than_the_far_end_plays() {
+        // RFC 6716 section 3.1: configurations 0 to 3 are narrowband SILK, 8 to 11 wideband, 14 and 15 hybrid fullband.
+        for (max_playback_hz, configurations) in [(8000, 0..=3), (16_000, 8..=11), (48_000, 14..=15)] {
+            let narrow = EncoderSettings { max_playback_hz, ..settings(32_000) };
+            let last = packets(48_000, &narrow, &voice(48_000, 400)).pop().unwrap();
+            assert!(configurations.contains(&(last[0] >> 3)), "{max_playback_hz}: {}", last[0] >> 3);
+        }
+    }
+
+    #[test]
+    fn a_constant_bit_rate_is_constant() {
+        let voice = voice(16_000, 1000);
+        let cbr = packets(16_000, &EncoderSettings { cbr: true, ..settings(24_000) }, &voice);
+        assert!(cbr.iter().all(|packet| packet.len() == 24_000 / 8 / 50));
+        let vbr = packets(16_000, &settings(24_000), &voice);
+        assert!(vbr.iter().any(|packet| packet.len() != vbr[0].len()));
+    }
+
+    #[test]
+    fn stereo_is_mixed_down() {
+        let voice = voice(48_000, 400);
+        let both: Vec<i16> = voice.iter().flat_map(|left| [*left, 0]).collect();
+        let (mut error, mut out) = (0, [0u8; 1275]);
+        // SAFETY: the result is checked before use, and destroyed once.
+        let state =
+            unsafe { opusic_sys::opus_encoder_create(48_000, 2, opusic_sys::OPUS_APPLICATION_AUDIO, &raw mut error) };
+        let encoder = NonNull::new(state).unwrap();
+        let (mut decoder, mut heard) = (OpusDecoder::new(48_000).unwrap(), Vec::new());
+        for frame in both.chunks_exact(1920) {
+            // SAFETY: `frame` holds 960 stereo samples, `out` 1275 writable bytes.
+            let bytes =
+                unsafe { opusic_sys::opus_encode(encoder.as_ptr(), frame.as_ptr(), 960, out.as_mut_ptr(), 1275) };
+            assert!(out[0] & 0x04 != 0, "stereo");
+            assert!(decoder.decode(&out[..bytes as usize], &mut heard));
+        }
+        // SAFETY: as said.
+        unsafe { opusic_sys::opus_encoder_destroy(encoder.as_ptr()) };
+        let ratio = level(&heard[9600..]) / level(&voice[9600..]);
+        assert!((0.4..0.6).contains(&ratio), "{ratio}");
+    }
+
+    #[test]
     fn a_lost_transition_to_celt_makes_no_burst() {
-        let settings = |bitrate_bps| EncoderSettings { bitrate_bps, ..EncoderSettings::default() };
         let mut encoder = OpusEncoder::new(16_000, &settings(16_000)).unwrap();
         let mut packets = Vec::new();
         for n in 0..50 {
@@ -221,18 +599,17 @@ mod tests {
                 encoder.configure(&settings(128_000));
             }
             let pcm: Vec<i16> = (n * 320..(n + 1) * 320).map(|n| ((n as f32 * 0.2).sin() * 8000.0) as i16).collect();
-            let mut out = [0; 1275];
-            let bytes = encoder.encode(&pcm, &mut out).unwrap();
-            packets.push(out[..bytes].to_vec());
+            packets.push(packet(&mut encoder, &pcm));
         }
-        let first = packets.iter().position(|packet| packet[0] & 0x80 != 0).unwrap();
+        let first = packets.iter().position(|packet| is_celt(packet)).unwrap();
         assert!(first > 24, "it begins with SILK");
-        let mut decoder = OpusDecoder::new(16_000).unwrap();
-        let mut out = Vec::new();
-        packets[..first - 1].iter().for_each(|packet| assert!(decoder.decode(packet, &mut out)));
-        decoder.conceal(320, &mut out);
-        packets[first..].iter().for_each(|packet| assert!(decoder.decode(packet, &mut out)));
-        let peak = out.iter().map(|sample| sample.unsigned_abs()).max().unwrap();
-        assert!(peak < 12_000, "{peak}");
+        for concealed in [false, true] {
+            let mut decoder = OpusDecoder::new(16_000).unwrap();
+            let mut out = Vec::new();
+            packets[..first - 1].iter().for_each(|packet| assert!(decoder.decode(packet, &mut out)));
+            assert!(!concealed || decoder.conceal(320, &mut out));
+            packets[first..].iter().for_each(|packet| assert!(decoder.decode(packet, &mut out)));
+            assert!(peak(&out) < 12_000, "{}", peak(&out));
+        }
     }
 }
