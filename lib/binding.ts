@@ -92,6 +92,15 @@ export interface ConnectionConfig {
   portRange?: [number, number];
 }
 
+export interface DtlsFailure {
+  /** In plain words. */
+  reason: string;
+  errorDetail: 'dtls-failure' | 'fingerprint-failure';
+  /** Number of the fatal alert that ended it, and of the one by which we ended it. */
+  receivedAlert?: number;
+  sentAlert?: number;
+}
+
 export type ConnectionReport =
   | { type: 'gathering'; connection: number; state: 'gathering' | 'complete' }
   | {
@@ -117,9 +126,10 @@ export type ConnectionReport =
       type: 'dtls';
       connection: number;
       transport: number;
-      state: RTCDtlsTransportState;
+      state: Exclude<RTCDtlsTransportState, 'failed'>;
       remoteCertificates?: Uint8Array[] | null;
     }
+  | { type: 'dtls'; connection: number; transport: number; state: 'failed'; failure: DtlsFailure }
   | { type: 'pair'; connection: number; transport: number; local: string; remote: string }
   | { type: 'muted' | 'unmuted'; connection: number; transceiver: number }
   | { type: 'tonechange'; connection: number; transceiver: number; tone: string; remaining: string }
