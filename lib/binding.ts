@@ -4,6 +4,7 @@
  * absent or null, so both mean the same here.
  */
 
+import { arch, platform, version } from 'node:process';
 import type { Fields, Level, Namespace } from './log';
 
 export interface ErrorData {
@@ -423,5 +424,19 @@ export interface Binding {
   version(): string;
 }
 
-// Outside rootDir, so not an import: written by `napi build` beside package.json.
-export const binding: Binding = require('../binding.js');
+export const binding: Binding = load();
+
+function load(): Binding {
+  try {
+    // Outside rootDir, so not an import: written by `napi build` beside package.json.
+    return require('../binding.js');
+  } catch (cause) {
+    // Package managers may keep packages from running their install scripts, and ours would have said it.
+    const hook = require.resolve('../scripts/install.js');
+    throw new Error(
+      `webphone-rtc has no binary that loads on this machine (${platform}-${arch}, Node ${version}). ` +
+        `This compiles one, or says what is missing:\n  node ${hook}`,
+      { cause },
+    );
+  }
+}
