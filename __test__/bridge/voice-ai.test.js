@@ -1,8 +1,10 @@
 // Switch, bridge and Python voice AI together: what the caller hears and what the bot hears, by signals, in both profiles.
 
+const { once } = require('node:events');
 const { mkdtempSync, rmSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const path = require('node:path');
+const { WebSocket } = require('ws');
 const { startSwitch, signal } = require('../../examples/switch');
 const { Ear, writeTone } = require('./support/ear.js');
 const { BridgeProcess } = require('./support/processes.js');
@@ -174,6 +176,22 @@ pythonTest('without its token the voice AI lets nobody in, with it the bot speak
   await ear.hears('sound');
   expect((await bridge.status()).calls[0].ai).toBe('connected');
   await call.hangup();
+});
+
+pythonTest('a bridge that says nothing about its audio is greeted with PCM16 at 16 kHz', async () => {
+  const ai = await VoiceAi.start({ env: { VOICE_AI_GREETING: shortGreeting } });
+  running.push(() => ai.stop('SIGKILL'));
+  const socket = new WebSocket(`ws://127.0.0.1:${ai.port}/audio/plain`);
+  running.push(() => socket.terminate());
+  const heard = [];
+  socket.on('message', (data, isBinary) => isBinary && heard.push(data));
+  await once(socket, 'open');
+  socket.send(Buffer.alloc(640));
+  await ai.says(/call plain: begun at 16000 Hz/);
+  while (Buffer.concat(heard).length < 32_000) await once(socket, 'message');
+  const bytes = Buffer.concat(heard);
+  const pcm = new Int16Array(new Uint8Array(bytes).buffer);
+  expect(signal.measureTone(pcm, GREETING_HZ, 16_000).snrDb).toBeGreaterThan(25);
 });
 
 pythonTest('without a voice of its own the bot greets with the recording that comes with it', async () => {

@@ -67,7 +67,7 @@ test('a fresh clone says the same before its first demo, and what to do then', a
   const env = { PATH: pathWithoutCompilers() };
   const { status, output } = await run(cloneOfCheckout(), process.execPath, ['examples/demo/index.mjs'], env);
   expect(status).toBe(1);
-  expect(output).toMatch(/this machine lacks\s+- cargo, [^]*- cc, [^]*Then run the same command again\.\s*$/);
+  expect(output).toMatch(/this machine lacks\s+- cargo, [\s\S]*- cc, [\s\S]*Then run the same command again\.\s*$/);
 }, 60_000);
 
 test('with a Rust that is too old, it says so', async () => {
