@@ -63,6 +63,11 @@ test('nothing else is there', () => {
   expect(files.filter((name) => !expected.test(name) || /\.test\.|releasing/.test(name))).toEqual([]);
 });
 
+test('publint has nothing to say', async () => {
+  const { output } = await must(root, 'npx', ['--no', 'publint', '--strict', '--pack=npm']);
+  expect(output).toContain('All good!');
+}, 60_000);
+
 test('no binary is there but the one built here', () => {
   const built = fs.readdirSync(root).filter((name) => name.endsWith('.node'));
   expect(files.filter((name) => name.endsWith('.node'))).toEqual(built);
