@@ -19,7 +19,7 @@ pub enum DtlsFailure {
     Silence,
     /// The handshake was not complete in time; what the machine has complained about last.
     Unfinished(Option<String>),
-    /// The far end has sent a fatal alert; its number (RFC 8446 section 6) unless that was encrypted.
+    /// The far end has sent a fatal alert; its number (RFC 5246 section 7.2) unless that was encrypted.
     AlertReceived(Option<u8>),
     /// We cannot agree with the far end, and have told it so by this alert.
     Refused {
