@@ -242,6 +242,18 @@ export interface DescriptionData {
   sdp: string
 }
 
+/** Why DTLS failed: what RTCError says of it. */
+export interface DtlsFailureData {
+  /** In plain words. */
+  reason: string
+  /** RTCErrorDetailType. */
+  errorDetail: string
+  /** Number of the alert that ended it. */
+  receivedAlert?: number
+  /** Number of the alert by which we ended it. */
+  sentAlert?: number
+}
+
 /** Encoding parameters that the engine obeys. */
 export interface EncodingData {
   /** `false` sends nothing at all. */
@@ -428,7 +440,7 @@ export type Report =
   | { type: 'candidate'; connection: number; candidate: string; sdpMid: string; sdpMLineIndex: number; usernameFragment: string; url?: string }
   | { type: 'candidateerror'; connection: number; address?: string; port?: number; url: string; errorCode: number; errorText: string }
   | { type: 'ice'; connection: number; transport: number; state: string }
-  | { type: 'dtls'; connection: number; transport: number; state: string; remoteCertificates: Array<Uint8Array> }
+  | { type: 'dtls'; connection: number; transport: number; state: string; remoteCertificates: Array<Uint8Array>; failure?: DtlsFailureData }
   | { type: 'pair'; connection: number; transport: number; local: string; remote: string }
   | { type: 'muted'; connection: number; transceiver: number }
   | { type: 'unmuted'; connection: number; transceiver: number }

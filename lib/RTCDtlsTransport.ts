@@ -11,6 +11,8 @@ interface Slots {
   iceTransport: RTCIceTransport;
   state: RTCDtlsTransportState;
   remoteCertificates: ArrayBuffer[];
+  /** Why the state is 'failed', in plain words; null in every other. */
+  failure: string | null;
 }
 
 let slotsOf: (transport: RTCDtlsTransport) => Slots;
@@ -27,7 +29,8 @@ export class RTCDtlsTransport extends EventTarget {
   constructor(token: unknown = undefined, iceTransport?: RTCIceTransport) {
     requireInternal(token, 'RTCDtlsTransport');
     super();
-    this.#slots = { iceTransport: iceTransport as RTCIceTransport, state: 'new', remoteCertificates: [] };
+    const ice = iceTransport as RTCIceTransport;
+    this.#slots = { iceTransport: ice, state: 'new', remoteCertificates: [], failure: null };
   }
 
   get iceTransport(): RTCIceTransport {

@@ -4,6 +4,7 @@
  * absent or null, so both mean the same here.
  */
 
+import { arch, platform, version } from 'node:process';
 import type { Fields, Level, Namespace } from './log';
 
 export interface ErrorData {
@@ -92,6 +93,15 @@ export interface ConnectionConfig {
   portRange?: [number, number];
 }
 
+export interface DtlsFailure {
+  /** In plain words. */
+  reason: string;
+  errorDetail: 'dtls-failure' | 'fingerprint-failure';
+  /** Number of the fatal alert that ended it, and of the one by which we ended it. */
+  receivedAlert?: number;
+  sentAlert?: number;
+}
+
 export type ConnectionReport =
   | { type: 'gathering'; connection: number; state: 'gathering' | 'complete' }
   | {
@@ -117,9 +127,10 @@ export type ConnectionReport =
       type: 'dtls';
       connection: number;
       transport: number;
-      state: RTCDtlsTransportState;
+      state: Exclude<RTCDtlsTransportState, 'failed'>;
       remoteCertificates?: Uint8Array[] | null;
     }
+  | { type: 'dtls'; connection: number; transport: number; state: 'failed'; failure: DtlsFailure }
   | { type: 'pair'; connection: number; transport: number; local: string; remote: string }
   | { type: 'muted' | 'unmuted'; connection: number; transceiver: number }
   | { type: 'tonechange'; connection: number; transceiver: number; tone: string; remaining: string }
@@ -413,5 +424,19 @@ export interface Binding {
   version(): string;
 }
 
-// Outside rootDir, so not an import: written by `napi build` beside package.json.
-export const binding: Binding = require('../binding.js');
+export const binding: Binding = load();
+
+function load(): Binding {
+  try {
+    // Outside rootDir, so not an import: written by `napi build` beside package.json.
+    return require('../binding.js');
+  } catch (cause) {
+    // Package managers may keep packages from running their install scripts, and ours would have said it.
+    const hook = require.resolve('../scripts/install.js');
+    throw new Error(
+      `webphone-rtc has no binary that loads on this machine (${platform}-${arch}, Node ${version}). ` +
+        `This compiles one, or says what is missing:\n  node ${hook}`,
+      { cause },
+    );
+  }
+}

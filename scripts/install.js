@@ -87,13 +87,14 @@ function build() {
   );
   if (manifest.optionalDependencies?.[prebuilt])
     console.error(`(The prebuilt one is the optional package ${prebuilt}, which --omit=optional leaves out.)`);
+  const isCheckout = existsSync(path.join(root, 'lib')); // it has the TypeScript
   const missing = missingTools();
-  if (missing.length > 0)
-    throw new Unbuildable(
-      `this machine lacks\n${missing.map((line) => `  - ${line}`).join('\n')}\nThen install again: npm rebuild ${manifest.name}`,
-    );
-  // In a checkout (it has the TypeScript) the target directory is worth keeping.
-  const keep = process.env.CARGO_TARGET_DIR || existsSync(path.join(root, 'lib'));
+  if (missing.length > 0) {
+    const again = isCheckout ? 'Then run the same command again.' : `Then install again: npm rebuild ${manifest.name}`;
+    throw new Unbuildable(`this machine lacks\n${missing.map((line) => `  - ${line}`).join('\n')}\n${again}`);
+  }
+  // In a checkout the target directory is worth keeping.
+  const keep = process.env.CARGO_TARGET_DIR || isCheckout;
   const scratch = keep ? undefined : mkdtempSync(path.join(tmpdir(), `${manifest.name}-build-`));
   try {
     const binary = path.join(root, `${manifest.napi.binaryName}.${platform()}.node`);

@@ -5,8 +5,20 @@
 mod wire;
 
 use webphone_rtc::negotiation::{Fingerprint, HashAlgorithm};
-use webphone_rtc::transport::{DtlsState, IceState, TransportEvent};
+use webphone_rtc::transport::{DtlsFailure, DtlsState, IceState, TransportEvent};
 use wire::{Wire, address, host, ms};
+
+const BAD_CERTIFICATE: u8 = 42;
+const FATAL_HANDSHAKE_FAILURE: [u8; 15] = [21, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 90, 0, 2, 2, 40];
+const HALF_A_HANDSHAKE_RECORD: [u8; 15] = [22, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 91, 0, 9, 1, 0];
+
+fn failures(wire: &Wire, side: usize) -> Vec<DtlsFailure> {
+    let failure = |event: &TransportEvent| match event {
+        TransportEvent::Failed(failure) => Some(failure.clone()),
+        _ => None,
+    };
+    wire.sides[side].events.iter().filter_map(|(_, event)| failure(event)).collect()
+}
 
 #[test]
 fn media_flows_both_ways_within_some_round_trips() {
@@ -48,7 +60,7 @@ fn nothing_is_sent_before_the_far_end_has_proved_who_it_is() {
 }
 
 #[test]
-fn a_wrong_fingerprint_on_either_side_fails_both() {
+fn a_wrong_fingerprint_on_either_side_fails_both_and_each_knows_why() {
     for liar in [0, 1] {
         let mut wire = Wire::new();
         let mut plan = wire.plan(liar);
@@ -60,6 +72,8 @@ fn a_wrong_fingerprint_on_either_side_fails_both() {
         wire.run(ms(3000));
         assert_eq!(wire.sides[liar].dtls(), DtlsState::Failed, "side {liar} sees a wrong fingerprint");
         assert_eq!(wire.sides[1 - liar].dtls(), DtlsState::Failed, "the other side is told");
+        assert_eq!(failures(&wire, liar), [DtlsFailure::Fingerprint]);
+        assert_eq!(failures(&wire, 1 - liar), [DtlsFailure::AlertReceived(Some(BAD_CERTIFICATE))]);
         assert_eq!(wire.sides[1 - liar].received.len() + wire.sides[liar].received.len(), 0);
         assert_eq!(wire.sides[liar].transport.remote_certificate(), None);
     }
@@ -185,6 +199,36 @@ fn a_far_end_that_never_shakes_hands_fails_at_the_deadline() {
     wire.run(ms(2_000));
     assert_eq!(wire.sides[0].dtls(), DtlsState::Failed);
     assert_eq!(wire.sides[0].ice(), IceState::Connected);
+    assert_eq!(failures(&wire, 0), [DtlsFailure::Silence]);
+}
+
+#[test]
+fn a_handshake_that_does_not_end_is_told_from_one_that_never_began() {
+    let mut wire = Wire::new();
+    wire.signal(0);
+    let mut ice_only = wire.plan(1);
+    ice_only.dtls = None;
+    wire.apply(1, &ice_only);
+    wire.run(ms(1000));
+    let from = wire.sides[1].addresses[0];
+    wire.forge(0, from, &HALF_A_HANDSHAKE_RECORD);
+    wire.run(ms(30_000));
+    assert!(matches!(failures(&wire, 0)[..], [DtlsFailure::Unfinished(_)]), "{:?}", failures(&wire, 0));
+}
+
+#[test]
+fn an_alert_that_ends_a_handshake_is_told_by_its_number() {
+    for victim in [0, 1] {
+        let mut wire = Wire::new();
+        wire.signal(0);
+        wire.signal(1);
+        let shaking = |wire: &Wire| wire.sides.iter().all(|side| side.dtls() == DtlsState::Connecting);
+        assert!(wire.run_until(ms(1000), shaking));
+        let from = wire.sides[1 - victim].addresses[0];
+        wire.forge(victim, from, &FATAL_HANDSHAKE_FAILURE);
+        wire.run(ms(1));
+        assert_eq!(failures(&wire, victim), [DtlsFailure::AlertReceived(Some(40))]);
+    }
 }
 
 #[test]
@@ -251,6 +295,5 @@ fn another_endpoint_may_take_the_call_over() {
     }
     wire.run(ms(1000));
     assert_eq!(wire.lost(), [0, 0]);
-    let failed = |event: &TransportEvent| matches!(event, TransportEvent::Failed(_));
-    assert!(!wire.sides[0].events.iter().any(|(_, event)| failed(event)));
+    assert_eq!(failures(&wire, 0), []);
 }

@@ -1,16 +1,8 @@
 // A certificate that is not the one that was announced: the DTLS handshake must fail the connection, and no audio may pass (RFC 8827 §6.5).
 
+const { forged } = require('../support/fingerprint');
 const { Pair } = require('../support/pair');
 const { describeWithBystander } = require('./bystander');
-
-/** The fingerprint with every hex digit changed. */
-const forged = ({ type, sdp }) => ({
-  type,
-  sdp: sdp.replace(
-    /^(a=fingerprint:\S+ )(\S+)/gm,
-    (_, head, digits) => head + digits.replace(/[0-9A-F]/gi, (d) => (15 - parseInt(d, 16)).toString(16).toUpperCase()),
-  ),
-});
 
 describeWithBystander('a wrong fingerprint', (bystander) => {
   for (const forgedType of ['offer', 'answer']) {
@@ -23,8 +15,15 @@ describeWithBystander('a wrong fingerprint', (bystander) => {
           deceived.pc.addEventListener('track', ({ track }) =>
             track.addEventListener('unmute', () => tracks.push(track)),
           );
-          await pair.negotiate((description) => (description.type === forgedType ? forged(description) : description));
+          const errors = [];
+          await pair.negotiate((description) => {
+            if (description.type === 'answer')
+              // both have their transports, and neither has begun
+              deceived.dtls().addEventListener('error', ({ error }) => errors.push(error.errorDetail));
+            return description.type === forgedType ? forged(description) : description;
+          });
           await deceived.failed();
+          expect(errors).toEqual(['fingerprint-failure']);
           expect(deceived.dtls().state).toBe('failed');
           expect(deceived.state().connectionState).toBe('failed');
           expect(tracks).toEqual([]);

@@ -50,7 +50,7 @@ function tone(hz, ms, sampleRate = 16000) {
   return Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength);
 }
 
-test('one connection for each call at /audio/{callId}, with a preamble, 20 ms frames, and notices before and after', async () => {
+test('one connection for each call at /audio/{callId}, with a preamble, 20 ms frames, notices before and after, and no secret in the log', async () => {
   const { sw, ai, bridge } = await setUp({ env: { PYTHON_TOKEN: 'for-this-test' } });
   ai.refuseNotices = 1; // tried again
   const call = await answered(sw);
@@ -81,6 +81,8 @@ test('one connection for each call at /audio/{callId}, with a preamble, 20 ms fr
     { event: 'end', callId: call.callId, reason: 'hung up by the caller' },
   ]);
   expect(await bridge.stop()).toEqual({ code: 0, signal: null });
+  for (const secret of [sw.sipInfo.password, '16505550123', 'for-this-test'])
+    expect(bridge.output).not.toContain(secret);
 });
 
 test('a call that is not marked for auto-answer is answered too', async () => {
@@ -212,6 +214,21 @@ test('the caller gives up before the answer: nothing stays behind', async () => 
   expect([ai.connections, ai.notices]).toEqual([[], []]);
 });
 
+test.each([
+  ['by the bridge', false],
+  ['by the SDK, whose rejection nobody awaits', true],
+])('a call that cannot be answered (%s) is refused, and nothing stays behind', async (_, autoAnswer) => {
+  const { sw, ai, bridge } = await setUp();
+  const call = await sw.call({ autoAnswer, sdp: { setup: 'actpass\r\nthis is no line of SDP' } });
+  await ended(call);
+  expect(call.verdict).toBe('declined');
+  await bridge.says(/call over .*reason="could not be answered"/);
+  expect((await bridge.status()).calls).toEqual([]);
+  expect([ai.connections, ai.notices]).toEqual([[], []]);
+  const next = await answered(sw);
+  await next.hangup();
+});
+
 test('the time limit hangs up', async () => {
   const { sw, ai } = await setUp({ env: { CALL_TIMEOUT_S: '1' } });
   const call = await answered(sw);
@@ -270,6 +287,21 @@ test('the edge stays away for a while: attempts grow rarer, then the bridge regi
   const call = await answered(again);
   await ai.connection();
   await call.hangup();
+});
+
+test('where the first proxy is away, the bridge registers at the backup proxy', async () => {
+  const sw = await startSwitch();
+  running.push(() => sw.stop());
+  const gone = await startSwitch();
+  const away = gone.sipInfo.outboundProxy;
+  await gone.stop();
+  const bridge = new BridgeProcess(sw, {
+    SIP_INFO_OUTBOUND_PROXY: away,
+    SIP_INFO_OUTBOUND_PROXY_BACKUP: sw.sipInfo.outboundProxy,
+  });
+  running.push(() => bridge.stop());
+  await bridge.ready();
+  expect(bridge.output.match(/trying again/g)).toHaveLength(1);
 });
 
 test('media that is lost for good ends the call', async () => {

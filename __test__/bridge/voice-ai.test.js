@@ -1,8 +1,10 @@
 // Switch, bridge and Python voice AI together: what the caller hears and what the bot hears, by signals, in both profiles.
 
-const { mkdtempSync, rmSync } = require('node:fs');
+const { once } = require('node:events');
+const { mkdirSync, mkdtempSync, rmSync, writeFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const path = require('node:path');
+const { WebSocket } = require('ws');
 const { startSwitch, signal } = require('../../examples/switch');
 const { Ear, writeTone } = require('./support/ear.js');
 const { BridgeProcess } = require('./support/processes.js');
@@ -12,6 +14,7 @@ jest.setTimeout(120_000);
 
 const GREETING_HZ = 440;
 const CALLER_HZ = 700;
+const DIGITS_HZ = 560;
 /** The README's promise, in samples of the caller's ear. */
 const BARGE_IN_MS = 800;
 const PROFILES = { jambonz: { AUDIO_PROFILE: 'jambonz' }, twilio: { AUDIO_PROFILE: 'twilio' } };
@@ -25,6 +28,27 @@ beforeAll(() => {
   writeTone(shortGreeting, { hz: GREETING_HZ, seconds: 1 });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A folder with a program that is called as espeak-ng is, and says a tone for each of the two texts. */
+function espeak() {
+  const digits = path.join(folder, 'digits.wav');
+  writeTone(digits, { hz: DIGITS_HZ, seconds: 1, sampleRate: 22050 });
+  const greeting = path.join(folder, 'voice.wav');
+  writeTone(greeting, { hz: GREETING_HZ, seconds: 1, sampleRate: 22050 });
+  const lines = [
+    '#!/bin/sh',
+    'while getopts s:w: option; do [ "$option" = w ] && file=$OPTARG; done',
+    'shift $((OPTIND - 1))',
+    'case "$*" in',
+    `  "You pressed 1 2.") cp '${digits}' "$file" ;;`,
+    `  Hello*) cp '${greeting}' "$file" ;;`,
+    'esac',
+  ];
+  const bin = path.join(folder, 'bin');
+  mkdirSync(bin);
+  writeFileSync(path.join(bin, 'espeak-ng'), `${lines.join('\n')}\n`, { mode: 0o755 });
+  return bin;
+}
 
 const running = [];
 afterEach(async () => {
@@ -173,6 +197,34 @@ pythonTest('without its token the voice AI lets nobody in, with it the bot speak
   const { call, ear } = await answeredCall(sw);
   await ear.hears('sound');
   expect((await bridge.status()).calls[0].ai).toBe('connected');
+  await call.hangup();
+});
+
+pythonTest('a bridge that says nothing about its audio is greeted with PCM16 at 16 kHz', async () => {
+  const ai = await VoiceAi.start({ env: { VOICE_AI_GREETING: shortGreeting } });
+  running.push(() => ai.stop('SIGKILL'));
+  const socket = new WebSocket(`ws://127.0.0.1:${ai.port}/audio/plain`);
+  running.push(() => socket.terminate());
+  const heard = [];
+  socket.on('message', (data, isBinary) => isBinary && heard.push(data));
+  await once(socket, 'open');
+  socket.send(Buffer.alloc(640));
+  await ai.says(/call plain: begun at 16000 Hz/);
+  while (Buffer.concat(heard).length < 32_000) await once(socket, 'message');
+  const bytes = Buffer.concat(heard);
+  const pcm = new Int16Array(new Uint8Array(bytes).buffer);
+  expect(signal.measureTone(pcm, GREETING_HZ, 16_000).snrDb).toBeGreaterThan(25);
+});
+
+pythonTest('with espeak-ng the bot greets in its voice and reads the digits out', async () => {
+  const { sw } = await setUp({ aiEnv: { VOICE_AI_GREETING: '', PATH: `${espeak()}:${process.env.PATH}` } });
+  const { call, ear } = await answeredCall(sw);
+  await ear.hears('sound');
+  expect((await ear.measure(GREETING_HZ, { ms: 400 })).snrDb).toBeGreaterThan(25);
+  const quietAt = await ear.hears('quiet', { runMs: 500 });
+  call.sendDtmf('12#');
+  await ear.hears('sound', { fromMs: quietAt });
+  expect((await ear.measure(DIGITS_HZ, { ms: 400 })).snrDb).toBeGreaterThan(25);
   await call.hangup();
 });
 

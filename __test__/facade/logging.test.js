@@ -120,9 +120,10 @@ describe('the reason of a state', () => {
     ]);
   });
 
-  test('a failed handshake', async () => {
-    const fail = (native) => native.report({ type: 'dtls', transport: 1, state: 'failed', remoteCertificates: [] });
-    expect(await reasons(fail)).toEqual([['error', 'failed', 'the DTLS handshake has failed'], closed]);
+  test('a failed handshake: the reason that the engine gives', async () => {
+    const failure = { reason: 'the two do not fit', errorDetail: 'dtls-failure' };
+    const fail = (native) => native.report({ type: 'dtls', transport: 1, state: 'failed', failure });
+    expect(await reasons(fail)).toEqual([['error', 'failed', 'the two do not fit'], closed]);
   });
 });
 

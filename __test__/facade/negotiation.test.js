@@ -258,14 +258,27 @@ describe('states', () => {
     expect(seen).toEqual(['checking', 'connected']);
   });
 
-  test('a DTLS failure is an error event and fails the connection', async () => {
+  test.each([
+    [
+      { errorDetail: 'dtls-failure', receivedAlert: 42 },
+      { receivedAlert: 42, sentAlert: null },
+    ],
+    [
+      { errorDetail: 'dtls-failure', sentAlert: 71 },
+      { receivedAlert: null, sentAlert: 71 },
+    ],
+    [{ errorDetail: 'fingerprint-failure' }, { receivedAlert: null, sentAlert: null }],
+  ])('a DTLS failure is an error event that says why, and fails the connection: %j', async (details, alerts) => {
     const { pc, native } = connection();
     pc.addTransceiver('audio');
     await pc.setLocalDescription();
     const { transport } = pc.getSenders()[0];
     const failed = next(transport, 'error');
-    native.report({ type: 'dtls', transport: 1, state: 'failed' });
-    expect((await failed).error.errorDetail).toBe('dtls-failure');
+    native.report({ type: 'dtls', transport: 1, state: 'failed', failure: { reason: 'they do not fit', ...details } });
+    const { error } = await failed;
+    const { errorDetail, receivedAlert, sentAlert, message } = error;
+    expect({ receivedAlert, sentAlert }).toEqual(alerts);
+    expect({ errorDetail, message }).toEqual({ errorDetail: details.errorDetail, message: 'they do not fit' });
     expect(pc.connectionState).toBe('failed');
   });
 

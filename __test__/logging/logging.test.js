@@ -97,6 +97,21 @@ test('DEBUG chooses namespaces, and - excludes', async () => {
   expect(lines.join('\n')).not.toMatch(SDP);
 });
 
+test('a handshake that fails: each end says why in its state line, in the log of DTLS, and to the monitor', async () => {
+  const { said, lines } = await run({ scenario: 'wrong-fingerprint.js', debug: 'webphone-rtc:*' });
+  const reasons = {
+    [said.deceived]: "the far end's certificate does not fit the fingerprint in its description",
+    [said.refused]: 'the far end has ended DTLS: it does not accept our certificate (alert 42)',
+  };
+  for (const [id, reason] of Object.entries(reasons)) {
+    expect(of(lines, 'connection', id)).toContainEqual(
+      `error failed previous=connecting reason=${JSON.stringify(reason)}`,
+    );
+    expect(of(lines, 'dtls', id)).toContainEqual(`error failed reason=${JSON.stringify(reason)}`);
+    expect(said.told).toContainEqual({ id: Number(id), reason });
+  }
+});
+
 describe('setLogger', () => {
   test.each(['fields-first', 'message-first'])('hands over what both layers say, %s', async (style) => {
     const { said, lines } = await run({ scenario: 'call.js', argument: { level: 'info', style } });

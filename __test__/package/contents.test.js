@@ -2,7 +2,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { root, must, removeScratch } = require('./shell');
+const { root, must, cloneOfCheckout, removeScratch } = require('./shell');
 
 const sources = (dir) =>
   fs
@@ -10,10 +10,14 @@ const sources = (dir) =>
     .filter((entry) => entry.isFile())
     .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)).replaceAll('\\', '/'));
 
+async function contents(checkout) {
+  const { stdout } = await must(checkout, 'npm', ['pack', '--dry-run', '--json', '--ignore-scripts']);
+  return JSON.parse(stdout)[0].files.map(({ path }) => path);
+}
+
 let files;
 beforeAll(async () => {
-  const { stdout } = await must(root, 'npm', ['pack', '--dry-run', '--json', '--ignore-scripts']);
-  files = JSON.parse(stdout)[0].files.map(({ path }) => path);
+  files = await contents(root);
 }, 60_000);
 afterAll(removeScratch);
 
@@ -36,15 +40,33 @@ test('every TypeScript source is there as JavaScript and as types', () => {
   expect(files).toEqual(expect.arrayContaining(modules.flatMap((name) => [`${name}.js`, `${name}.d.ts`])));
 });
 
+test('the examples that the quick start uses are there, without what a run of them leaves behind', async () => {
+  const left = ['examples/bridge/.env', 'examples/bridge/heard.wav', 'examples/bridge/__pycache__/wires.cpython.pyc'];
+  const checkout = cloneOfCheckout();
+  for (const name of left) {
+    fs.mkdirSync(path.dirname(path.join(checkout, name)), { recursive: true });
+    fs.writeFileSync(path.join(checkout, name), 'not to be published');
+  }
+  const packed = (await contents(checkout)).filter((name) => name.startsWith('examples/'));
+  const tracked = [...sources('examples/bridge'), ...sources('examples/switch')];
+  const published = tracked.filter((name) => !/\.gitignore$|__pycache__|\.venv\/|\.env$|heard\.wav$/.test(name));
+  expect(packed.sort()).toEqual(published.sort());
+}, 60_000);
+
 test('what cargo needs is there', () => {
   expect(files).toEqual(expect.arrayContaining(['Cargo.toml', 'Cargo.lock', 'build.rs', ...sources('src')]));
 });
 
 test('nothing else is there', () => {
   const expected =
-    /^(dist\/.*\.(js|d\.ts)|src\/.*\.(rs|md)|docs\/.*\.md|scripts\/install\.js|webphone-rtc\.[\w-]+\.node|(index|binding)\.d\.ts|binding\.js|build\.rs|Cargo\.(toml|lock)|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
+    /^(dist\/.*\.(js|d\.ts)|src\/.*\.(rs|md)|docs\/.*\.md|examples\/(bridge|switch)\/.*\.(js|mjs|py|md)|examples\/bridge\/(greeting\.wav|requirements\.txt|\.env\.example)|scripts\/install\.js|webphone-rtc\.[\w-]+\.node|(index|binding)\.d\.ts|binding\.js|build\.rs|Cargo\.(toml|lock)|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
   expect(files.filter((name) => !expected.test(name) || /\.test\.|releasing/.test(name))).toEqual([]);
 });
+
+test('publint has nothing to say', async () => {
+  const { output } = await must(root, 'npx', ['--no', 'publint', '--strict', '--pack=npm']);
+  expect(output).toContain('All good!');
+}, 60_000);
 
 test('no binary is there but the one built here', () => {
   const built = fs.readdirSync(root).filter((name) => name.endsWith('.node'));

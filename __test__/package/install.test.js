@@ -53,6 +53,23 @@ test('without a binary and without tools, it says what is missing and fails', as
   expect(fs.existsSync(path.join(project, 'node_modules/webphone-rtc'))).toBe(false);
 }, 60_000);
 
+test('where its install script was not allowed to run, the first use says how to compile', async () => {
+  const project = emptyProject('no-scripts');
+  await must(project, 'npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', tarball]);
+  const { status, stderr } = await run(project, process.execPath, ['-e', "require('webphone-rtc')"]);
+  expect(status).not.toBe(0);
+  const [, hook] = /webphone-rtc has no binary that loads on this machine [^\n]*\n {2}node (\S+)/.exec(stderr);
+  const { output } = await run(project, process.execPath, [hook], { PATH: pathWithoutCompilers() });
+  expect(output).toMatch(/this machine lacks\s+- cargo/);
+}, 60_000);
+
+test('a fresh clone says the same before its first demo, and what to do then', async () => {
+  const env = { PATH: pathWithoutCompilers() };
+  const { status, output } = await run(cloneOfCheckout(), process.execPath, ['examples/demo/index.mjs'], env);
+  expect(status).toBe(1);
+  expect(output).toMatch(/this machine lacks\s+- cargo, [\s\S]*- cc, [\s\S]*Then run the same command again\.\s*$/);
+}, 60_000);
+
 test('with a Rust that is too old, it says so', async () => {
   const bin = pathWithoutCompilers();
   for (const [name, says] of [

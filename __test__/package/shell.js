@@ -6,13 +6,14 @@ const os = require('node:os');
 const path = require('node:path');
 
 const root = path.resolve(__dirname, '../..');
-const scratch = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'webphone-rtc-package-'));
+let scratch;
 
 /** A new folder; all of them go with removeScratch(). */
 function folder(name) {
+  scratch ??= fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'webphone-rtc-package-'));
   return fs.mkdtempSync(path.join(scratch, `${name}-`));
 }
-const removeScratch = () => fs.rmSync(scratch, { recursive: true, force: true });
+const removeScratch = () => scratch && fs.rmSync(scratch, { recursive: true, force: true });
 
 /** Without what an npm around us says to its own scripts. */
 function environment(changes) {

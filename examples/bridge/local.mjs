@@ -1,23 +1,44 @@
-// `node examples/bridge/local.mjs`: the bridge on the local switch, with a caller who talks to your voice AI. No account needed.
+// A bridge on the local switch, with a caller who talks to your voice AI. No account needed.
+//   node local.mjs [BRIDGE.js]     the bridge beside this file, or your own: it gets its settings in the environment
 // Invariant: exit code 0 only if the caller heard the bot. What he heard is written to heard.wav.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { prepare } from '../demo/prepare.mjs';
-import { dim, green, red, Screen } from '../demo/screen.mjs';
-
-prepare();
-const require = createRequire(import.meta.url);
-const { startSwitch, signal } = require('../switch');
+import { dim, green, red, Screen } from '../switch/screen.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
+const WITHOUT_TLS = path.join(HERE, '../switch/without-tls.js');
 const HEARD = 0.01; // RMS; -40 dB
-const WAIT_FOR_AI_MS = 60_000;
+const REGISTER_LIMIT_MS = 20_000;
+const WAIT_FOR_BOT_MS = 60_000;
+const HINT_AFTER_MS = 3000;
+const LEAVE_LIMIT_MS = 12_000;
+/** What the switch is made of, and what the bridge beside this file needs beyond webphone-rtc; with the versions that fit. */
+const OF_THE_SWITCH = { ws: 'ws', werift: 'werift@0.24', '@evan/opus/wasm/index.js': '@evan/opus' };
+const OF_THE_BRIDGE = { 'ringcentral-web-phone': 'ringcentral-web-phone', express: 'express' };
+
+const require = createRequire(import.meta.url);
 const screen = new Screen();
+
+class Hindrance extends Error {}
+
+function requirePackages(packages) {
+  const absent = Object.keys(packages).filter((name) => {
+    try {
+      require.resolve(name);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+  if (absent.length === 0) return;
+  const names = absent.map((name) => packages[name]).join(' ');
+  throw new Hindrance(`Some packages are missing here. Install them:\n  npm install --save-dev ${names}`);
+}
 
 /** A WAV of mono PCM16 blocks of one rate. */
 function wav(blocks, sampleRate) {
@@ -30,10 +51,11 @@ function wav(blocks, sampleRate) {
   return Buffer.concat([header, data]);
 }
 
-function startBridge({ sipInfo }) {
-  const bridge = spawn(process.execPath, [path.join(HERE, 'index.js')], {
+function startBridge(file, { sipInfo }) {
+  const bridge = spawn(process.execPath, ['--require', WITHOUT_TLS, file], {
     env: {
       PORT: '0',
+      PYTHON_WS_URL: 'ws://127.0.0.1:8765',
       PYTHON_HTTP_URL: 'http://127.0.0.1:8766/calls',
       ...process.env,
       SIP_INFO_AUTHORIZATION_ID: sipInfo.authorizationId,
@@ -41,78 +63,119 @@ function startBridge({ sipInfo }) {
       SIP_INFO_PASSWORD: sipInfo.password,
       SIP_INFO_DOMAIN: sipInfo.domain,
       SIP_INFO_OUTBOUND_PROXY: sipInfo.outboundProxy,
-      SIP_INFO_OUTBOUND_PROXY_BACKUP: '',
+      SIP_INFO_OUTBOUND_PROXY_BACKUP: sipInfo.outboundProxyBackup,
       SIP_INFO_STUN_SERVERS: sipInfo.stunServers.join(','),
-      SIP_TRANSPORT: 'ws',
       WEBPHONE_RTC_LOOPBACK: '1',
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  bridge.output = '';
   for (const stream of [bridge.stdout, bridge.stderr])
     stream.on('data', (data) => {
-      bridge.output += data;
       for (const line of String(data).trimEnd().split('\n'))
-        screen.note(dim(`bridge: ${line.replace(/^\S+ (info|warn) +/, '')}`));
+        screen.note(dim(`bridge: ${line.replace(/^\S+Z (info|warn) +/, '')}`));
     });
   return bridge;
 }
 
-/** Resolves once the bridge has said it; rejects if it ends or the time is over. */
-async function says(bridge, pattern, limitMs, complaint) {
-  const end = Date.now() + limitMs;
-  while (!pattern.test(bridge.output)) {
-    if (bridge.exitCode !== null) throw new Error('the bridge ended; its lines above say why');
-    if (Date.now() > end) throw new Error(complaint);
-    await pause(50);
+/** Rejects if the bridge ends before, or somebody ends all this. */
+async function whileRunning(bridge, promise) {
+  const ended = once(bridge, 'exit').then(() => 'the bridge ended; its lines above say why');
+  const stopped = Promise.race(['SIGINT', 'SIGTERM'].map((signal) => once(process, signal))).then(() => 'stopped');
+  const hindered = Promise.race([ended, stopped]).then((reason) => {
+    throw new Hindrance(reason);
+  });
+  return Promise.race([promise, hindered]);
+}
+
+async function registered(sw) {
+  const limit = pause(REGISTER_LIMIT_MS, undefined, { ref: false }).then(() => {
+    throw new Hindrance(
+      'the bridge did not register: does it read SIP_INFO_AUTHORIZATION_ID, _USERNAME, _PASSWORD, _DOMAIN and _OUTBOUND_PROXY from the environment?',
+    );
+  });
+  await Promise.race([sw.waitForPhone(), limit]);
+}
+
+/** What the caller hears, all of it, and how much of it is sound. */
+class Ear {
+  level = 0;
+  loud = 0;
+  blocks = [];
+  rate = 48000;
+
+  constructor(call, { level }) {
+    this.call = call;
+    const { media } = call;
+    media.on('audio', (pcm, sampleRate) => {
+      this.level = level(pcm);
+      this.rate = sampleRate;
+      this.blocks.push(pcm);
+      if (this.level > HEARD) this.loud++;
+      screen.level('bot', this.level);
+      screen.level('caller', media.sentLevel);
+    });
+  }
+
+  /** Listens for a moment. */
+  async listen(ms = 50) {
+    await pause(ms);
+    const { verdict, reason } = this.call;
+    if (verdict) throw new Hindrance(`the call has ended: ${reason}`);
+  }
+
+  /** Until the first sound; false if there is none. */
+  async hearsBot() {
+    const begin = Date.now();
+    for (let hinted = false; this.loud === 0; await this.listen()) {
+      if (Date.now() - begin > WAIT_FOR_BOT_MS) return false;
+      if (hinted || Date.now() - begin < HINT_AFTER_MS) continue;
+      screen.note('waiting for the bot: is voice_ai.py running in another terminal?');
+      hinted = true;
+    }
+    return true;
+  }
+
+  /** Until a second of quiet, 15 s at most. */
+  async hearsQuiet() {
+    const end = Date.now() + 15_000;
+    for (let since = Date.now(); Date.now() - since < 1000 && Date.now() < end; await this.listen())
+      if (this.level > HEARD) since = Date.now();
   }
 }
 
-/** Until the caller has heard nothing for a second, 15 s at most. */
-async function quiet(ear) {
-  const end = Date.now() + 15_000;
-  for (let since = Date.now(); Date.now() - since < 1000 && Date.now() < end; await pause(50))
-    if (ear.level > HEARD) since = Date.now();
+async function connected(call) {
+  try {
+    await call.waitFor('dtls');
+  } catch (error) {
+    if (!call.voicemail) throw new Hindrance(error.message);
+    throw new Hindrance(`the call went to voicemail: ${call.reason}`);
+  }
 }
 
-async function talk(sw, bridge) {
-  const call = await sw.call({ source: signal.silence(), callerName: 'Ada Caller' });
-  await call.waitFor('dtls');
+async function talk(sw, signal) {
+  const call = await sw.call({ source: signal.silence(), callerName: 'Ada Caller', autoAnswer: true });
+  await connected(call);
   screen.good('the call is up');
-  const ear = { level: 0, loud: 0, blocks: [], rate: 48000 };
-  call.media.on('audio', (pcm, sampleRate) => {
-    ear.level = signal.level(pcm);
-    ear.rate = sampleRate;
-    ear.blocks.push(pcm);
-    if (ear.level > HEARD) ear.loud++;
-    screen.level('bot', ear.level);
-    screen.level('caller', call.media.sentLevel);
-  });
-  if (!/the AI is connected/.test(bridge.output))
-    screen.note('waiting for the voice AI: python voice_ai.py in another terminal');
-  await says(
-    bridge,
-    /the AI is (connected|back)/,
-    WAIT_FOR_AI_MS,
-    `no voice AI came within ${WAIT_FOR_AI_MS / 1000} s`,
-  );
-  await pause(1500);
-  await quiet(ear);
-  const greeted = ear.loud;
-  screen[greeted ? 'good' : 'bad'](greeted ? 'the caller heard the bot' : 'the bot said nothing');
+  const ear = new Ear(call, signal);
+  const heard = await ear.hearsBot();
+  await ear.hearsQuiet();
+  if (heard) screen.good('the caller heard the bot');
+  else screen.bad(`the bot said nothing in ${WAIT_FOR_BOT_MS / 1000} s`);
 
   screen.note('the caller speaks for two seconds');
+  const greeted = ear.loud;
   call.media.source = signal.babble(1);
-  await pause(2000);
+  await ear.listen(2000);
   call.media.source = signal.silence();
-  await pause(1500);
-  await quiet(ear);
-  screen[ear.loud > greeted ? 'good' : 'bad'](ear.loud > greeted ? 'the bot answered' : 'no answer');
+  await ear.listen(1500);
+  await ear.hearsQuiet();
+  if (ear.loud > greeted) screen.good('the bot answered');
+  else screen.bad('no answer');
 
   screen.note('the caller presses 1 2 3 #');
   call.sendDtmf('123#');
-  await pause(2500);
-  await quiet(ear);
+  await ear.listen(2500);
+  await ear.hearsQuiet();
   const digits = call.media.digits.map(({ digit }) => digit).join('');
   if (digits) screen.good(`the bot pressed ${digits}`);
 
@@ -121,20 +184,40 @@ async function talk(sw, bridge) {
   screen.plain(
     `\nwent to voicemail: ${call.voicemail ? red('yes') : green('no')}. What the caller heard is in heard.wav.`,
   );
-  return greeted > 0 && !call.voicemail;
+  return heard && !call.voicemail;
 }
 
-const sw = await startSwitch();
-const bridge = startBridge(sw);
+/** A bridge that does not leave by itself when it is asked to is ended. */
+async function leave(bridge) {
+  if (bridge.exitCode !== null || bridge.signalCode !== null) return;
+  const exit = once(bridge, 'exit');
+  bridge.kill('SIGTERM');
+  const timer = setTimeout(() => bridge.kill('SIGKILL'), LEAVE_LIMIT_MS);
+  await exit;
+  clearTimeout(timer);
+}
+
+async function main(file) {
+  requirePackages({ ...OF_THE_SWITCH, ...(file ? {} : OF_THE_BRIDGE) });
+  if (file && !existsSync(file)) throw new Hindrance(`there is no ${file}`);
+  const { startSwitch, signal } = require('../switch');
+  const sw = await startSwitch();
+  const bridge = startBridge(file ?? path.join(HERE, 'index.js'), sw);
+  try {
+    return await whileRunning(
+      bridge,
+      registered(sw).then(() => talk(sw, signal)),
+    );
+  } finally {
+    await leave(bridge);
+    await sw.stop();
+  }
+}
+
 try {
-  await says(bridge, /registered as/, 20_000, 'the bridge did not register');
-  process.exitCode = (await talk(sw, bridge)) ? 0 : 1;
+  process.exitCode = (await main(process.argv[2])) ? 0 : 1;
 } catch (error) {
+  if (!(error instanceof Hindrance)) throw error;
   screen.bad(error.message);
   process.exitCode = 1;
 }
-if (bridge.exitCode === null) {
-  bridge.kill('SIGTERM');
-  await once(bridge, 'exit');
-}
-await sw.stop();

@@ -3,6 +3,7 @@
 A wire turns messages into events and commands into messages. Which profile a connection speaks shows in its first
 message, so nothing is configured. Events: ("audio", samples), ("dtmf", digit), ("mark", name), ("stop", reason).
 A mark comes back when it was played or cleared; whoever clears forgets his marks.
+A bridge that says nothing about its audio, or sends some at once, sends PCM16 at 16 kHz.
 """
 
 import base64
@@ -11,6 +12,7 @@ import json
 from audio import decode_mulaw, encode_mulaw, from_bytes, to_bytes
 
 FRAME_MS = 20
+USUAL_RATE = 16000
 
 
 class JambonzWire:
@@ -18,8 +20,8 @@ class JambonzWire:
 
     def __init__(self, socket, preamble):
         self._socket = socket
-        self.rate = int(preamble["sampleRate"])
-        self.call_id = preamble.get("callId") or preamble.get("callSid")
+        self.rate = int(preamble.get("sampleRate", USUAL_RATE))
+        self.call_id = preamble.get("callId") or preamble.get("callSid") or socket.request.path.rsplit("/", 1)[-1]
         self.caller = preamble.get("from")
         self.resumed = bool(preamble.get("resumed"))
 
@@ -101,7 +103,8 @@ class TwilioWire:
 
 async def accept(socket):
     """The wire of a new connection."""
-    first = json.loads(await socket.recv())
+    first = await socket.recv()
+    first = {} if isinstance(first, bytes) else json.loads(first)
     if first.get("event") == "connected":
         return TwilioWire(socket, json.loads(await socket.recv()))
     return JambonzWire(socket, first)

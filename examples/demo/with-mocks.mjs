@@ -1,8 +1,8 @@
 // The same call to the same SDK on a bridge's old mocks. Exit code 0 if it fails in the way that is to be shown.
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
+import { bold, green, red, Screen } from '../switch/screen.mjs';
 import { FarSide, within } from './far-side.mjs';
-import { bold, green, red, Screen } from './screen.mjs';
 
 const require = createRequire(import.meta.url);
 

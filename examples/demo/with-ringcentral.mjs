@@ -1,6 +1,6 @@
 // The bot on the real network. Credentials come from the environment and go nowhere but to the SDK.
 import { createRequire } from 'node:module';
-import { bold, Screen } from './screen.mjs';
+import { bold, Screen } from '../switch/screen.mjs';
 
 const require = createRequire(import.meta.url);
 const REQUIRED = ['AUTHORIZATION_ID', 'USERNAME', 'PASSWORD', 'DOMAIN', 'OUTBOUND_PROXY'];

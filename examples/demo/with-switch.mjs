@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { setTimeout as pause } from 'node:timers/promises';
+import { bold, green, red, Screen } from '../switch/screen.mjs';
 import { FarSide, within } from './far-side.mjs';
-import { bold, green, red, Screen } from './screen.mjs';
 
 const require = createRequire(import.meta.url);
 const HEARD = 0.01; // RMS; -40 dB

@@ -423,7 +423,7 @@ export class Peer {
         this.#hold();
         break;
       case 'dtls':
-        this.transports.setDtls(report.transport, report.state, report.remoteCertificates ?? [], () => this.#derive());
+        this.transports.setDtls(report, () => this.#derive());
         this.#hold();
         break;
       case 'pair':

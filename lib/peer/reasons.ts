@@ -7,9 +7,11 @@ export interface Circumstances {
   ice: readonly RTCIceTransportState[];
   /** A candidate pair has worked at some time. */
   hadPair: boolean;
+  /** Of the transports whose DTLS has failed, why. */
+  dtlsFailures: readonly string[];
 }
 
-export function reasonOf(state: RTCPeerConnectionState, { ice, hadPair }: Circumstances): string {
+export function reasonOf(state: RTCPeerConnectionState, { ice, hadPair, dtlsFailures }: Circumstances): string {
   switch (state) {
     case 'new':
       return 'nothing has begun';
@@ -22,7 +24,7 @@ export function reasonOf(state: RTCPeerConnectionState, { ice, hadPair }: Circum
     case 'closed':
       return 'closed by the application';
     case 'failed':
-      if (!ice.includes('failed')) return 'the DTLS handshake has failed';
+      if (!ice.includes('failed')) return [...new Set(dtlsFailures)].join('; ');
       return hadPair ? 'the far end has not answered for 30 s' : 'no candidate pair has worked within 30 s';
   }
 }

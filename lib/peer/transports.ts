@@ -2,6 +2,7 @@
  * The transports of a connection, by the engine's id.
  * Invariant: a transport's object is the same for its life; a state is set before its event is fired.
  */
+import type { ConnectionReport } from '../binding';
 import { createDtlsTransport, dtlsSlots, type RTCDtlsTransport } from '../RTCDtlsTransport';
 import { RTCError } from '../RTCError';
 import { RTCErrorEvent } from '../RTCErrorEvent';
@@ -73,7 +74,8 @@ export class Transports {
   reasonOf(state: RTCPeerConnectionState): string {
     const ice = this.#all.map((transport) => transport.ice.state);
     const hadPair = this.#all.some((transport) => iceSlots(transport.ice).selectedPair !== null);
-    return reasonOf(state, { ice, hadPair });
+    const dtlsFailures = this.#all.flatMap(({ dtls }) => dtlsSlots(dtls).failure ?? []);
+    return reasonOf(state, { ice, hadPair, dtlsFailures });
   }
 
   setGathering(state: RTCIceGathererState): void {
@@ -93,16 +95,18 @@ export class Transports {
     fireDerived();
   }
 
-  setDtls(id: number, state: RTCDtlsTransportState, certificates: Uint8Array[], derive: Derive): void {
-    const transport = this.#byId.get(id);
-    if (!transport || transport.dtls.state === state) return;
+  setDtls(report: Extract<ConnectionReport, { type: 'dtls' }>, derive: Derive): void {
+    const transport = this.#byId.get(report.transport);
+    if (!transport || transport.dtls.state === report.state) return;
     const slots = dtlsSlots(transport.dtls);
-    slots.state = state;
+    slots.state = report.state;
+    slots.failure = report.state === 'failed' ? report.failure.reason : null;
+    const certificates = (report.state !== 'failed' && report.remoteCertificates) || [];
     if (certificates.length > 0) slots.remoteCertificates = certificates.map((der) => new Uint8Array(der).buffer);
     const fireDerived = derive();
-    if (state === 'failed') {
-      const error = new RTCError({ errorDetail: 'dtls-failure' }, 'The DTLS transport has failed');
-      transport.dtls.dispatchEvent(new RTCErrorEvent('error', { error }));
+    if (report.state === 'failed') {
+      const { reason, ...details } = report.failure;
+      transport.dtls.dispatchEvent(new RTCErrorEvent('error', { error: new RTCError(details, reason) }));
     }
     fire(transport.dtls, 'statechange');
     fireDerived();

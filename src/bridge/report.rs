@@ -5,6 +5,7 @@ use crate::connection::log::{Entry, Value};
 use crate::connection::stats::Stats;
 use crate::connection::{Event, Notice, Report, dtls_state, ice_state};
 use crate::media::RingEvent;
+use crate::transport::{DtlsFailure, DtlsState};
 use napi::bindgen_prelude::{Object, ToNapiValue, Uint8Array};
 use napi::{Env, JsValue, sys};
 use napi_derive::napi;
@@ -36,8 +37,14 @@ pub enum ReportData {
     },
     /// RTCIceTransportState.
     Ice { connection: u32, transport: u32, state: &'static str },
-    /// RTCDtlsTransportState, with the far end's certificates (DER) once connected.
-    Dtls { connection: u32, transport: u32, state: &'static str, remote_certificates: Vec<Uint8Array> },
+    /// RTCDtlsTransportState, with the far end's certificates (DER) once connected, or with the reason of `failed`.
+    Dtls {
+        connection: u32,
+        transport: u32,
+        state: &'static str,
+        remote_certificates: Vec<Uint8Array>,
+        failure: Option<DtlsFailureData>,
+    },
     /// The candidate pair in use, as candidate lines.
     Pair { connection: u32, transport: u32, local: String, remote: String },
     /// Nothing has come for a remote track for a while.
@@ -70,6 +77,34 @@ pub enum ReportData {
     Playout { ring: u32 },
     /// All that was written before this mark has been played.
     Mark { ring: u32, name: String },
+}
+
+/// Why DTLS failed: what RTCError says of it.
+#[napi(object, object_from_js = false)]
+pub struct DtlsFailureData {
+    /// In plain words.
+    pub reason: String,
+    /// RTCErrorDetailType.
+    pub error_detail: &'static str,
+    /// Number of the alert that ended it.
+    pub received_alert: Option<u8>,
+    /// Number of the alert by which we ended it.
+    pub sent_alert: Option<u8>,
+}
+
+impl From<DtlsFailure> for DtlsFailureData {
+    fn from(failure: DtlsFailure) -> Self {
+        let error_detail = match failure {
+            DtlsFailure::Fingerprint => "fingerprint-failure",
+            _ => "dtls-failure",
+        };
+        Self {
+            reason: failure.to_string(),
+            error_detail,
+            received_alert: failure.received_alert(),
+            sent_alert: failure.sent_alert(),
+        }
+    }
 }
 
 /// The fields of a log line, as members of an object, in their order.
@@ -141,6 +176,14 @@ fn report_data(connection: u32, report: Report) -> Option<ReportData> {
             transport: transport.0,
             state: dtls_state(state),
             remote_certificates: certificates.into_iter().map(Uint8Array::from).collect(),
+            failure: None,
+        },
+        Report::DtlsFailed(transport, failure) => ReportData::Dtls {
+            connection,
+            transport: transport.0,
+            state: dtls_state(DtlsState::Failed),
+            remote_certificates: Vec::new(),
+            failure: Some(failure.into()),
         },
         Report::Pair(transport, pair) => ReportData::Pair {
             connection,

@@ -2,7 +2,7 @@
 
 use super::stats::Stats;
 use crate::negotiation::{Candidate, TransceiverId, TransportId};
-use crate::transport::{DtlsState, IceState};
+use crate::transport::{DtlsFailure, DtlsState, IceState};
 
 /// One thing that happened, in the order it happened within its connection.
 #[derive(Clone, Debug)]
@@ -33,8 +33,10 @@ pub enum Report {
     GatheringComplete,
     /// The ICE state of a transport.
     Ice(TransportId, IceState),
-    /// The DTLS state of a transport; with the far end's certificate chain (DER) once connected.
+    /// The DTLS state of a transport, unless it has failed; with the far end's certificate chain (DER) once connected.
     Dtls(TransportId, DtlsState, Vec<Vec<u8>>),
+    /// The DTLS of a transport has failed.
+    DtlsFailed(TransportId, DtlsFailure),
     /// The candidate pair in use: local and remote.
     Pair(TransportId, Box<(Candidate, Candidate)>),
     /// Nothing has come for a remote track for a while.

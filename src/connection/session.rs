@@ -16,7 +16,7 @@ use crate::negotiation::{LocalCandidate, MediaPlan, Plan, TransceiverId, Transpo
 use crate::rtcp;
 use crate::rtp::RtpPacket;
 use crate::transport::{
-    Certificate, DtlsState, IceState, PairInfo, Transmit, Transport, TransportConfig, TransportEvent,
+    Certificate, DtlsFailure, DtlsState, IceState, PairInfo, Transmit, Transport, TransportConfig, TransportEvent,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -197,9 +197,7 @@ impl Session {
                 TransportEvent::PeerClosed => {
                     tracing::info!(target: "webphone-rtc:dtls", "the far end has said goodbye");
                 }
-                TransportEvent::Failed(reason) => {
-                    tracing::error!(target: "webphone-rtc:dtls", reason, "the handshake has failed");
-                }
+                TransportEvent::Failed(failure) => self.note_dtls_failure(id, failure),
             }
         }
     }
@@ -220,6 +218,14 @@ impl Session {
         let certificates = line.transport.remote_certificate().map(<[u8]>::to_vec).into_iter().collect();
         self.reports.push_back(Report::Dtls(id, state, certificates));
         self.send_media(now);
+    }
+
+    fn note_dtls_failure(&mut self, id: TransportId, failure: DtlsFailure) {
+        if let Some(line) = self.lines.get_mut(&id) {
+            line.up = false;
+        }
+        tracing::error!(target: "webphone-rtc:dtls", reason = %failure, "failed");
+        self.reports.push_back(Report::DtlsFailed(id, failure));
     }
 }
 
@@ -362,14 +368,13 @@ fn log_pair(pair: &PairInfo) {
 
 fn log_dtls(state: DtlsState, transport: &Transport) {
     match state {
-        DtlsState::New => {}
+        DtlsState::New | DtlsState::Failed => {}
         DtlsState::Connecting => tracing::debug!(target: "webphone-rtc:dtls", "the handshake begins"),
         DtlsState::Connected => {
             let (cipher, profile) = transport.security().unwrap_or_default();
             tracing::info!(target: "webphone-rtc:dtls", profile, cipher, "connected: keys are agreed, media can flow");
         }
         DtlsState::Closed => tracing::debug!(target: "webphone-rtc:dtls", "closed"),
-        DtlsState::Failed => tracing::debug!(target: "webphone-rtc:dtls", "failed"),
     }
 }
 

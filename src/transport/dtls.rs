@@ -5,6 +5,7 @@
 
 use super::certificate::{self, Certificate};
 use super::failed;
+use super::failure::DtlsFailure;
 use super::flight::Flight;
 use super::guard::{Deadline, is_forged_ccs};
 use super::srtp::{Keys, Master};
@@ -35,7 +36,7 @@ pub(super) enum DtlsEvent {
     /// The far end sent close_notify.
     PeerClosed,
     /// It is dead, for this reason.
-    Failed(String),
+    Failed(DtlsFailure),
 }
 
 /// What statistics show of an association.
@@ -59,6 +60,10 @@ pub(super) struct Association {
     backoff: Duration,
     flight: Flight,
     agreed: Option<Agreed>,
+    /// Something has come from the far end.
+    heard: bool,
+    /// The last complaint of the machine that did not end the handshake.
+    trouble: Option<String>,
     out: VecDeque<BytesMut>,
 }
 
@@ -80,6 +85,8 @@ impl Association {
             backoff: RETRANSMIT,
             flight: Flight::default(),
             agreed: None,
+            heard: false,
+            trouble: None,
             out: VecDeque::new(),
         })
     }
@@ -110,7 +117,7 @@ impl Association {
         let outcome = endpoint.connect(now, peer(), config, None);
         self.collect(now);
         self.follow_machine_timer(now);
-        outcome.err().map(|error| self.fail(error.to_string()))
+        outcome.err().map(|error| self.fail(DtlsFailure::of(error.to_string())))
     }
 
     pub(super) fn receive(&mut self, now: Instant, datagram: &[u8]) -> Option<DtlsEvent> {
@@ -118,17 +125,25 @@ impl Association {
             return None;
         }
         let endpoint = self.endpoint.as_mut()?;
+        self.heard = true;
         if self.agreed.is_none() && self.flight.is_repeat(self.plan.role, datagram) {
             self.out.extend(self.flight.again(now).iter().cloned());
             return None;
         }
         let outcome = endpoint.read(now, peer(), None, BytesMut::from(datagram));
+        let before = self.out.len();
         self.collect(now);
         self.follow_machine_timer(now);
         match outcome {
             Ok(events) => events.into_iter().find_map(|event| self.take(event)),
-            Err(error) if is_fatal(&error) => Some(self.fail(error.to_string())),
-            Err(_) => None, // a record that could not be read
+            Err(error) if is_fatal(&error) => {
+                let failure = DtlsFailure::at(&error, datagram, self.out.range(before..));
+                Some(self.fail(failure))
+            }
+            Err(error) => {
+                self.trouble = Some(error.to_string()); // a record that could not be read
+                None
+            }
         }
     }
 
@@ -136,7 +151,7 @@ impl Association {
         match event {
             EndpointEvent::HandshakeComplete => Some(match self.agree() {
                 Ok(keys) => DtlsEvent::Up(Box::new(keys)),
-                Err(reason) => self.fail(reason),
+                Err(reason) => self.fail(DtlsFailure::of(reason)),
             }),
             EndpointEvent::PeerClosed => {
                 self.endpoint = None;
@@ -169,7 +184,11 @@ impl Association {
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Option<DtlsEvent> {
         let endpoint = self.endpoint.as_mut()?;
         if self.deadline.is_some_and(|deadline| deadline.has_passed(now)) {
-            return Some(self.fail("the handshake took too long".to_owned()));
+            let failure = match self.heard {
+                true => DtlsFailure::Unfinished(self.trouble.take()),
+                false => DtlsFailure::Silence,
+            };
+            return Some(self.fail(failure));
         }
         if self.retransmit_at.is_some_and(|at| at <= now) {
             let outcome = endpoint.handle_timeout(peer(), now);
@@ -177,7 +196,7 @@ impl Association {
             self.backoff *= 2;
             self.retransmit_at = self.machine_timer.map(|_| now + self.backoff);
             self.collect(now);
-            return outcome.err().map(|error| self.fail(error.to_string()));
+            return outcome.err().map(|error| self.fail(DtlsFailure::of(error.to_string())));
         }
         None
     }
@@ -194,11 +213,11 @@ impl Association {
         self.retransmit_at = None;
     }
 
-    fn fail(&mut self, reason: String) -> DtlsEvent {
+    fn fail(&mut self, failure: DtlsFailure) -> DtlsEvent {
         self.endpoint = None;
         self.deadline = None;
         self.retransmit_at = None;
-        DtlsEvent::Failed(reason)
+        DtlsEvent::Failed(failure)
     }
 
     /// A timer that moved means that a flight was sent: its retransmissions start afresh.
@@ -274,7 +293,8 @@ fn peer() -> SocketAddr {
     TransportContext::default().peer_addr
 }
 
-/// The machine returns an error for junk records as well as for a dead handshake.
+/// The machine returns an error for junk records as well as for a dead handshake. With two ends that have nothing in
+/// common it goes on waiting; the far end has had its alert by then and does not.
 fn is_fatal(error: &MachineError) -> bool {
     matches!(
         error,
@@ -282,5 +302,65 @@ fn is_fatal(error: &MachineError) -> bool {
             | MachineError::ErrNoMatchingCertificateFingerprint
             | MachineError::ErrInvalidFsmTransition
             | MachineError::ErrNonCertificate
+            | MachineError::ErrCipherSuiteNoIntersection
+            | MachineError::ErrClientNoMatchingSrtpProfile
+            | MachineError::ErrServerNoMatchingSrtpProfile
+            | MachineError::ErrRequestedButNoSrtpExtension
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::negotiation::{Fingerprint, HashAlgorithm};
+    use crate::transport::crypto;
+
+    /// A far end that knows one SRTP profile only, which we do not.
+    fn stranger(role: DtlsRole, now: Instant) -> Endpoint {
+        let own = Certificate::generate(Duration::from_secs(3600)).unwrap();
+        let config = ConfigBuilder::default()
+            .with_crypto_provider(crypto().unwrap())
+            .with_certificates(vec![own.dtls.clone()])
+            .with_srtp_protection_profiles(vec![Offered::Srtp_Aes128_Cm_Hmac_Sha1_32])
+            .with_insecure_skip_verify(true)
+            .build(role == DtlsRole::Client, None)
+            .unwrap();
+        let config = Arc::new(config);
+        let local = TransportContext::default().local_addr;
+        let server = (role == DtlsRole::Server).then(|| config.clone());
+        let mut endpoint = Endpoint::new(local, TransportProtocol::UDP, server);
+        if role == DtlsRole::Client {
+            endpoint.connect(now, peer(), config, None).unwrap();
+        }
+        endpoint
+    }
+
+    /// What becomes of an association with that far end.
+    fn outcome(role: DtlsRole) -> Option<DtlsFailure> {
+        let now = Instant::now();
+        let own = Certificate::generate(Duration::from_secs(3600)).unwrap();
+        let fingerprints = vec![Fingerprint { algorithm: HashAlgorithm::Sha256, bytes: vec![0; 32] }];
+        let mut association = Association::new(&crypto().unwrap(), &own, DtlsPlan { role, fingerprints }).unwrap();
+        let mut far = stranger(if role == DtlsRole::Client { DtlsRole::Server } else { DtlsRole::Client }, now);
+        association.start(now);
+        for _ in 0..20 {
+            while let Some(datagram) = association.poll_transmit() {
+                let _ = far.read(now, peer(), None, datagram);
+            }
+            while let Some(sent) = far.poll_transmit() {
+                if let Some(DtlsEvent::Failed(failure)) = association.receive(now, &sent.message) {
+                    return Some(failure);
+                }
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn a_far_end_with_nothing_in_common_fails_at_once_and_it_is_said_who_refuses() {
+        let refused = outcome(DtlsRole::Server).unwrap();
+        let DtlsFailure::Refused { why, alert } = &refused else { panic!("{refused:?}") };
+        assert_eq!((why.as_str(), *alert), ("no SRTP profile that both ends know", Some(71)));
+        assert_eq!(outcome(DtlsRole::Client), Some(DtlsFailure::AlertReceived(Some(71))));
+    }
 }

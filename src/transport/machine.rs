@@ -6,6 +6,7 @@
 use super::certificate::Certificate;
 use super::consent::Freshness;
 use super::dtls::{Association, DtlsEvent};
+use super::failure::DtlsFailure;
 use super::guard::Peers;
 use super::ice::{Pair, Session};
 use super::srtp::Srtp;
@@ -65,7 +66,7 @@ pub enum DtlsState {
 pub enum TransportEvent {
     /// The ICE state changed.
     Ice(IceState),
-    /// The DTLS state changed.
+    /// The DTLS state changed, other than to `Failed`.
     Dtls(DtlsState),
     /// Media takes another pair from now on.
     SelectedPair(Box<PairInfo>),
@@ -75,8 +76,8 @@ pub enum TransportEvent {
     Rtcp(Vec<u8>),
     /// The far end closed DTLS; reported once.
     PeerClosed,
-    /// DTLS failed, for this reason.
-    Failed(String),
+    /// DTLS failed, for this reason; its state is `Failed` now.
+    Failed(DtlsFailure),
 }
 
 /// What a transport is made with.
@@ -482,19 +483,21 @@ impl Transport {
         self.drain_dtls();
         let outcome = match event {
             None => return,
-            Some(DtlsEvent::Up(keys)) => self.take_keys(now, *keys).map_err(|error| error.to_string()),
+            Some(DtlsEvent::Up(keys)) => self.take_keys(now, *keys).map_err(|error| DtlsFailure::of(error.to_string())),
             Some(DtlsEvent::PeerClosed) => {
                 self.events.push_back(TransportEvent::PeerClosed);
-                self.end_dtls(DtlsState::Closed);
+                self.srtp = None;
+                self.set_dtls_state(DtlsState::Closed);
                 return;
             }
-            Some(DtlsEvent::Failed(reason)) => Err(reason),
+            Some(DtlsEvent::Failed(failure)) => Err(failure),
         };
         match outcome {
             Ok(()) => self.set_dtls_state(DtlsState::Connected),
-            Err(reason) => {
-                self.events.push_back(TransportEvent::Failed(reason));
-                self.end_dtls(DtlsState::Failed);
+            Err(failure) => {
+                self.srtp = None;
+                self.dtls_state = DtlsState::Failed;
+                self.events.push_back(TransportEvent::Failed(failure));
             }
         }
     }
@@ -507,11 +510,6 @@ impl Transport {
                 Ok(())
             }
         }
-    }
-
-    fn end_dtls(&mut self, state: DtlsState) {
-        self.srtp = None;
-        self.set_dtls_state(state);
     }
 
     fn drain_dtls(&mut self) {

@@ -6,6 +6,7 @@
 mod certificate;
 mod consent;
 mod dtls;
+mod failure;
 mod flight;
 mod gather;
 mod guard;
@@ -18,6 +19,7 @@ mod srtp;
 mod stats;
 
 pub use certificate::{Certificate, fingerprint_sha256};
+pub use failure::DtlsFailure;
 pub use gather::{GatherEvent, Gatherer, IceServer};
 pub use machine::{DtlsState, IceState, Transport, TransportConfig, TransportEvent};
 pub use random::SystemRandom;

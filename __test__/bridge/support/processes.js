@@ -10,9 +10,10 @@ const LIMIT_MS = 20_000;
 class Process extends EventEmitter {
   output = '';
 
-  constructor(command, args, env) {
+  constructor(command, args, env, cwd = undefined) {
     super();
-    this.child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const stdio = ['ignore', 'pipe', 'pipe'];
+    this.child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio });
     for (const stream of [this.child.stdout, this.child.stderr])
       stream.on('data', (data) => {
         this.output += data;

@@ -84,4 +84,4 @@ class VoiceAi extends Process {
   }
 }
 
-module.exports = { pythonTest, VoiceAi, python };
+module.exports = { pythonTest, freePort, VoiceAi, python };
