@@ -164,7 +164,7 @@ impl Player {
             return;
         };
         // A codec knows more of speech than its last pitch period; but only of speech.
-        if !self.concealer.steady() && decoder.conceal(whole, &mut self.pcm) {
+        if decoder.conceal(whole, self.concealer.steady(), &mut self.pcm) {
             self.pcm.drain(..self.pcm.len().saturating_sub(samples));
             self.pcm.resize(samples, 0);
             self.join(Fit::Fixed);
@@ -192,7 +192,7 @@ impl Player {
         }
         let own = !self.noise.active()
             && self.resting
-            && self.decoder.as_mut().is_some_and(|(_, decoder)| decoder.conceal(samples, &mut self.pcm));
+            && self.decoder.as_mut().is_some_and(|(_, decoder)| decoder.conceal(samples, false, &mut self.pcm));
         if !own {
             self.noise.fill(samples, &mut self.pcm);
         }

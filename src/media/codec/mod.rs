@@ -108,10 +108,10 @@ pub trait Decoder: Send {
     fn recover(&mut self, _next: &[u8], _samples: usize, _out: &mut Vec<i16>) -> bool {
         false
     }
-    /// Appends `samples` in place of what is missing: lost speech fades into comfort noise, a pause of discontinued
-    /// transmission goes on. The decoder knows then that they were missing. `false` (and nothing appended) when the
-    /// codec has no concealment of its own.
-    fn conceal(&mut self, _samples: usize, _out: &mut Vec<i16>) -> bool {
+    /// Appends `samples` in place of a packet that is lost, so that the decoder stays in step; `false` (and nothing
+    /// appended) when they are better made in PCM: always where the codec has no concealment of its own, and for some
+    /// also where what was played is as `steady` as a tone.
+    fn conceal(&mut self, _samples: usize, _steady: bool, _out: &mut Vec<i16>) -> bool {
         false
     }
 }

@@ -216,16 +216,21 @@ impl Decoder for OpusDecoder {
         self.run(next, samples, true, out)
     }
 
-    fn conceal(&mut self, samples: usize, out: &mut Vec<i16>) -> bool {
-        let end = out.len() + samples;
+    fn conceal(&mut self, samples: usize, steady: bool, out: &mut Vec<i16>) -> bool {
+        // What SILK makes of a tone overshoots, and so does what it decodes after that.
+        if steady && !self.celt {
+            return false;
+        }
+        let (start, end) = (out.len(), out.len() + samples);
         while out.len() < end {
             let missing = (end - out.len()).next_multiple_of(self.quantum());
             if !self.run(&[], missing.min(self.most()), false, out) {
                 break;
             }
         }
-        out.resize(end, 0);
-        true
+        // CELT fades a tone within a few frames; its state is in step all the same.
+        out.resize(if steady { start } else { end }, 0);
+        !steady
     }
 }
 
@@ -342,7 +347,7 @@ mod tests {
                 sent.push(!encoder.is_discontinued());
                 // What is discontinued does not arrive, so it is concealed.
                 let played = if encoder.is_discontinued() {
-                    decoder.conceal(frame, &mut heard)
+                    decoder.conceal(frame, false, &mut heard)
                 } else {
                     decoder.decode(&packet, &mut heard)
                 };
@@ -403,7 +408,7 @@ mod tests {
                     let lost = n % 5 == 4 && n + 1 < packets.len();
                     let done = match packets.get(n + 1).filter(|_| lost) {
                         Some(next) if recover && decoder.recover(next, frame, out) => true,
-                        Some(_) => decoder.conceal(frame, out),
+                        Some(_) => decoder.conceal(frame, false, out),
                         None => decoder.decode(packet, out),
                     };
                     assert!(done);
@@ -461,7 +466,7 @@ mod tests {
             let packets = packets(rate_hz, &settings(bitrate_bps), &voice(rate_hz, 500));
             packets.iter().for_each(|packet| assert!(decoder.decode(packet, &mut out)));
             let spoken = out.len();
-            assert!(decoder.conceal(rate_hz as usize, &mut out));
+            assert!(decoder.conceal(rate_hz as usize, false, &mut out));
             assert_eq!(out.len(), spoken + rate_hz as usize);
             let end = &out[spoken + rate_hz as usize / 2..];
             assert!(level(end) < 200.0, "{rate_hz} Hz at {bitrate_bps}: {}", level(end));
@@ -473,7 +478,7 @@ mod tests {
         let mut decoder = OpusDecoder::new(48_000).unwrap();
         for samples in [1, 119, 480, 960, 1000, 5760, 48_000] {
             let mut out = Vec::new();
-            assert!(decoder.conceal(samples, &mut out));
+            assert!(decoder.conceal(samples, false, &mut out));
             assert_eq!(out.len(), samples);
         }
     }
@@ -500,7 +505,7 @@ mod tests {
                     for packet in &packets {
                         let lost = random.next() % 100 < 25;
                         if before && !(fec && decoder.recover(packet, frame, &mut out)) {
-                            assert!(decoder.conceal(frame, &mut out));
+                            assert!(decoder.conceal(frame, false, &mut out));
                         }
                         if !lost {
                             assert!(decoder.decode(packet, &mut out));
@@ -607,7 +612,7 @@ mod tests {
             let mut decoder = OpusDecoder::new(16_000).unwrap();
             let mut out = Vec::new();
             packets[..first - 1].iter().for_each(|packet| assert!(decoder.decode(packet, &mut out)));
-            assert!(!concealed || decoder.conceal(320, &mut out));
+            assert!(!concealed || decoder.conceal(320, false, &mut out));
             packets[first..].iter().for_each(|packet| assert!(decoder.decode(packet, &mut out)));
             assert!(peak(&out) < 12_000, "{}", peak(&out));
         }
