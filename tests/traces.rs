@@ -4,8 +4,9 @@
 //! a folder, what was heard is written there.
 //!
 //! Delay is what the receiver adds: from when a sample would have been there without jitter to when the application
-//! has it. All of a packet is there at once, and a frame is had when its last sample is, so that a receiver that
-//! plays in blocks of 10 ms and waits for nothing has some 10 ms of delay.
+//! has it, by the timestamps of the frames; what filters and codecs add is the same for all and not in it. All of a
+//! packet is there at once, and a frame is had when its last sample is: where packets and frames of 20 ms do not begin
+//! together, samples wait some 10 ms more on average than the receiver keeps them.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 #[path = "traces/drift.rs"]

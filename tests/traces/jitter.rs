@@ -39,12 +39,13 @@ fn uniform_jitter_costs_its_width_in_delay_and_hardly_any_sound() {
 #[test]
 fn a_long_tail_of_delays_is_cut_where_it_pays() {
     let mut table = Table::new("Jitter with a tail");
-    for (name, delay) in [
-        ("bell of 10 ms", Delay::Normal(10.0)),
-        ("bell of 30 ms", Delay::Normal(30.0)),
-        ("gamma of 20 ms", Delay::Gamma { shape: 2, mean_ms: 20.0 }),
-        ("exponential of 20 ms", Delay::Gamma { shape: 1, mean_ms: 20.0 }),
-        ("mobile", Delay::Mobile { swing_ms: 40.0 }),
+    // The longer the tail, the more may be missing for less delay.
+    for (name, delay, missing) in [
+        ("bell of 10 ms", Delay::Normal(10.0), 0.005),
+        ("bell of 30 ms", Delay::Normal(30.0), 0.01),
+        ("gamma of 20 ms", Delay::Gamma { shape: 2, mean_ms: 20.0 }, 0.01),
+        ("exponential of 20 ms", Delay::Gamma { shape: 1, mean_ms: 20.0 }, 0.015),
+        ("mobile", Delay::Mobile { swing_ms: 40.0 }, 0.005),
     ] {
         for encoding in [opus(Sound::Tone), opus(Sound::Speech), pcmu(Sound::Speech)] {
             let outcome = learned(name, &encoding, &clean().delayed(delay.clone()));
@@ -52,10 +53,10 @@ fn a_long_tail_of_delays_is_cut_where_it_pays() {
             let bounds = Bounds {
                 delay_mean_ms: outcome.jitter_ms.1 + 20.0,
                 delay_p95_ms: outcome.jitter_ms.1 + 60.0,
-                concealed: 0.01,
+                concealed: missing,
                 discarded: 2.0,
-                bad: 0.01,
-                speech: (0.1, 0.008),
+                bad: missing,
+                speech: (missing * 12.0, missing * 0.7),
                 ..CLEAN
             };
             table.row(&outcome, &bounds);
@@ -68,14 +69,15 @@ fn a_long_tail_of_delays_is_cut_where_it_pays() {
 fn spikes_are_neither_waited_for_nor_dropped() {
     let mut table = Table::new("Spikes");
     let path = clean().delayed(Delay::Spikes { every_s: (2.0, 6.0), length_ms: (100.0, 300.0) });
-    // Spikes of 200 ms each 4.2 s. With 80 ms of delay 120 ms of each are missing, that is 2.9 %; with 140 ms 1.5 %.
+    // Spikes of 200 ms each 4.2 s. With 80 ms of delay 120 ms of each are missing, that is 2.9 %, with 140 ms 1.5 %;
+    // with hardly any delay 4.5 %, of which a third has faded to silence. A tone suffers where the bridge has faded.
     let bounds = Bounds {
         delay_mean_ms: 150.0,
         delay_p95_ms: 260.0,
         concealed: 0.03,
         discarded: 10.0,
-        bad: 0.03,
-        speech: (0.6, 0.03),
+        bad: 0.035,
+        speech: (0.8, 0.035),
         ..CLEAN
     };
     for encoding in [opus(Sound::Tone), opus(Sound::Speech), pcmu(Sound::Speech)] {
@@ -111,18 +113,18 @@ fn a_rare_outage_costs_itself_and_the_delay_comes_down_again() {
 fn jitter_that_comes_is_learned_and_jitter_that_goes_is_forgotten() {
     let mut table = Table::new("Jitter that comes and goes");
     for encoding in [opus(Sound::Tone), pcmu(Sound::Tone), opus(Sound::Speech)] {
-        let stream = encoding.lasting(80 * SECOND);
-        let trace = journey(&stream, &[(20 * SECOND, clean()), (40 * SECOND, uniform(80.0)), (80 * SECOND, clean())]);
+        let stream = encoding.lasting(100 * SECOND);
+        let trace = journey(&stream, &[(20 * SECOND, clean()), (40 * SECOND, uniform(80.0)), (100 * SECOND, clean())]);
         let mut outcome = Case::new(titled("80 ms from 20 to 40 s", &stream), stream, trace).run();
         let during = outcome.delay_between(30 * SECOND, 40 * SECOND);
-        let after = outcome.delay_between(65 * SECOND, 80 * SECOND);
+        let after = outcome.delay_between(80 * SECOND, 100 * SECOND);
         outcome.note = format!("{:.0} ms, then {:.0} ms", during.mean, after.mean);
         table.row(&outcome, &Bounds { concealed: 0.005, speech: (0.15, 0.01), ..Bounds::default() });
         table.at_most(&outcome, "delay during jitter in ms", during.mean, 100.0);
-        table.at_most(&outcome, "delay 25 s after it in ms", after.mean, 31.0);
+        table.at_most(&outcome, "delay 40 s after it in ms", after.mean, 31.0);
         if encoding.sound == Sound::Tone {
             let learning = outcome.bad_between(20 * SECOND, 25 * SECOND);
-            let learned = outcome.bad_between(25 * SECOND, 80 * SECOND);
+            let learned = outcome.bad_between(25 * SECOND, 100 * SECOND);
             // The first late packets come as a surprise: each is missing once.
             table.at_most(&outcome, "bad frames in the first 5 s", learning as f64, 15.0);
             table.at_most(&outcome, "bad frames after that", learned as f64, 5.0);
