@@ -53,7 +53,7 @@ const CLEAN: Bounds = Bounds {
     discarded: 0.0,
     bad: 0.0,
     speech: (0.05, 0.0),
-    uneven: Duration::from_millis(40),
+    uneven: Duration::from_millis(80),
 };
 
 /// A stream over one path; its first two seconds do not count.

@@ -24,7 +24,7 @@ fn a_short_stall_is_made_up_for_without_loss_and_without_delay() {
                     concealed: 0.002,
                     discarded: 1.0,
                     bad: 0.002,
-                    uneven: stall + ms(40),
+                    uneven: stall + ms(80),
                     ..Bounds::default()
                 };
                 table.row(&outcome, &bounds);
@@ -48,7 +48,7 @@ fn after_a_long_stall_the_present_is_played() {
         let back = outcome.recovered(end, end + 5 * SECOND);
         let later = outcome.delay_between(end + SECOND, end + 10 * SECOND);
         outcome.note = format!("back after {back:?}, 1 s later {:.0} ms", later.mean);
-        table.row(&outcome, &Bounds { uneven: stall + ms(40), ..Bounds::default() });
+        table.row(&outcome, &Bounds { uneven: stall + ms(80), ..Bounds::default() });
         table.at_most(&outcome, "time to the tone in ms", back.as_secs_f64() * 1e3, 101.0);
         table.at_most(&outcome, "delay after 1 s in ms", later.mean, 41.0);
     }
