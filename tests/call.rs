@@ -1,5 +1,7 @@
 //! Whole calls in virtual time: two ends with negotiation, transports, media and RTCP, over a simulated wire.
 
+#[path = "support/tone.rs"]
+mod tone;
 #[path = "support/wire.rs"]
 mod wire;
 
@@ -8,6 +10,7 @@ use std::f64::consts::TAU;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tone::ToneFit;
 use webphone_rtc::connection::clock::WallClock;
 use webphone_rtc::connection::{Report, Session};
 use webphone_rtc::media::{Reader, Ring};
@@ -232,23 +235,12 @@ fn local_sdp(negotiator: &Negotiator) -> String {
 
 /// Least-squares fit of a sine of `hz`, in pieces, so that a slow phase drift is not noise; the median piece counts.
 fn snr_db(pcm: &[i16], hz: f64) -> f64 {
-    let mut pieces: Vec<f64> = pcm.chunks_exact(RATE_HZ as usize / 25).map(|piece| piece_snr_db(piece, hz)).collect();
+    let length = RATE_HZ as usize / 25;
+    let tone = ToneFit::new(hz, RATE_HZ, length);
+    let mut pieces: Vec<f64> = pcm.chunks_exact(length).map(|piece| tone.fit(piece).snr_db()).collect();
     assert!(!pieces.is_empty(), "nothing was heard");
     pieces.sort_by(f64::total_cmp);
     pieces[pieces.len() / 2]
-}
-
-fn piece_snr_db(pcm: &[i16], hz: f64) -> f64 {
-    let angle = |n: usize| TAU * hz * n as f64 / f64::from(RATE_HZ);
-    let scale = 2.0 / pcm.len() as f64;
-    let sum = |wave: fn(f64) -> f64| pcm.iter().enumerate().map(|(n, s)| f64::from(*s) * wave(angle(n))).sum::<f64>();
-    let (sine, cosine) = (sum(f64::sin) * scale, sum(f64::cos) * scale);
-    let residue = pcm.iter().enumerate().map(|(n, s)| {
-        let fit = sine * angle(n).sin() + cosine * angle(n).cos();
-        (f64::from(*s) - fit).powi(2)
-    });
-    let noise = residue.sum::<f64>() / pcm.len() as f64;
-    10.0 * ((sine * sine + cosine * cosine) / 2.0 / noise.max(1e-9)).log10()
 }
 
 fn rms(pcm: &[i16]) -> f64 {

@@ -1,11 +1,15 @@
 //! A call in virtual time: source, sender, a network that can be bad, receiver, sink; and measures for tones.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+#[path = "../support/tone.rs"]
+pub mod tone;
+
 use bytes::BytesMut;
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tone::ToneFit;
 use webphone_rtc::media::{
     CodecSpec, FrameInfo, Receiver, ReceiverEvent, RecvSpec, Ring, SendSpec, Sender, SenderEvent, Sink, SinkQueue,
 };
@@ -257,51 +261,18 @@ pub fn sine(hz: f64, rate_hz: u32, samples: usize) -> Vec<i16> {
 
 /// Amplitude of the least-squares sine at `hz` in 16 kHz PCM.
 pub fn amplitude(pcm: &[i16], hz: f64) -> f64 {
-    fit(pcm, hz).0
+    ToneFit::new(hz, 16_000, pcm.len()).fit(pcm).amplitude
 }
 
 /// Signal to noise ratio in dB: the fitted sine against all the rest.
 pub fn snr_db(pcm: &[i16], hz: f64) -> f64 {
-    let (level, rest) = fit(pcm, hz);
-    20.0 * (level / std::f64::consts::SQRT_2 / rest.max(1e-9)).log10()
-}
-
-/// Least squares for a sine, a cosine and an offset; whole periods are not needed.
-fn fit(pcm: &[i16], hz: f64) -> (f64, f64) {
-    let step = TAU * hz / 16_000.0;
-    let (mut a, mut b) = ([[0.0f64; 3]; 3], [0.0f64; 3]);
-    for (n, sample) in pcm.iter().enumerate() {
-        let (sin, cos) = (n as f64 * step).sin_cos();
-        let row = [sin, cos, 1.0];
-        for i in 0..3 {
-            b[i] += row[i] * f64::from(*sample);
-            for j in 0..3 {
-                a[i][j] += row[i] * row[j];
-            }
-        }
-    }
-    for i in 0..3 {
-        for k in i + 1..3 {
-            let factor = a[k][i] / a[i][i];
-            let pivot = a[i];
-            a[k].iter_mut().zip(pivot).for_each(|(to, from)| *to -= factor * from);
-            b[k] -= factor * b[i];
-        }
-    }
-    let mut x = [0.0f64; 3];
-    for i in (0..3).rev() {
-        let known: f64 = (i + 1..3).map(|j| a[i][j] * x[j]).sum();
-        x[i] = (b[i] - known) / a[i][i];
-    }
-    let rest = pcm.iter().enumerate().map(|(n, sample)| {
-        let (sin, cos) = (n as f64 * step).sin_cos();
-        (f64::from(*sample) - x[0] * sin - x[1] * cos - x[2]).powi(2)
-    });
-    (x[0].hypot(x[1]), (rest.sum::<f64>() / pcm.len() as f64).sqrt())
+    ToneFit::new(hz, 16_000, pcm.len()).fit(pcm).snr_db()
 }
 
 /// Share of 20 ms windows in which the tone is not there as it should be.
 pub fn bad_windows(pcm: &[i16], hz: f64) -> f64 {
-    let bad = pcm.chunks_exact(320).filter(|window| snr_db(window, hz) < 10.0 || amplitude(window, hz) < 5000.0);
+    let tone = ToneFit::new(hz, 16_000, 320);
+    let fits = pcm.chunks_exact(320).map(|window| tone.fit(window));
+    let bad = fits.filter(|fit| fit.snr_db() < 10.0 || fit.amplitude < 5000.0);
     bad.count() as f64 / (pcm.len() / 320) as f64
 }

@@ -1,0 +1,263 @@
+//! What is sent: a sound, encoded and cut into packets, with the strange things that senders do to it.
+
+use crate::media_support::ms;
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+use webphone_rtc::media::Codec;
+use webphone_rtc::media::codec::EncoderSettings;
+
+pub const TONE_HZ: f64 = 440.0;
+const TONE_AMPLITUDE: f64 = 10_000.0;
+/// Encoded once and then repeated: whole periods of the tone, whole rounds of the speech.
+const ROUND: Duration = Duration::from_secs(60);
+/// One round of speech, a pause at its end included.
+const SPEECH_ROUND_MS: usize = 4000;
+const OPUS: u8 = 111;
+const PCMU: u8 = 0;
+const COMFORT_NOISE: u8 = 13;
+/// A browser's encoder has this complexity and codes a tone with CELT. SILK is made for voices: with it the packet
+/// after a lost one is a bad tone whatever the receiver does.
+const TONE_COMPLEXITY: u8 = 9;
+/// -60 dBov.
+const NOISE_LEVEL: &[u8] = &[60];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sound {
+    /// [`TONE_HZ`], steady.
+    Tone,
+    /// Sentences with pauses.
+    Speech,
+}
+
+/// How a sound becomes packets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Encoding {
+    pub codec: Codec,
+    pub sound: Sound,
+    /// Loss that the encoder prepares for with in-band redundancy; 0: none.
+    pub loss_percent: u8,
+    /// Packet lengths, each until that time of the stream, the last one for good.
+    pub ptimes: Vec<(Duration, u64)>,
+}
+
+/// A packet as it leaves the sender.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub at: Duration,
+    pub payload_type: u8,
+    pub marker: bool,
+    pub sequence: u16,
+    pub timestamp: u32,
+    pub ssrc: u32,
+    /// Length in ticks of the RTP clock; 0 when there is no sound in it.
+    pub ticks: u32,
+    pub payload: Bytes,
+}
+
+#[derive(Clone, Debug)]
+pub struct Stream {
+    pub codec: Codec,
+    pub sound: Sound,
+    pub packets: Vec<Sent>,
+}
+
+/// What a sender's RTP clock does while it sends nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    Runs,
+    Stands,
+}
+
+pub fn opus(sound: Sound) -> Encoding {
+    Encoding { codec: Codec::Opus, sound, loss_percent: 0, ptimes: vec![(Duration::MAX, 20)] }
+}
+
+pub fn pcmu(sound: Sound) -> Encoding {
+    Encoding { codec: Codec::Pcmu, ..opus(sound) }
+}
+
+impl Encoding {
+    /// As a sender does that has heard of so much loss.
+    pub fn protected(self, loss_percent: u8) -> Self {
+        Self { loss_percent, ..self }
+    }
+
+    pub fn ptimes(self, ptimes: &[(Duration, u64)]) -> Self {
+        Self { ptimes: ptimes.to_vec(), ..self }
+    }
+
+    /// A stream that starts shortly before its sequence numbers and timestamps wrap.
+    pub fn lasting(&self, length: Duration) -> Stream {
+        let clock_ms = self.codec.clock_hz() / 1000;
+        let (mut at, mut timestamp, mut sequence) = (Duration::ZERO, u32::MAX - 20_000, 65_500u16);
+        let mut packets = Vec::new();
+        for (packet_ms, payload) in self.round().iter().cycle() {
+            if at >= length {
+                break;
+            }
+            packets.push(Sent {
+                at,
+                payload_type: if self.codec == Codec::Opus { OPUS } else { PCMU },
+                marker: packets.is_empty(),
+                sequence,
+                timestamp,
+                ssrc: crate::media_support::SSRC,
+                ticks: *packet_ms as u32 * clock_ms,
+                payload: payload.clone(),
+            });
+            at += ms(*packet_ms);
+            timestamp = timestamp.wrapping_add(*packet_ms as u32 * clock_ms);
+            sequence = sequence.wrapping_add(1);
+        }
+        Stream { codec: self.codec, sound: self.sound, packets }
+    }
+
+    pub fn rate_hz(&self) -> u32 {
+        self.codec.native_hz(16_000)
+    }
+
+    /// The packets of one round with their lengths; encoded once per process.
+    fn round(&self) -> Arc<Vec<(u64, Bytes)>> {
+        type Rounds = HashMap<Encoding, Arc<OnceLock<Arc<Vec<(u64, Bytes)>>>>>;
+        static ROUNDS: OnceLock<Mutex<Rounds>> = OnceLock::new();
+        let mut rounds = ROUNDS.get_or_init(Mutex::default).lock().unwrap();
+        let round = rounds.entry(self.clone()).or_default().clone();
+        drop(rounds);
+        round.get_or_init(|| Arc::new(self.encode())).clone()
+    }
+
+    fn encode(&self) -> Vec<(u64, Bytes)> {
+        let rate_hz = self.rate_hz();
+        let mut settings = EncoderSettings {
+            fec: self.loss_percent > 0,
+            loss_percent: self.loss_percent,
+            ..EncoderSettings::default()
+        };
+        if self.sound == Sound::Tone {
+            settings.complexity = TONE_COMPLEXITY;
+        }
+        let mut encoder = self.codec.encoder(rate_hz, &settings).unwrap();
+        let pcm = sound(self.sound, rate_hz);
+        let (mut at, mut out, mut packets) = (Duration::ZERO, [0u8; 1275], Vec::new());
+        while at < ROUND {
+            let stage = self.ptimes.iter().find(|(until, _)| at < *until).or(self.ptimes.last());
+            let packet_ms = stage.unwrap().1;
+            let first = at.as_millis() as usize * rate_hz as usize / 1000;
+            let frame = &pcm[first..first + packet_ms as usize * rate_hz as usize / 1000];
+            let length = encoder.encode(frame, &mut out).unwrap();
+            packets.push((packet_ms, Bytes::copy_from_slice(&out[..length])));
+            at += ms(packet_ms);
+        }
+        packets
+    }
+}
+
+/// A round of the sound and a little more, so that a packet of any length fits in.
+fn sound(sound: Sound, rate_hz: u32) -> Vec<i16> {
+    let samples = (ROUND.as_secs() as usize + 1) * rate_hz as usize;
+    match sound {
+        Sound::Tone => {
+            let step = std::f64::consts::TAU * TONE_HZ / f64::from(rate_hz);
+            (0..samples).map(|n| ((n as f64 * step).sin() * TONE_AMPLITUDE) as i16).collect()
+        }
+        Sound::Speech => {
+            let mut speech = super::wav::read(include_bytes!("../../examples/bridge/greeting.wav"));
+            speech.resize(SPEECH_ROUND_MS * 16, 0);
+            let speech = super::wav::resampled(&speech, 16_000, rate_hz);
+            speech.into_iter().cycle().take(samples).collect()
+        }
+    }
+}
+
+impl Stream {
+    pub fn clock_hz(&self) -> u32 {
+        self.codec.clock_hz()
+    }
+
+    /// The sender's clock runs fast by `ppm`.
+    pub fn drifting(mut self, ppm: f64) -> Self {
+        for packet in &mut self.packets {
+            packet.at = packet.at.div_f64(1.0 + ppm * 1e-6);
+        }
+        self
+    }
+
+    /// Nothing is sent for `length` from `at` on; what was to be said is said later.
+    pub fn paused(mut self, at: Duration, length: Duration, clock: Clock) -> Self {
+        let ticks = (length.as_millis() as u64 * u64::from(self.clock_hz()) / 1000) as u32;
+        let mut later = self.packets.iter_mut().filter(|packet| packet.at >= at).peekable();
+        if let Some(first) = later.peek_mut() {
+            first.marker = true;
+        }
+        for packet in later {
+            packet.at += length;
+            if clock == Clock::Runs {
+                packet.timestamp = packet.timestamp.wrapping_add(ticks);
+            }
+        }
+        self
+    }
+
+    /// Alters all packets from `at` on.
+    pub fn altered(mut self, at: Duration, alter: impl Fn(&mut Sent)) -> Self {
+        self.packets.iter_mut().filter(|packet| packet.at >= at).for_each(alter);
+        self
+    }
+
+    /// Talks for `talk`, is silent for `silence`, and so on, while the clock runs. Silence is described as the codec
+    /// does: by a comfort noise packet, or an empty Opus frame, at its beginning and `again` and again.
+    pub fn discontinuous(mut self, talk: Duration, silence: Duration, again: Duration) -> Self {
+        let mut sequence = self.packets[0].sequence;
+        let (mut silent, mut described) = (false, Duration::ZERO);
+        let codec = self.codec;
+        self.packets.retain_mut(|packet| {
+            let phase = Duration::from_nanos((packet.at.as_nanos() % (talk + silence).as_nanos()) as u64);
+            let was_silent = std::mem::replace(&mut silent, phase >= talk);
+            packet.marker |= was_silent && !silent;
+            if silent {
+                if was_silent && packet.at < described + again {
+                    return false;
+                }
+                described = packet.at;
+                packet.ticks = 0;
+                match codec {
+                    Codec::Opus => packet.payload.truncate(1),
+                    _ => (packet.payload_type, packet.payload) = (COMFORT_NOISE, Bytes::from_static(NOISE_LEVEL)),
+                }
+            }
+            packet.sequence = sequence;
+            sequence = sequence.wrapping_add(1);
+            true
+        });
+        self
+    }
+
+    /// The packet that `timestamp`, heard at `at`, belongs to: the latest one, if numbers repeat.
+    pub fn packet_at(&self, timestamp: u32, at: Duration) -> Option<usize> {
+        /// A receiver may conceal a little ahead of what it has.
+        const AHEAD: Duration = Duration::from_millis(60);
+        /// No delay is longer.
+        const BEHIND: Duration = Duration::from_secs(3);
+        let end = self.packets.partition_point(|packet| packet.at <= at + AHEAD);
+        let near = self.packets[..end].iter().enumerate().rev().take_while(|(_, packet)| packet.at + BEHIND >= at);
+        near.into_iter().find(|(_, packet)| timestamp.wrapping_sub(packet.timestamp) < packet.ticks).map(|it| it.0)
+    }
+}
+
+impl Sent {
+    /// Does this packet carry a second, coarser version of the frame before it? RFC 6716 section 4.2.4: after
+    /// one bit for the voice activity of each SILK frame comes one that says so, and the range coder's first bits are
+    /// plain bits.
+    pub fn has_redundancy(&self) -> bool {
+        let [toc, first, ..] = self.payload[..] else { return false };
+        let config = toc >> 3;
+        let frames = match config {
+            0..12 => [1, 1, 2, 3][usize::from(config & 3)],
+            12..16 => 1,
+            _ => return false,
+        };
+        self.payload_type == OPUS && toc & 3 == 0 && (first >> (7 - frames)) & 1 == 1
+    }
+}
