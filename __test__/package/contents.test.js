@@ -42,7 +42,7 @@ test('what cargo needs is there', () => {
 
 test('nothing else is there', () => {
   const expected =
-    /^(dist\/.*\.(js|d\.ts)|src\/.*\.(rs|md)|docs\/.*\.md|scripts\/install\.js|webphone-rtc\.[\w-]+\.node|(index|binding)\.d\.ts|binding\.js|build\.rs|Cargo\.(toml|lock)|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
+    /^(dist\/.*\.(js|d\.ts)|src\/.*\.(rs|md)|docs\/.*\.(md|svg)|scripts\/install\.js|webphone-rtc\.[\w-]+\.node|(index|binding)\.d\.ts|binding\.js|build\.rs|Cargo\.(toml|lock)|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
   expect(files.filter((name) => !expected.test(name) || /\.test\.|releasing/.test(name))).toEqual([]);
 });
 
