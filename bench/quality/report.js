@@ -24,7 +24,7 @@ function replaceRegion(document, name, content) {
 const table = (rows) =>
   rows
     .map((row) => `| ${row.join(' | ')} |`)
-    .toSpliced(1, 0, `|${rows[0].map(() => ' ---: ').join('|')}|`)
+    .toSpliced(1, 0, `|${rows[0].map((title) => (title === '' ? ' --- ' : ' ---: ')).join('|')}|`)
     .join('\n');
 
 const pair = (receivers, show) => KEYS.map((key) => show(receivers[key])).join(' · ');
