@@ -148,9 +148,14 @@ impl Call {
         }
     }
 
-    pub fn tone(mut self, hz: f64) -> Self {
+    pub fn tone(self, hz: f64) -> Self {
         let step = TAU * hz / f64::from(self.rate_hz);
-        self.speak = Some(Box::new(move |n| ((n as f64 * step).sin() * 10_000.0) as i16));
+        self.says(move |n| ((n as f64 * step).sin() * 10_000.0) as i16)
+    }
+
+    /// The application's signal, sample by sample.
+    pub fn says(mut self, signal: impl FnMut(usize) -> i16 + 'static) -> Self {
+        self.speak = Some(Box::new(signal));
         self
     }
 

@@ -2,8 +2,11 @@
 //!
 //! Invariant: a payload reaches a decoder only after [`Codec::ticks`] has said that it is well formed for that codec.
 
+mod fmtp;
 mod g711;
 mod opus;
+
+pub use fmtp::OpusFormat;
 
 /// A payload type as it was negotiated; the part of an SDP `rtpmap` and `fmtp` that media needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
