@@ -347,7 +347,7 @@ impl Sender {
         }
         self.stats.target_bitrate_bps = match line.codec {
             Codec::Opus => line.settings.bitrate_bps,
-            Codec::Pcmu | Codec::Pcma => 64_000,
+            Codec::G722 | Codec::Pcmu | Codec::Pcma => 64_000,
         };
         self.prefer();
     }

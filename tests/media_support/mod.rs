@@ -29,6 +29,10 @@ pub fn opus() -> CodecSpec {
     spec(111, "opus", 48_000, 2)
 }
 
+pub fn g722() -> CodecSpec {
+    spec(9, "G722", 8000, 1)
+}
+
 pub fn pcmu() -> CodecSpec {
     spec(0, "PCMU", 8000, 1)
 }
@@ -46,7 +50,7 @@ pub fn noise() -> CodecSpec {
 }
 
 pub fn all() -> Vec<CodecSpec> {
-    vec![opus(), pcmu(), pcma(), noise(), events(48_000), events(8000)]
+    vec![opus(), g722(), pcmu(), pcma(), noise(), events(48_000), events(8000)]
 }
 
 pub fn send_spec(codec: CodecSpec) -> SendSpec {
