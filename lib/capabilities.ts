@@ -6,6 +6,7 @@ import { DOMString, method, requireArguments } from './webidl/converters';
 
 const AUDIO: readonly RTCRtpCodec[] = [
   { mimeType: 'audio/opus', clockRate: 48000, channels: 2, sdpFmtpLine: 'minptime=10;useinbandfec=1' },
+  { mimeType: 'audio/G722', clockRate: 8000, channels: 1 },
   { mimeType: 'audio/PCMU', clockRate: 8000, channels: 1 },
   { mimeType: 'audio/PCMA', clockRate: 8000, channels: 1 },
   { mimeType: 'audio/telephone-event', clockRate: 48000, channels: 1 },

@@ -16,7 +16,7 @@ use webphone_rtc::connection::{Report, Session};
 use webphone_rtc::media::{Reader, Ring};
 use webphone_rtc::negotiation::{
     BundlePolicy, Config, Direction, Features, Fingerprint, HashAlgorithm, Kind, Negotiator, OfferOptions, Random,
-    SdpType, TransceiverId, TransportId,
+    SdpType, TransceiverId, TransportId, capabilities,
 };
 use webphone_rtc::transport::{Certificate, DtlsState, IceState, Transmit};
 use wire::host;
@@ -59,7 +59,7 @@ impl End {
             bundle_policy: BundlePolicy::Balanced,
             rtcp_mux_require: true,
             fingerprints: vec![fingerprint],
-            features: Features { red: false, video: false, data: false, g722: false },
+            features: Features { red: false, video: false, data: false },
         };
         let mut negotiator = Negotiator::new(config, Box::new(Seeded(seed)));
         let transceiver = negotiator.add_track(Kind::Audio, "microphone", &[]).unwrap();
@@ -288,6 +288,35 @@ fn hold_silences_and_resume_brings_the_tone_back() {
     call.run(500);
     assert!(call.snr(1, 1000.0, 1000) >= 30.0);
     assert!(call.snr(0, 700.0, 1000) >= 30.0);
+}
+
+#[test]
+fn a_call_in_g722_has_both_sub_bands() {
+    let mut call = Call::new();
+    // Above what a narrow-band codec carries.
+    call.ends[0].tone_hz = 5000.0;
+    let wanted: Vec<_> = capabilities(Kind::Audio, &Features::default())
+        .into_iter()
+        .filter(|codec| ["G722", "telephone-event"].contains(&codec.name.as_str()))
+        .collect();
+    let transceiver = call.ends[0].transceiver;
+    call.ends[0].negotiator.set_codec_preferences(transceiver, &wanted).unwrap();
+    call.negotiate(0, OfferOptions::default());
+    call.run(1000);
+    assert!(call.snr(1, 5000.0, 1000) >= 15.0);
+    assert!(call.snr(0, 700.0, 1000) >= 20.0);
+    for end in 0..2 {
+        let id = call.ends[end].transceiver;
+        call.ends[end].session.insert_dtmf(call.now, id, "7", 100, 70);
+    }
+    call.run(1000);
+    assert_eq!([call.ends[0].digits(), call.ends[1].digits()], ["7", "7"]);
+    for end in &call.ends {
+        let stats = end.session.stats(call.now);
+        let codec = &stats.codecs[0];
+        assert_eq!((codec.mime_type.as_str(), codec.payload_type, codec.clock_rate), ("audio/G722", 9, 8000));
+        assert_eq!(stats.inbound[0].packets_lost, 0.0);
+    }
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn connection(armed: bool) -> (Connection, Arc<Outbox>) {
         bundle_policy: BundlePolicy::Balanced,
         rtcp_mux_require: true,
         fingerprints: vec![fingerprint],
-        features: Features { red: false, video: false, data: false, g722: false },
+        features: Features { red: false, video: false, data: false },
     };
     let random: Box<dyn Random + Send> = Box::new(SystemRandom::new().unwrap());
     let outbox = Outbox::new(Box::new(Bell { armed: AtomicBool::new(armed) }));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 #[test]
 fn a_tone_arrives_clean_over_a_clean_path() {
-    for codec in [opus(), pcmu(), pcma()] {
+    for codec in [opus(), g722(), pcmu(), pcma()] {
         for rate_hz in [8000, 16_000, 24_000, 44_100, 48_000] {
             let mut call = Call::new(codec.clone(), rate_hz).tone(1000.0);
             call.run(Duration::from_secs(3));

@@ -4,8 +4,10 @@
 mod media_support;
 
 use media_support::*;
+use std::collections::BTreeSet;
+use std::f64::consts::TAU;
 use std::time::{Duration, Instant};
-use webphone_rtc::media::Ring;
+use webphone_rtc::media::{CodecSpec, Ring, SendSpec};
 use webphone_rtc::rtp::RtpHeader;
 
 fn poll(call: &mut Call, at: Instant) -> Vec<RtpHeader> {
@@ -205,8 +207,159 @@ fn loss_reports_switch_redundancy_and_max_bitrate_is_obeyed() {
     let thin = bytes(&|call| call.sender.set_max_bitrate_bps(Some(12_000)));
     assert_eq!((plain.target_bitrate_bps, thin.target_bitrate_bps), (32_000, 12_000));
     assert!(thin.bytes * 3 < plain.bytes * 2, "{} {}", thin.bytes, plain.bytes);
-    let lossy = bytes(&|call| (0..5).for_each(|_| call.sender.apply_report(0.2)));
+    let lossy = bytes(&|call| (0..5).for_each(|_| call.sender.apply_report(0.2, None)));
     assert_ne!(lossy.bytes, plain.bytes);
+}
+
+fn opus_with(fmtp: &str) -> SendSpec {
+    send_spec(CodecSpec { fmtp: fmtp.into(), ..opus() })
+}
+
+/// One second of syllables, two of silence, again and again.
+fn talk(call: Call) -> Call {
+    let rate_hz = f64::from(call.rate_hz);
+    call.says(move |n| {
+        let seconds = n as f64 / rate_hz;
+        if seconds % 3.0 >= 1.0 {
+            return 0;
+        }
+        let pitch = (seconds * 140.0 + (seconds * 9.0).sin()) * TAU;
+        let voice: f64 = (1..12).map(|k| (pitch * f64::from(k)).sin() / f64::from(k)).sum();
+        (voice * (seconds * 4.0 * TAU).cos().abs() * 6000.0) as i16
+    })
+}
+
+#[test]
+fn discontinued_transmission_is_silent_but_for_what_the_background_sounds_like() {
+    let mut call = talk(Call::with(opus_with("usedtx=1"), 16_000, true));
+    call.run(ms(9000));
+    let sent = |from: u64, to: u64| {
+        let (start, within) = (call.start, ms(from)..ms(to));
+        let within = move |at: Instant| within.contains(&(at - start));
+        call.sent.iter().filter(move |(at, _)| within(*at)).map(|(_, packet)| packet)
+    };
+    assert_eq!(sent(3000, 4000).count(), 50, "speech is sent whole");
+    let pause = sent(4500, 6000).count();
+    assert!((2..=12).contains(&pause), "{pause} of 75 packets in a pause");
+    assert!(sent(4500, 6000).any(|packet| packet.payload.len() > 2), "what the background sounds like");
+    for pair in call.sent.windows(2) {
+        let (before, after) = (&pair[0].1, &pair[1].1);
+        assert_eq!(after.sequence, before.sequence.wrapping_add(1), "nothing looks lost");
+        let slots = after.timestamp.wrapping_sub(before.timestamp) / 960;
+        assert_eq!(u128::from(slots), (pair[1].0 - pair[0].0).as_millis() / 20, "the timestamp moves with real time");
+        assert_eq!(after.marker, slots > 1, "the first packet after a pause begins a talk spurt");
+    }
+    // Each pause begins with a packet that says so.
+    for pair in call.sent.windows(2).filter(|pair| pair[1].0 - pair[0].0 > ms(20)) {
+        assert!(pair[0].1.payload.len() <= 2, "{}", pair[0].1.payload.len());
+    }
+    assert_eq!(call.receiver.stats().lost, 0);
+    assert!(call.last(ms(1500)).iter().all(|it| it.unsigned_abs() < 100), "the far end hears a pause");
+}
+
+#[test]
+fn a_muted_source_stops_under_discontinued_transmission() {
+    let mut call = Call::with(opus_with("usedtx=1"), 16_000, true).tone(1000.0);
+    call.sender.set_enabled(false);
+    call.run(ms(1000));
+    let sent = call.sent.len();
+    call.run(ms(2000));
+    assert!((2..=15).contains(&(call.sent.len() - sent)), "{}", call.sent.len() - sent);
+}
+
+#[test]
+fn silence_is_sent_unless_the_far_end_asked_for_discontinued_transmission() {
+    for fmtp in ["", "usedtx=0"] {
+        let mut call = talk(Call::with(opus_with(fmtp), 16_000, true));
+        call.run(ms(6000));
+        assert_eq!(call.sent.len(), 300);
+    }
+}
+
+#[test]
+fn redundancy_is_sent_while_there_is_loss_and_the_far_end_can_use_it() {
+    // The flag of a mono SILK frame of 20 ms (RFC 6716 section 4.2.3).
+    let redundant = |call: &Call, from: usize| {
+        let silk = call.sent[from..].iter().map(|(_, packet)| &packet.payload).filter(|it| it[0] & 0x80 == 0);
+        silk.filter(|payload| payload.len() > 2 && payload[1] & 0x40 != 0).count()
+    };
+    for (fmtp, wanted) in [("useinbandfec=1", true), ("useinbandfec=0", false), ("", false)] {
+        let mut call = talk(Call::with(opus_with(fmtp), 16_000, true));
+        call.run(ms(3000));
+        assert_eq!(redundant(&call, 0), 0, "a clean line costs nothing");
+        (0..5).for_each(|_| call.sender.apply_report(0.1, None));
+        call.run(ms(3000));
+        assert_eq!(redundant(&call, 150) > 30, wanted, "{fmtp}: {}", redundant(&call, 150));
+        (0..9).for_each(|_| call.sender.apply_report(0.0, None));
+        call.run(ms(3000));
+        assert!(redundant(&call, 300) <= 1, "the line is clean again");
+    }
+}
+
+#[test]
+fn a_narrow_way_lowers_the_bit_rate_and_loss_alone_does_not() {
+    let target = |reports: &[(f32, f64)]| {
+        let mut call = Call::with(opus_with(""), 16_000, true);
+        reports.iter().for_each(|(loss, round_trip_s)| call.sender.apply_report(*loss, Some(*round_trip_s)));
+        call.sender.stats().target_bitrate_bps
+    };
+    assert_eq!(target(&[(0.0, 0.05), (0.2, 0.05), (0.2, 0.05)]), 32_000);
+    assert_eq!(target(&[(0.0, 0.05), (0.2, 0.5), (0.2, 0.5)]), 25_920);
+}
+
+#[test]
+fn the_far_end_chooses_bit_rate_band_and_constancy() {
+    let run = |fmtp: &str| {
+        let mut call = talk(Call::with(opus_with(fmtp), 48_000, true));
+        call.run(ms(3000));
+        call
+    };
+    for (fmtp, wanted_bps) in [
+        ("", 32_000),
+        ("maxaveragebitrate=16000", 16_000),
+        ("maxaveragebitrate=64000", 64_000),
+        ("maxplaybackrate=16000", 20_000),
+        ("maxplaybackrate=8000", 12_000),
+    ] {
+        let mut call = run(fmtp);
+        assert_eq!(call.sender.stats().target_bitrate_bps, wanted_bps, "{fmtp}");
+        call.sender.set_max_bitrate_bps(Some(14_000));
+        assert_eq!(call.sender.stats().target_bitrate_bps, wanted_bps.min(14_000), "{fmtp}");
+    }
+    // RFC 6716 section 3.1: narrowband is configurations 0 to 3, wideband 8 to 11 and 20 to 23, fullband above.
+    let configurations = |fmtp: &str| run(fmtp).sent.iter().skip(5).map(|it| it.1.payload[0] >> 3).collect::<Vec<_>>();
+    assert!(configurations("maxplaybackrate=8000").iter().all(|it| *it <= 3));
+    assert!(configurations("maxplaybackrate=16000").iter().all(|it| (4..=11).contains(it)));
+    assert!(configurations("maxplaybackrate=48000").iter().any(|it| *it >= 12));
+    let lengths = |fmtp: &str| run(fmtp).sent.iter().map(|it| it.1.payload.len()).collect::<BTreeSet<_>>();
+    assert_eq!(lengths("cbr=1;maxaveragebitrate=24000").len(), 1);
+    assert!(lengths("maxaveragebitrate=24000").len() > 10);
+}
+
+#[test]
+fn a_far_end_that_plays_less_is_sent_less() {
+    let mut call = Call::with(opus_with("maxplaybackrate=16000"), 48_000, true).tone(1000.0);
+    call.run(ms(2000));
+    // The source was read at the rate that the encoder needs.
+    assert_eq!(call.sender.stats().total_samples, 32_000);
+    assert!(snr_db(call.last(ms(1000)), 1000.0) > 30.0);
+}
+
+#[test]
+fn packets_are_not_shorter_than_the_far_end_wants() {
+    for (ptime_ms, fmtp, each) in [(10, "minptime=10", 10), (10, "minptime=20", 20), (20, "minptime=10", 20)] {
+        let mut call = Call::with(SendSpec { ptime_ms, ..opus_with(fmtp) }, 16_000, true);
+        call.run(ms(600));
+        assert_eq!(call.sent.len(), 600 / each, "{fmtp}");
+    }
+}
+
+#[test]
+fn stereo_is_asked_for_in_vain() {
+    // One source is one channel; each decoder plays mono (RFC 7587 section 3.4).
+    let mut call = talk(Call::with(opus_with("stereo=1;sprop-stereo=1"), 48_000, true));
+    call.run(ms(1000));
+    assert!(call.sent.iter().all(|it| it.1.payload[0] & 0x04 == 0));
 }
 
 #[test]

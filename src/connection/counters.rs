@@ -228,6 +228,7 @@ fn push_codec(transport: TransportId, payload_type: u8, codec: Codec, stats: &mu
     }
     let (name, channels) = match codec {
         Codec::Opus => ("opus", 2),
+        Codec::G722 => ("G722", 1),
         Codec::Pcmu => ("PCMU", 1),
         Codec::Pcma => ("PCMA", 1),
     };

@@ -183,13 +183,14 @@ impl Outbound {
     /// A report of the far end about this stream.
     pub fn note_block(&mut self, block: &ReportBlock, ntp: u64, unix_ms: f64) {
         self.feedback.last = Some((*block, unix_ms));
-        if let Some(round_trip_s) = rtcp::round_trip_s(block, ntp) {
+        let round_trip_s = rtcp::round_trip_s(block, ntp);
+        if let Some(round_trip_s) = round_trip_s {
             self.feedback.round_trip_s = Some(round_trip_s);
             self.feedback.total_round_trip_s += round_trip_s;
             self.feedback.measurements += 1;
         }
         if let Some(sender) = &mut self.sender {
-            sender.apply_report(f32::from(block.fraction_lost) / 256.0);
+            sender.apply_report(f32::from(block.fraction_lost) / 256.0, round_trip_s);
         }
     }
 

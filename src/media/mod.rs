@@ -13,6 +13,7 @@ pub mod jitter;
 mod level;
 mod lpc;
 mod noise;
+mod path;
 mod pitch;
 mod player;
 mod receiver;

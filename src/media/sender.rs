@@ -1,12 +1,13 @@
 //! One outbound stream for life: SSRC, sequence, timestamp, encoder, digits.
 //!
-//! Invariant: the timestamp moves with real time. One packet per slot; slots that were missed are skipped, never
+//! Invariant: the timestamp moves with real time. At most one packet per slot; slots that were missed are skipped, never
 //! sent in a burst. What feeds the stream can change at any time without the far end noticing.
 
-use super::codec::{Codec, CodecSpec, Encoder, EncoderSettings, MAX_PAYLOAD};
+use super::codec::{Codec, CodecSpec, Encoder, EncoderSettings, MAX_PAYLOAD, OpusFormat};
 use super::dtmf::{DtmfSender, Slot, ToneChange};
 use super::jitter::duration;
 use super::level::Level;
+use super::path::Path;
 use super::ring::Reader;
 use crate::rtp::RtpHeader;
 use std::collections::VecDeque;
@@ -18,9 +19,6 @@ const MAX_LATE_SLOTS: u32 = 3;
 const SILENCE_MS: u32 = 400;
 /// A live source that has piled up more than this is skipped ahead.
 const MAX_LAG_MS: u32 = 120;
-/// In-band redundancy is switched on above and off below these shares of loss: it costs 2.5 times the CPU.
-const FEC_ON: f32 = 0.03;
-const FEC_OFF: f32 = 0.01;
 
 /// How to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,8 +97,7 @@ pub struct Sender {
     pcm: Vec<i16>,
     max_bitrate_bps: Option<u32>,
     complexity: u8,
-    fec: bool,
-    loss: f32,
+    path: Path,
     stats: SenderStats,
 }
 
@@ -108,6 +105,7 @@ pub struct Sender {
 struct Line {
     spec: SendSpec,
     codec: Codec,
+    format: OpusFormat,
     encoder: Option<Box<dyn Encoder>>,
     settings: EncoderSettings,
     /// The last packet, kept to be sent again in long silence.
@@ -115,6 +113,19 @@ struct Line {
     length: usize,
     /// Silence encoded in a row.
     silent_ms: u32,
+    /// The far end was told that nothing follows for a while.
+    paused: bool,
+}
+
+/// What became of a slot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Played {
+    /// Audio was sent.
+    Audio,
+    /// The far end fills the pause by itself (discontinued transmission).
+    Pause,
+    /// There was no audio to send.
+    Nothing,
 }
 
 /// The slots of the stream.
@@ -127,8 +138,10 @@ struct Clock {
     slot_ms: u32,
     /// When the stream was configured: due then, until the first poll arms the clock.
     configured: Option<Instant>,
-    /// Nothing was sent in the last slot, or slots were skipped: the next packet begins a talk spurt.
+    /// There was no audio in the last slot: slots that are missed then are of no interest.
     idle: bool,
+    /// No audio was sent in the last slot, or slots were skipped: the next packet begins a talk spurt.
+    spurt: bool,
 }
 
 impl Sender {
@@ -142,13 +155,12 @@ impl Sender {
             active: true,
             dtmf: DtmfSender::default(),
             changes: VecDeque::new(),
-            clock: Clock { due: None, timestamp, hz: 48_000, slot_ms: 20, configured: None, idle: true },
+            clock: Clock { due: None, timestamp, hz: 48_000, slot_ms: 20, configured: None, idle: true, spurt: true },
             started: false,
             pcm: Vec::new(),
             max_bitrate_bps: None,
             complexity: EncoderSettings::default().complexity,
-            fec: false,
-            loss: 0.0,
+            path: Path::default(),
             stats: SenderStats::default(),
         }
     }
@@ -164,7 +176,7 @@ impl Sender {
         let Some(line) = &self.line else { return };
         self.header.mid = line.spec.mid.clone();
         self.clock.hz = line.codec.clock_hz();
-        self.clock.slot_ms = line.codec.ptime_ms(line.spec.ptime_ms);
+        self.clock.slot_ms = line.codec.ptime_ms(line.spec.ptime_ms.max(line.format.min_ptime_ms));
         self.stats.codec = Some((line.spec.codec.payload_type, line.codec));
         self.stats.clock_hz = self.clock.hz;
         self.apply();
@@ -211,10 +223,9 @@ impl Sender {
         self.active && self.line.as_ref().is_some_and(|line| line.spec.dtmf.is_some())
     }
 
-    /// What a receiver report says: the encoder prepares for `loss` (0 to 1).
-    pub fn apply_report(&mut self, loss: f32) {
-        self.loss += (loss.clamp(0.0, 1.0) - self.loss) * 0.5;
-        self.fec = if self.fec { self.loss >= FEC_OFF } else { self.loss >= FEC_ON };
+    /// What a receiver report says: the share of packets lost (0 to 1), and the round trip if it was measured.
+    pub fn apply_report(&mut self, loss: f32, round_trip_s: Option<f64>) {
+        self.path.report(loss, round_trip_s);
         self.apply();
     }
 
@@ -226,9 +237,9 @@ impl Sender {
         let wanted = self.wanted();
         self.clock.advance(now, wanted);
         while wanted && let Some(due) = self.clock.due.filter(|due| *due <= now) {
-            let marker = self.clock.idle;
-            let sent = self.slot(due, marker, out);
-            self.clock.idle = !sent;
+            let played = self.slot(due, out);
+            self.clock.idle = played == Played::Nothing;
+            self.clock.spurt = played != Played::Audio;
             self.clock.step();
         }
     }
@@ -261,20 +272,22 @@ impl Sender {
         (sending && (self.source.is_some() || self.dtmf.busy())) || (self.started && self.source.is_some())
     }
 
-    /// Plays one slot; `true` if audio was sent.
-    fn slot(&mut self, due: Instant, marker: bool, out: &mut impl FnMut(&RtpHeader, &[u8])) -> bool {
+    /// Plays one slot.
+    fn slot(&mut self, due: Instant, out: &mut impl FnMut(&RtpHeader, &[u8])) -> Played {
         let digit = self.digit(due, out);
-        let Some(real) = self.take() else { return false };
-        let Some(line) = self.line.as_mut().filter(|_| self.active && !digit) else { return false };
-        let Some(length) = line.encode(&self.pcm, real && self.enabled, &mut self.stats) else { return false };
-        self.header.payload_type = line.spec.codec.payload_type;
-        self.header.marker = marker;
-        self.header.timestamp = self.clock.timestamp;
-        self.header.audio_level = line.spec.audio_level.map(|id| (id, self.stats.level.dbov()));
-        out(&self.header, &line.payload[..length]);
-        self.stats.count(&mut self.header, length, due);
-        self.started = true;
-        true
+        let Some(real) = self.take() else { return Played::Nothing };
+        let Some(line) = self.line.as_mut().filter(|_| self.active && !digit) else { return Played::Nothing };
+        let played = line.encode(&self.pcm, real && self.enabled, &mut self.stats);
+        if played == Played::Audio {
+            self.header.payload_type = line.spec.codec.payload_type;
+            self.header.marker = self.clock.spurt;
+            self.header.timestamp = self.clock.timestamp;
+            self.header.audio_level = line.spec.audio_level.map(|id| (id, self.stats.level.dbov()));
+            out(&self.header, &line.payload[..line.length]);
+            self.stats.count(&mut self.header, line.length, due);
+            self.started = true;
+        }
+        played
     }
 
     /// Plays the digits of this slot; `true` if they displace the audio.
@@ -319,20 +332,22 @@ impl Sender {
 
     fn apply(&mut self) {
         let Some(line) = &mut self.line else { return };
-        let wished = line.average_bitrate_bps().unwrap_or(EncoderSettings::default().bitrate_bps);
+        let wished = line.format.bitrate_bps();
         line.settings = EncoderSettings {
-            bitrate_bps: self.max_bitrate_bps.map_or(wished, |most| wished.min(most)),
+            bitrate_bps: self.path.bitrate_bps(self.max_bitrate_bps.map_or(wished, |most| wished.min(most))),
             complexity: self.complexity,
-            fec: self.fec && line.parameter("useinbandfec") == Some("1"),
-            loss_percent: (self.loss * 100.0).round() as u8,
-            ..EncoderSettings::default()
+            fec: self.path.fec() && line.format.fec,
+            loss_percent: self.path.loss_percent(),
+            dtx: line.format.dtx,
+            cbr: line.format.cbr,
+            max_playback_hz: line.format.playback_hz,
         };
         if let Some(encoder) = &mut line.encoder {
             encoder.configure(&line.settings);
         }
         self.stats.target_bitrate_bps = match line.codec {
             Codec::Opus => line.settings.bitrate_bps,
-            Codec::Pcmu | Codec::Pcma => 64_000,
+            Codec::G722 | Codec::Pcmu | Codec::Pcma => 64_000,
         };
         self.prefer();
     }
@@ -361,14 +376,17 @@ impl Line {
         let codec = spec.codec.codec()?;
         // The same codec goes on with its encoder: the far end's decoder has its state.
         let encoder = old.filter(|old| old.codec == codec).and_then(|old| old.encoder);
-        let settings = EncoderSettings::default();
-        Some(Self { spec, codec, encoder, settings, payload: [0; MAX_PAYLOAD], length: 0, silent_ms: 0 })
+        let (format, settings) = (OpusFormat::parse(&spec.codec.fmtp), EncoderSettings::default());
+        let payload = [0; MAX_PAYLOAD];
+        Some(Self { spec, codec, format, encoder, settings, payload, length: 0, silent_ms: 0, paused: false })
     }
 
-    /// The rate to read `source` at: its own if the codec works at that, so that nothing is resampled.
+    /// The rate to read `source` at: its own if the codec works at that, so that nothing is resampled; no more than the
+    /// far end plays.
     fn rate_hz(&self, source: &Reader) -> u32 {
         let ring = source.ring();
-        self.codec.native_hz(if ring.is_live() { 48_000 } else { ring.rate_hz() })
+        let rate_hz = if ring.is_live() { 48_000 } else { ring.rate_hz() };
+        self.codec.native_hz(rate_hz.min(self.format.playback_hz))
     }
 
     fn prepare(&mut self, rate_hz: u32) {
@@ -379,29 +397,21 @@ impl Line {
     }
 
     /// Encodes a frame into `payload`; in long silence leaves there what it has.
-    fn encode(&mut self, pcm: &[i16], sound: bool, stats: &mut SenderStats) -> Option<usize> {
-        let encoder = self.encoder.as_mut()?;
-        if sound {
+    fn encode(&mut self, pcm: &[i16], sound: bool, stats: &mut SenderStats) -> Played {
+        let Some(encoder) = &mut self.encoder else { return Played::Nothing };
+        if sound || self.settings.dtx {
             self.silent_ms = 0;
         } else if self.silent_ms >= SILENCE_MS {
-            return Some(self.length);
+            return Played::Audio;
         } else {
             self.silent_ms += pcm.len() as u32 * 1000 / encoder.rate_hz();
         }
-        self.length = encoder.encode(pcm, &mut self.payload)?;
+        let Some(length) = encoder.encode(pcm, &mut self.payload) else { return Played::Nothing };
+        self.length = length;
         stats.encoded += 1;
-        Some(self.length)
-    }
-
-    fn parameter(&self, name: &str) -> Option<&str> {
-        let parameters = self.spec.codec.fmtp.split(';').filter_map(|part| part.split_once('='));
-        parameters.map(|(key, value)| (key.trim(), value.trim())).find(|(key, _)| *key == name).map(|it| it.1)
-    }
-
-    /// RFC 7587 `maxaveragebitrate`: the most that the far end wants.
-    fn average_bitrate_bps(&self) -> Option<u32> {
-        let most = self.parameter("maxaveragebitrate")?.parse::<u32>().ok()?;
-        Some(most.clamp(6000, 510_000).min(EncoderSettings::default().bitrate_bps))
+        // The first packet that need not be sent is, as browsers do: it tells the far end.
+        let told = std::mem::replace(&mut self.paused, encoder.is_discontinued());
+        if told && self.paused { Played::Pause } else { Played::Audio }
     }
 }
 
@@ -424,7 +434,7 @@ impl Clock {
         let due = *self.due.get_or_insert(now);
         let late = now.saturating_duration_since(due).as_nanos() / self.slot().as_nanos();
         if late > u128::from(MAX_LATE_SLOTS) || self.idle || !wanted {
-            self.idle |= late > u128::from(MAX_LATE_SLOTS);
+            self.spurt |= late > u128::from(MAX_LATE_SLOTS);
             self.due = Some(due + self.slot().saturating_mul(late as u32));
             self.timestamp = self.timestamp.wrapping_add((late as u32).wrapping_mul(self.ticks()));
         }

@@ -62,7 +62,7 @@ pub(super) struct Row {
 static TABLE: &[Row] = &[
     Row { kind: Kind::Audio, name: "opus", clock_rate: 48_000, channels: 2, payload_type: 111, fmtp: "minptime=10;useinbandfec=1", role: Role::Media, enabled: |_| true },
     Row { kind: Kind::Audio, name: "red", clock_rate: 48_000, channels: 2, payload_type: 63, fmtp: "", role: Role::Companion, enabled: |features| features.red },
-    Row { kind: Kind::Audio, name: "G722", clock_rate: 8_000, channels: 1, payload_type: 9, fmtp: "", role: Role::Media, enabled: |features| features.g722 },
+    Row { kind: Kind::Audio, name: "G722", clock_rate: 8_000, channels: 1, payload_type: 9, fmtp: "", role: Role::Media, enabled: |_| true },
     Row { kind: Kind::Audio, name: "PCMU", clock_rate: 8_000, channels: 1, payload_type: 0, fmtp: "", role: Role::Media, enabled: |_| true },
     Row { kind: Kind::Audio, name: "PCMA", clock_rate: 8_000, channels: 1, payload_type: 8, fmtp: "", role: Role::Media, enabled: |_| true },
     Row { kind: Kind::Audio, name: "telephone-event", clock_rate: 48_000, channels: 1, payload_type: 110, fmtp: "", role: Role::Companion, enabled: |_| true },

@@ -145,8 +145,6 @@ pub struct Features {
     pub video: bool,
     /// Data channels.
     pub data: bool,
-    /// The G.722 codec.
-    pub g722: bool,
 }
 
 /// What a connection negotiates with.

@@ -29,6 +29,10 @@ pub fn opus() -> CodecSpec {
     spec(111, "opus", 48_000, 2)
 }
 
+pub fn g722() -> CodecSpec {
+    spec(9, "G722", 8000, 1)
+}
+
 pub fn pcmu() -> CodecSpec {
     spec(0, "PCMU", 8000, 1)
 }
@@ -46,7 +50,7 @@ pub fn noise() -> CodecSpec {
 }
 
 pub fn all() -> Vec<CodecSpec> {
-    vec![opus(), pcmu(), pcma(), noise(), events(48_000), events(8000)]
+    vec![opus(), g722(), pcmu(), pcma(), noise(), events(48_000), events(8000)]
 }
 
 pub fn send_spec(codec: CodecSpec) -> SendSpec {
@@ -148,9 +152,14 @@ impl Call {
         }
     }
 
-    pub fn tone(mut self, hz: f64) -> Self {
+    pub fn tone(self, hz: f64) -> Self {
         let step = TAU * hz / f64::from(self.rate_hz);
-        self.speak = Some(Box::new(move |n| ((n as f64 * step).sin() * 10_000.0) as i16));
+        self.says(move |n| ((n as f64 * step).sin() * 10_000.0) as i16)
+    }
+
+    /// The application's signal, sample by sample.
+    pub fn says(mut self, signal: impl FnMut(usize) -> i16 + 'static) -> Self {
+        self.speak = Some(Box::new(signal));
         self
     }
 

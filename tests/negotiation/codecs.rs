@@ -20,12 +20,12 @@ const OPUS_FMTP: &str = "minptime=10;useinbandfec=1";
 
 #[test]
 fn opus_at_16000_is_not_opus() {
-    assert_eq!(answer_formats("a=rtpmap:111 OPUS/48000/2", "a=rtpmap:111 OPUS/16000/2"), "0 8 101");
+    assert_eq!(answer_formats("a=rtpmap:111 OPUS/48000/2", "a=rtpmap:111 OPUS/16000/2"), "0 8 9 101");
 }
 
 #[test]
 fn opus_with_one_channel_is_not_opus() {
-    assert_eq!(answer_formats("a=rtpmap:111 OPUS/48000/2", "a=rtpmap:111 OPUS/48000"), "0 8 101");
+    assert_eq!(answer_formats("a=rtpmap:111 OPUS/48000/2", "a=rtpmap:111 OPUS/48000"), "0 8 9 101");
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn names_match_in_any_case_and_are_answered_as_registered() {
 #[test]
 fn a_conflicting_fmtp_does_not_lose_the_codec() {
     for fmtp in ["useinbandfec=0;stereo=1;maxaveragebitrate=6000", "cbr=1", "x-unknown"] {
-        assert_eq!(answer_formats("a=fmtp:111 useinbandfec=1", &format!("a=fmtp:111 {fmtp}")), "111 0 8 101");
+        assert_eq!(answer_formats("a=fmtp:111 useinbandfec=1", &format!("a=fmtp:111 {fmtp}")), "111 0 8 9 101");
     }
 }
 
@@ -59,14 +59,14 @@ fn an_fmtp_before_its_rtpmap_counts() {
 
 #[test]
 fn a_dynamic_payload_type_without_rtpmap_is_skipped() {
-    assert_eq!(answer_formats("a=rtpmap:111 OPUS/48000/2\r\n", ""), "0 8 101");
+    assert_eq!(answer_formats("a=rtpmap:111 OPUS/48000/2\r\n", ""), "0 8 9 101");
 }
 
 #[test]
 fn pcmu_under_a_dynamic_payload_type_is_pcmu() {
     let offered = fixture("ringcentral-2022-offer").replace("18 0 8 9 96", "18 8 9 96").replace("96 ilbc", "96 PCMU");
     let sdp = answer(&mut phone(), &offered);
-    assert_eq!(line(&sdp, "m="), "m=audio 9 UDP/TLS/RTP/SAVPF 111 8 96 101");
+    assert_eq!(line(&sdp, "m="), "m=audio 9 UDP/TLS/RTP/SAVPF 111 8 9 96 101");
 }
 
 #[test]
@@ -115,14 +115,14 @@ fn red_is_negotiated_only_where_the_engine_has_it() {
     config.features.red = true;
     let mut phone = with(config, 1);
     let sdp = answer(&mut phone, &fixture("ringcentral-2022-offer"));
-    assert!(line(&sdp, "m=").ends_with(" 63 111 0 8 101") && has(&sdp, "a=fmtp:63 111/111"));
+    assert!(line(&sdp, "m=").ends_with(" 63 111 0 8 9 101") && has(&sdp, "a=fmtp:63 111/111"));
 }
 
 #[test]
 fn our_reoffer_keeps_the_payload_types_of_the_call_and_its_order() {
     let (mut phone, _) = called_by("firefox-offer");
     let sdp = phone.create_offer(OfferOptions::default()).unwrap();
-    assert_eq!(line(&sdp, "m="), "m=audio 9 UDP/TLS/RTP/SAVPF 109 0 8 101 110");
+    assert_eq!(line(&sdp, "m="), "m=audio 9 UDP/TLS/RTP/SAVPF 109 9 0 8 101 110");
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn preferences_order_and_restrict_offers() {
     assert_eq!(line(&sdp, "m="), "m=audio 9 UDP/TLS/RTP/SAVPF 8 111");
     phone.set_codec_preferences(only(&phone).id, &[]).unwrap();
     let sdp = phone.create_offer(OfferOptions::default()).unwrap();
-    assert_eq!(line(&sdp, "m="), "m=audio 9 UDP/TLS/RTP/SAVPF 111 0 8 110 126");
+    assert_eq!(line(&sdp, "m="), "m=audio 9 UDP/TLS/RTP/SAVPF 111 9 0 8 110 126");
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn preferences_must_be_capabilities_and_carry_media() {
 
 #[test]
 fn capabilities_are_what_can_be_preferred() {
-    let features = Features { g722: true, red: true, ..Features::default() };
+    let features = Features { red: true, ..Features::default() };
     let known = capabilities(Kind::Audio, &features);
     let listed: Vec<_> = known.iter().map(|codec| codec.name.as_str()).collect();
     assert_eq!(listed, ["opus", "red", "G722", "PCMU", "PCMA", "telephone-event", "telephone-event"]);

@@ -7,7 +7,7 @@ use webphone_rtc::negotiation::*;
 #[test]
 fn an_offer_of_2019_is_answered_with_its_payload_types_and_protocol() {
     let (_, sdp) = called_by("ringcentral-2019-offer");
-    assert_eq!(line(&sdp, "m="), "m=audio 9 RTP/SAVPF 111 0 8 101");
+    assert_eq!(line(&sdp, "m="), "m=audio 9 RTP/SAVPF 111 0 8 9 101");
     assert!(has(&sdp, "a=rtpmap:111 opus/48000/2"));
     assert!(has(&sdp, "a=rtpmap:101 telephone-event/8000"));
 }
@@ -15,7 +15,7 @@ fn an_offer_of_2019_is_answered_with_its_payload_types_and_protocol() {
 #[test]
 fn an_offer_of_2022_is_answered_without_red() {
     let (_, sdp) = called_by("ringcentral-2022-offer");
-    assert_eq!(line(&sdp, "m="), "m=audio 9 UDP/TLS/RTP/SAVPF 111 0 8 101");
+    assert_eq!(line(&sdp, "m="), "m=audio 9 UDP/TLS/RTP/SAVPF 111 0 8 9 101");
 }
 
 #[test]
@@ -242,6 +242,6 @@ fn an_answer_in_the_protocol_of_older_gateways_is_taken() {
 fn our_reoffer_to_a_gateway_has_a_mid_and_keeps_its_payload_types() {
     let (mut phone, _) = called_by("ringcentral-2019-offer");
     let sdp = phone.create_offer(OfferOptions::default()).unwrap();
-    assert_eq!(line(&sdp, "m="), "m=audio 9 UDP/TLS/RTP/SAVPF 111 0 8 101 110");
+    assert_eq!(line(&sdp, "m="), "m=audio 9 UDP/TLS/RTP/SAVPF 111 0 8 9 101 110");
     assert!(has(&sdp, "a=mid:0") && has(&sdp, "a=group:BUNDLE 0") && has(&sdp, "a=setup:actpass"));
 }

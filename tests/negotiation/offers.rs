@@ -11,21 +11,17 @@ fn restart() -> OfferOptions {
 #[test]
 fn an_audio_offer_has_the_codecs_in_our_order() {
     let sdp = phone().create_offer(OfferOptions::default()).unwrap();
-    assert_eq!(line(&sdp, "m="), "m=audio 9 UDP/TLS/RTP/SAVPF 111 0 8 110 126");
-    let maps =
-        ["111 opus/48000/2", "0 PCMU/8000", "8 PCMA/8000", "110 telephone-event/48000", "126 telephone-event/8000"];
+    assert_eq!(line(&sdp, "m="), "m=audio 9 UDP/TLS/RTP/SAVPF 111 9 0 8 110 126");
+    let maps = [
+        "111 opus/48000/2",
+        "9 G722/8000",
+        "0 PCMU/8000",
+        "8 PCMA/8000",
+        "110 telephone-event/48000",
+        "126 telephone-event/8000",
+    ];
     assert_eq!(lines(&sdp, "a=rtpmap:"), maps.map(|map| format!("a=rtpmap:{map}")));
     assert_eq!(line(&sdp, "a=fmtp:"), "a=fmtp:111 minptime=10;useinbandfec=1");
-}
-
-#[test]
-fn g722_is_offered_where_the_engine_has_it() {
-    let mut config = config();
-    config.features.g722 = true;
-    let mut phone = with(config, 1);
-    phone.add_track(Kind::Audio, "mic", &[]).unwrap();
-    let sdp = phone.create_offer(OfferOptions::default()).unwrap();
-    assert_eq!(line(&sdp, "m="), "m=audio 9 UDP/TLS/RTP/SAVPF 111 9 0 8 110 126");
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn a_refused_first_line_hands_the_transport_to_the_next_of_its_group() {
     let offered = two_lines();
     let second = line(&section(&offered, 1), "a=ice-ufrag:")["a=ice-ufrag:".len()..].to_owned();
     let at = offered.find("opus/48000/2").unwrap();
-    let strange: String = format!("{}{}", &offered[..at].replace("111 0 8", "111 96 97"), &offered[at..]);
+    let strange: String = format!("{}{}", &offered[..at].replace("111 9 0 8", "111 96 97"), &offered[at..]);
     let strange = strange.replacen("opus/48000/2", "opus/16000/2", 1);
     let mut phone = phone();
     let sdp = answer(&mut phone, &strange);

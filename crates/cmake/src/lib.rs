@@ -170,8 +170,9 @@ impl Target {
                     flags: if self.msvc { &["/arch:AVX2"] } else { &["-mavx", "-mavx2", "-mfma"] },
                 },
             ]),
-            Arch::Arm64 => groups
-                .push(Group { lists: &["CELT_SOURCES_ARM_NEON_INTR", "SILK_SOURCES_ARM_NEON_INTR"], flags: &[] }),
+            Arch::Arm64 => {
+                groups.push(Group { lists: &["CELT_SOURCES_ARM_NEON_INTR", "SILK_SOURCES_ARM_NEON_INTR"], flags: &[] })
+            }
             Arch::Other => {}
         }
         groups

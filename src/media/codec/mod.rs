@@ -2,8 +2,12 @@
 //!
 //! Invariant: a payload reaches a decoder only after [`Codec::ticks`] has said that it is well formed for that codec.
 
+mod fmtp;
 mod g711;
+mod g722;
 mod opus;
+
+pub use fmtp::OpusFormat;
 
 /// A payload type as it was negotiated; the part of an SDP `rtpmap` and `fmtp` that media needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +34,8 @@ pub(crate) const MAX_PAYLOAD: usize = 1275;
 pub enum Codec {
     /// RFC 7587, always with a 48 kHz RTP clock.
     Opus,
+    /// G.722 at 64 kbit/s: 16 kHz, with an RTP clock of 8 kHz.
+    G722,
     /// G.711 mu-law.
     Pcmu,
     /// G.711 A-law.
@@ -125,6 +131,8 @@ impl CodecSpec {
         };
         if is("opus", 48_000, 2) {
             Some(PayloadKind::Audio(Codec::Opus))
+        } else if is("G722", 8000, 1) {
+            Some(PayloadKind::Audio(Codec::G722))
         } else if is("PCMU", 8000, 1) {
             Some(PayloadKind::Audio(Codec::Pcmu))
         } else if is("PCMA", 8000, 1) {
@@ -152,7 +160,7 @@ impl Codec {
     pub fn clock_hz(self) -> u32 {
         match self {
             Self::Opus => 48_000,
-            Self::Pcmu | Self::Pcma => 8000,
+            Self::G722 | Self::Pcmu | Self::Pcma => 8000,
         }
     }
 
@@ -160,6 +168,7 @@ impl Codec {
     pub fn native_hz(self, wanted_hz: u32) -> u32 {
         match self {
             Self::Opus => opus::RATES_HZ.into_iter().find(|rate| *rate >= wanted_hz).unwrap_or(48_000),
+            Self::G722 => g722::RATE_HZ,
             Self::Pcmu | Self::Pcma => 8000,
         }
     }
@@ -169,7 +178,7 @@ impl Codec {
         let wanted_ms = u32::from(wanted_ms);
         match self {
             Self::Opus => [60, 40, 20, 10].into_iter().find(|ms| *ms <= wanted_ms).unwrap_or(10),
-            Self::Pcmu | Self::Pcma => (wanted_ms / 10 * 10).clamp(10, MAX_PACKET_MS),
+            Self::G722 | Self::Pcmu | Self::Pcma => (wanted_ms / 10 * 10).clamp(10, MAX_PACKET_MS),
         }
     }
 
@@ -177,6 +186,7 @@ impl Codec {
     pub fn ticks(self, payload: &[u8]) -> Option<u32> {
         match self {
             Self::Opus => opus::ticks(payload),
+            Self::G722 => g722::ticks(payload),
             Self::Pcmu | Self::Pcma => g711::ticks(payload),
         }
     }
@@ -191,6 +201,7 @@ impl Codec {
     pub fn encoder(self, rate_hz: u32, settings: &EncoderSettings) -> Option<Box<dyn Encoder>> {
         match self {
             Self::Opus => opus::OpusEncoder::new(rate_hz, settings).map(|it| Box::new(it) as Box<dyn Encoder>),
+            Self::G722 => Some(Box::<g722::G722Encoder>::default()),
             Self::Pcmu => Some(Box::new(g711::G711Encoder::mu_law())),
             Self::Pcma => Some(Box::new(g711::G711Encoder::a_law())),
         }
@@ -200,6 +211,7 @@ impl Codec {
     pub fn decoder(self, rate_hz: u32) -> Option<Box<dyn Decoder>> {
         match self {
             Self::Opus => opus::OpusDecoder::new(rate_hz).map(|it| Box::new(it) as Box<dyn Decoder>),
+            Self::G722 => Some(Box::<g722::G722Decoder>::default()),
             Self::Pcmu => Some(Box::new(g711::G711Decoder::mu_law())),
             Self::Pcma => Some(Box::new(g711::G711Decoder::a_law())),
         }
@@ -223,6 +235,8 @@ mod tests {
     #[test]
     fn a_codec_is_found_by_name_in_any_case_and_rate_and_channels() {
         assert_eq!(spec("OPUS", 48_000, 2).codec(), Some(Codec::Opus));
+        assert_eq!(spec("g722", 8000, 1).codec(), Some(Codec::G722));
+        assert_eq!(spec("G722", 16_000, 1).codec(), None);
         assert_eq!(spec("pcmu", 8000, 1).codec(), Some(Codec::Pcmu));
         assert_eq!(spec("PcmA", 8000, 1).codec(), Some(Codec::Pcma));
         assert_eq!(spec("OPUS", 16_000, 1).codec(), None);
@@ -236,11 +250,11 @@ mod tests {
     #[test]
     fn events_under_the_audio_payload_type_are_not_audio() {
         for event in 0..=15u8 {
-            for codec in [Codec::Opus, Codec::Pcmu, Codec::Pcma] {
+            for codec in [Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma] {
                 assert_eq!(codec.ticks(&[event, 0x8a, 0x03, 0x20]), None);
             }
         }
-        for codec in [Codec::Opus, Codec::Pcmu, Codec::Pcma] {
+        for codec in [Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma] {
             assert_eq!(codec.ticks(&[]), None);
         }
     }
