@@ -41,6 +41,8 @@ export declare class Connection {
   setStreams(transceiver: number, streamIds: Array<string>): Outcome<Snapshot>
   /** W3C `setCodecPreferences`. */
   setCodecPreferences(transceiver: number, codecs: Array<CodecCapabilityData>): Outcome<Snapshot>
+  /** W3C `setHeaderExtensionsToNegotiate`: URIs that shall not be negotiated. */
+  stopExtensions(transceiver: number, uris: Array<string>): Outcome<Snapshot>
   /** The first `createDataChannel` asks for a data section. */
   createDataSection(): Outcome<Snapshot>
   /** W3C `createOffer`. */
@@ -61,10 +63,14 @@ export declare class Connection {
   snapshot(): Snapshot
   /** What feeds a sender, and whether it may be heard; `null` sends nothing. */
   setSource(transceiver: number, source: Ring | undefined | null, enabled: boolean): void
+  /** Whether a video sender has a picture to send. */
+  setPicture(transceiver: number, picture: boolean): void
   /** Encoding parameters that the engine obeys. */
   setEncoding(transceiver: number, encoding: EncodingData): void
   /** The signal of a remote track; one for the life of the transceiver. */
   receiverRing(transceiver: number): Ring
+  /** Who was heard lately in a remote track. */
+  sources(transceiver: number): Array<SourceData>
   /** Replaces the queue of digits; durations in milliseconds. */
   insertDtmf(transceiver: number, tones: string, durationMs: number, gapMs: number): void
   /** Asks for the counters; they come as a `stats` report with the same number. */
@@ -194,18 +200,6 @@ export interface CodecData {
   sdpFmtpLine?: string
 }
 
-/** RTCCodecStats. */
-export interface CodecStats {
-  transport: number
-  payloadType: number
-  mimeType: string
-  clockRate: number
-  channels?: number
-  sdpFmtpLine?: string
-  /** Set when it is used in one direction only. */
-  codecType?: string
-}
-
 /** RTCConfiguration, and where sockets may be bound. */
 export interface ConnectionConfig {
   /** Servers for gathering. */
@@ -272,6 +266,14 @@ export interface ErrorData {
   sdpLine?: number
 }
 
+/** RTCRtpHeaderExtensionParameters. */
+export interface ExtensionData {
+  /** Which extension. */
+  uri: string
+  /** Its number in the section. */
+  id: number
+}
+
 /** RTCDtlsFingerprint. */
 export interface FingerprintData {
   /** `sha-256`. */
@@ -286,6 +288,14 @@ export interface FrameInfo {
   timestamp: number
   /** Frames dropped just before it because nobody read in time. */
   dropped: number
+}
+
+/** RTCIceParameters. */
+export interface IceParametersData {
+  /** As in `a=ice-ufrag`. */
+  usernameFragment: string
+  /** As in `a=ice-pwd`. */
+  password: string
 }
 
 /** RTCIceServer. */
@@ -332,6 +342,10 @@ export interface InboundStats {
   /** Seconds. */
   totalSamplesDuration: number
   totalProcessingDelay?: number
+  /** NTP time of what is played, in milliseconds since 1900. */
+  estimatedPlayoutTimestamp?: number
+  /** Video only; nothing is decoded. */
+  framesReceived?: number
 }
 
 /** RTCOfferOptions. */
@@ -364,6 +378,15 @@ export interface OutboundStats {
   totalAudioEnergy: number
   /** Seconds. */
   totalSamplesDuration: number
+  nackCount: number
+  /** Video only. */
+  pliCount?: number
+  firCount?: number
+  /** Video only; all are key frames. */
+  framesSent?: number
+  framesPerSecond?: number
+  frameWidth?: number
+  frameHeight?: number
 }
 
 /** RTCIceCandidatePairStats. */
@@ -392,6 +415,9 @@ export interface PairStats {
   responsesReceived: number
   responsesSent: number
   consentRequestsSent: number
+  /** Media that no pair could carry. */
+  packetsDiscardedOnSend: number
+  bytesDiscardedOnSend: number
 }
 
 /** RTCRemoteInboundRtpStreamStats. */
@@ -475,7 +501,21 @@ export interface Snapshot {
   /** The data section, where there is one. */
   data?: DataSectionData
   /** Transports in use. */
-  transports: Array<number>
+  transports: Array<TransportData>
+}
+
+/** Who was heard. */
+export interface SourceData {
+  /** SSRC or CSRC. */
+  source: number
+  /** It is a contributing one. */
+  contributing: boolean
+  /** When, in milliseconds since 1970. */
+  timestamp: number
+  /** Of the packet. */
+  rtpTimestamp: number
+  /** -dBov, 0 to 127. */
+  level?: number
 }
 
 /** Everything that is counted. */
@@ -490,8 +530,6 @@ export interface Stats {
   pairs: Array<PairStats>
   /** Ours and theirs. */
   certificates: Array<CertificateStats>
-  /** Codecs in use. */
-  codecs: Array<CodecStats>
   /** Streams that come. */
   inbound: Array<InboundStats>
   /** Streams that go. */
@@ -520,6 +558,8 @@ export interface TransceiverInitData {
   trackId?: string
   /** Streams announced with it. */
   streamIds: Array<string>
+  /** Simulcast layers. */
+  rids?: Array<string>
 }
 
 /** A transceiver. */
@@ -562,6 +602,24 @@ export interface TransceiverSnapshot {
   ssrc: number
   /** RFC 5506 was negotiated. */
   reducedSizeRtcp: boolean
+  /** Header extensions in use. */
+  extensions: Array<ExtensionData>
+  /** URIs of header extensions that the application has switched off. */
+  stoppedExtensions: Array<string>
+  /** Simulcast layers that the far end takes; absent before an answer. */
+  rids?: Array<string>
+}
+
+/** A transport. */
+export interface TransportSnapshot {
+  /** Its name within the connection. */
+  id: number
+  /** Our credentials. */
+  local: IceParametersData
+  /** The far end's, once known. */
+  remote?: IceParametersData
+  /** We nominate. */
+  controlling: boolean
 }
 
 /** RTCTransportStats. */

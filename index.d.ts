@@ -61,6 +61,14 @@ export declare const RTCRtpSender: Interface<RTCRtpSender> & {
 export interface RTCRtpTransceiver extends globalThis.RTCRtpTransceiver {
   readonly receiver: RTCRtpReceiver;
   readonly sender: RTCRtpSender;
+  /** webrtc-extensions: what the next negotiation will ask for; 'stopped' for what it will not. */
+  getHeaderExtensionsToNegotiate(): HeaderExtension[];
+  setHeaderExtensionsToNegotiate(extensions: HeaderExtension[]): void;
+  getNegotiatedHeaderExtensions(): HeaderExtension[];
+}
+export interface HeaderExtension {
+  uri: string;
+  direction: RTCRtpTransceiverDirection;
 }
 export declare const RTCRtpTransceiver: Interface<RTCRtpTransceiver>;
 
@@ -102,6 +110,21 @@ export interface RTCPeerConnection extends globalThis.RTCPeerConnection {
 export declare const RTCPeerConnection: Interface<RTCPeerConnection, [configuration?: Configuration]> & {
   /** ECDSA with P-256. */
   generateCertificate(keygenAlgorithm: AlgorithmIdentifier): Promise<RTCCertificate>;
+};
+
+/** Interfaces that lib.dom does not have. */
+export interface RTCIceCandidatePair {
+  readonly local: RTCIceCandidate;
+  readonly remote: RTCIceCandidate;
+}
+export declare const RTCIceCandidatePair: Interface<RTCIceCandidatePair>;
+export interface DeviceChangeEvent extends Event {
+  readonly devices: readonly MediaDeviceInfo[];
+  readonly userInsertedDevices: readonly MediaDeviceInfo[];
+}
+export declare const DeviceChangeEvent: {
+  new (type: string, eventInitDict?: EventInit & { devices?: MediaDeviceInfo[] }): DeviceChangeEvent;
+  prototype: DeviceChangeEvent;
 };
 
 // --- W3C interfaces as they are

@@ -1,4 +1,5 @@
 /** MediaDeviceInfo (mediacapture-main §9.3) and, in InputDeviceInfo.ts, what input devices add. */
+import { isObject } from './webidl/converters';
 import { defineInterface, requireInternal } from './webidl/interface';
 
 export interface DeviceInit {
@@ -8,7 +9,12 @@ export interface DeviceInit {
   groupId: string;
 }
 
+let is: (value: unknown) => value is MediaDeviceInfo;
+
 export class MediaDeviceInfo {
+  static {
+    is = (value): value is MediaDeviceInfo => isObject(value) && #init in value;
+  }
   readonly #init: DeviceInit;
 
   constructor(token: unknown = undefined, init?: DeviceInit) {
@@ -35,3 +41,5 @@ export class MediaDeviceInfo {
   }
 }
 defineInterface(MediaDeviceInfo, 'MediaDeviceInfo');
+
+export const isMediaDeviceInfo = is;

@@ -4,6 +4,7 @@
  * Invariant: permission is always granted; getUserMedia fails only for constraints that no device can meet.
  */
 import type { Kind } from './binding';
+import { DeviceChangeEvent } from './DeviceChangeEvent';
 import { InputDeviceInfo } from './InputDeviceInfo';
 import { queueTask } from './lane';
 import { type DeviceInit, MediaDeviceInfo } from './MediaDeviceInfo';
@@ -14,7 +15,6 @@ import { PcmSource } from './media/PcmSource';
 import { blankVideo } from './media/signal';
 import { OverconstrainedError } from './OverconstrainedError';
 import { fail, isObject, method } from './webidl/converters';
-import { fire } from './webidl/event';
 import { defineEventHandlers, type EventHandler } from './webidl/event-handlers';
 import { domException } from './webidl/exceptions';
 import { defineInterface, INTERNAL, requireInternal } from './webidl/interface';
@@ -37,9 +37,7 @@ export class MediaDevices extends EventTarget {
 
   async enumerateDevices(): Promise<MediaDeviceInfo[]> {
     requireMediaDevices(this);
-    return devices.map((device) =>
-      device.kind === 'audiooutput' ? new MediaDeviceInfo(INTERNAL, device) : new InputDeviceInfo(INTERNAL, device),
-    );
+    return deviceInfos();
   }
 
   getSupportedConstraints(): MediaTrackSupportedConstraints {
@@ -59,6 +57,7 @@ export class MediaDevices extends EventTarget {
       'resizeMode',
       'sampleRate',
       'sampleSize',
+      'voiceIsolation',
       'width',
     ];
     return Object.fromEntries(names.map((name) => [name, true]));
@@ -101,9 +100,17 @@ export const virtualDevices = {
       label: label ?? String(deviceId),
       groupId: groupId ?? GROUP,
     }));
-    queueTask(() => fire(mediaDevices, 'devicechange'));
+    queueTask(() => {
+      mediaDevices.dispatchEvent(new DeviceChangeEvent('devicechange', { devices: deviceInfos() }));
+    });
   },
 };
+
+function deviceInfos(): MediaDeviceInfo[] {
+  return devices.map((device) =>
+    device.kind === 'audiooutput' ? new MediaDeviceInfo(INTERNAL, device) : new InputDeviceInfo(INTERNAL, device),
+  );
+}
 
 function requireMediaDevices(value: unknown): void {
   if (value !== mediaDevices) throw new TypeError('Illegal invocation');

@@ -183,6 +183,7 @@ export class MediaStreamTrack extends EventTarget {
       noiseSuppression: flag('noiseSuppression'),
       sampleRate: signal.sampleRate,
       sampleSize: 16,
+      ...{ voiceIsolation: false },
     };
   }
 
@@ -224,8 +225,16 @@ export function releaseHeldStops(): void {
   for (const track of [...held]) if (!isGuarded(slotsOf(track))) end(track);
 }
 
-/** Ends every track of a signal that is gone for another reason than stop(); each fires 'ended' in a task. */
+/** Ends every track of a signal that is gone for another reason than stop(). In a task: it fires 'ended'. */
 export function endSignal(signal: Signal): void {
+  for (const track of [...signal.tracks]) {
+    end(track);
+    fire(track, 'ended');
+  }
+}
+
+/** The same with the state at once and the event in a task, when the connection closes. */
+export function endSignalAbruptly(signal: Signal): void {
   for (const track of [...signal.tracks]) {
     end(track);
     queueTask(() => fire(track, 'ended'));

@@ -6,21 +6,31 @@ import {
   constructing,
   DOMString,
   dictionary,
+  enumeration,
   fail,
   nullable,
-  optional,
   unsignedShort,
   withDefault,
 } from './webidl/converters';
 import { defineInterface } from './webidl/interface';
 
-/** RTCIceCandidateInit */
-export const toIceCandidateInit = dictionary('RTCIceCandidateInit', {
+const initMembers = {
   candidate: withDefault(DOMString, () => ''),
   sdpMLineIndex: withDefault(nullable(unsignedShort), () => null),
   sdpMid: withDefault(nullable(DOMString), () => null),
-  url: optional(nullable(DOMString)),
   usernameFragment: withDefault(nullable(DOMString), () => null),
+};
+
+/** RTCIceCandidateInit */
+export const toIceCandidateInit = dictionary('RTCIceCandidateInit', initMembers);
+
+const toLocalInit = dictionary('RTCLocalIceCandidateInit', {
+  ...initMembers,
+  relayProtocol: withDefault(
+    nullable(enumeration('RTCIceServerTransportProtocol', ['udp', 'tcp', 'tls'] as const)),
+    () => null,
+  ),
+  url: withDefault(nullable(DOMString), () => null),
 });
 
 interface Fields {
@@ -70,12 +80,12 @@ export class RTCIceCandidate {
   static {
     is = (value): value is RTCIceCandidate => typeof value === 'object' && value !== null && #init in value;
   }
-  readonly #init: ReturnType<typeof toIceCandidateInit>;
+  readonly #init: ReturnType<typeof toLocalInit>;
   readonly #fields: Fields | null;
 
   constructor(candidateInitDict: RTCIceCandidateInit = {}) {
     const context = constructing('RTCIceCandidate');
-    const init = toIceCandidateInit(candidateInitDict, `${context} parameter 1`);
+    const init = toLocalInit(candidateInitDict, `${context} parameter 1`);
     if (init.sdpMid === null && init.sdpMLineIndex === null) {
       throw fail(context, 'sdpMid and sdpMLineIndex are both null.');
     }
@@ -126,10 +136,10 @@ export class RTCIceCandidate {
     return this.#init.usernameFragment;
   }
   get relayProtocol(): string | null {
-    return this.#init && null;
+    return this.#init.relayProtocol;
   }
   get url(): string | null {
-    return this.#init.url ?? null;
+    return this.#init.url;
   }
 
   toJSON(): RTCIceCandidateInit {

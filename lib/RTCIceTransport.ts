@@ -3,6 +3,7 @@
  * Invariant: states and candidates are what the engine reported; nothing is computed here.
  */
 import type { RTCIceCandidate } from './RTCIceCandidate';
+import type { RTCIceCandidatePair } from './RTCIceCandidatePair';
 import { defineEventHandlers, type EventHandler } from './webidl/event-handlers';
 import { defineInterface, INTERNAL, requireInternal } from './webidl/interface';
 
@@ -17,7 +18,9 @@ export interface IceSlots {
   role: RTCIceRole;
   localCandidates: RTCIceCandidate[];
   remoteCandidates: RTCIceCandidate[];
-  selectedPair: { local: RTCIceCandidate; remote: RTCIceCandidate } | null;
+  localParameters: IceParameters | null;
+  remoteParameters: IceParameters | null;
+  selectedPair: RTCIceCandidatePair | null;
 }
 
 let slotsOf: (transport: RTCIceTransport) => IceSlots;
@@ -41,6 +44,8 @@ export class RTCIceTransport extends EventTarget {
       role: 'unknown',
       localCandidates: [],
       remoteCandidates: [],
+      localParameters: null,
+      remoteParameters: null,
       selectedPair: null,
     };
   }
@@ -64,17 +69,16 @@ export class RTCIceTransport extends EventTarget {
   getRemoteCandidates(): RTCIceCandidate[] {
     return [...this.#slots.remoteCandidates];
   }
-  getSelectedCandidatePair(): { local: RTCIceCandidate; remote: RTCIceCandidate } | null {
-    const pair = this.#slots.selectedPair;
-    return pair && { ...pair };
+  getSelectedCandidatePair(): RTCIceCandidatePair | null {
+    return this.#slots.selectedPair;
   }
-  /** The engine does not tell its credentials yet: always null. */
   getLocalParameters(): IceParameters | null {
-    return slotsOf(this) && null;
+    const { localParameters } = this.#slots;
+    return localParameters && { ...localParameters };
   }
-  /** The engine does not tell its credentials yet: always null. */
   getRemoteParameters(): IceParameters | null {
-    return slotsOf(this) && null;
+    const { remoteParameters } = this.#slots;
+    return remoteParameters && { ...remoteParameters };
   }
 }
 defineEventHandlers(RTCIceTransport, ['statechange', 'gatheringstatechange', 'selectedcandidatepairchange']);

@@ -2,6 +2,8 @@
  * RTCPeerConnection (webrtc-pc §4.4): Web IDL conversions over a Peer.
  * Invariant: arguments are converted before anything happens; a promise-returning member never throws.
  */
+
+import { isKnownCodec } from './capabilities';
 import type { DTMFEvent } from './DTMFEvent';
 import { isMediaStream, type MediaStream } from './MediaStream';
 import { isMediaStreamTrack, type MediaStreamTrack, releaseHeldStops } from './MediaStreamTrack';
@@ -15,7 +17,14 @@ import { toIceCandidateInit } from './RTCIceCandidate';
 import type { RTCPeerConnectionIceErrorEvent } from './RTCPeerConnectionIceErrorEvent';
 import type { RTCPeerConnectionIceEvent } from './RTCPeerConnectionIceEvent';
 import type { RTCRtpReceiver } from './RTCRtpReceiver';
-import { isRTCRtpSender, type RTCRtpSender, senderSlots, setSenderTrack, validEncodings } from './RTCRtpSender';
+import {
+  isRTCRtpSender,
+  type RTCRtpSender,
+  senderSlots,
+  setSenderTrack,
+  validEncodings,
+  withScales,
+} from './RTCRtpSender';
 import { type RTCRtpTransceiver, toDirection, transceiverSlots } from './RTCRtpTransceiver';
 import type { RTCSctpTransport } from './RTCSctpTransport';
 import {
@@ -462,7 +471,12 @@ defineEventHandlers(RTCPeerConnection, [
   'addstream',
   'dtmf',
 ]);
-defineInterface(RTCPeerConnection, NAME, ['createOffer', 'createAnswer', 'addIceCandidate']);
+defineInterface(RTCPeerConnection, NAME, {
+  createOffer: 0,
+  createAnswer: 0,
+  addIceCandidate: 0,
+  setRemoteDescription: 1,
+});
 
 /** What setLocalDescription() without a type means in this state. */
 function impliedType(peer: Peer): 'offer' | 'answer' {
@@ -478,22 +492,28 @@ function requireFailure(failure: unknown, member: string): Failure {
   return failure as Failure;
 }
 
+/** More simulcast layers than any receiver takes. */
+const MAX_LAYERS = 16;
+
 /** RTCRtpTransceiverInit.sendEncodings (webrtc-pc §5.1, addTransceiver). */
 function requireEncodings(kind: 'audio' | 'video', given: Encoding[], context: string): Encoding[] {
   const rids = given.map(({ rid }) => rid);
-  if (rids.some((rid) => rid !== undefined && !/^[A-Za-z0-9_-]{1,255}$/.test(rid))) {
-    throw fail(context, 'a rid is not made of letters, digits, - and _.');
+  if (rids.some((rid) => rid !== undefined && !/^[A-Za-z0-9]{1,16}$/.test(rid))) {
+    throw fail(context, 'a rid is not made of 1 to 16 letters and digits.');
   }
   const named = rids.filter((rid) => rid !== undefined);
   if (given.length > 1 && named.length !== given.length) throw fail(context, 'several encodings need a rid each.');
   if (new Set(named).size !== named.length) throw fail(context, 'two encodings have the same rid.');
-  const encodings = validEncodings(kind, given);
-  // Audio has one encoding, and a single one needs no name.
-  if (kind === 'audio' || encodings.length === 0) {
-    const { rid: _, ...first } = encodings[0] ?? { active: true };
-    return [first];
+  if (given.some(({ codec }) => codec && !isKnownCodec(kind, codec))) {
+    throw domException('OperationError', 'An encoding names a codec that is not supported');
   }
-  return encodings;
+  const encodings = validEncodings(kind, given.length > 0 ? given : [{ active: true }]).slice(0, MAX_LAYERS);
+  // Audio has one encoding, and a single one needs no name.
+  if (kind === 'audio' || encodings.length === 1) {
+    const { rid: _, ...first } = encodings[0] as Encoding;
+    return withScales(kind, [first]);
+  }
+  return withScales(kind, encodings);
 }
 
 /** For callers that know the connection and not its insides. */

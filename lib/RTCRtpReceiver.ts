@@ -10,7 +10,7 @@ import type { RTCDtlsTransport } from './RTCDtlsTransport';
 import type { RTCRtpTransceiver } from './RTCRtpTransceiver';
 import { transceiverSlots } from './RTCRtpTransceiver';
 import type { RTCStatsReport } from './RTCStatsReport';
-import { codecParameters } from './rtp-parameters';
+import { codecParameters, extensionParameters } from './rtp-parameters';
 import { attribute, double, isObject, nullable } from './webidl/converters';
 import { defineEventHandlers, type EventHandler } from './webidl/event-handlers';
 import { defineInterface, INTERNAL, requireInternal } from './webidl/interface';
@@ -66,22 +66,20 @@ export class RTCRtpReceiver extends EventTarget {
   }
 
   getParameters(): RTCRtpReceiveParameters {
-    const { recvCodecs } = transceiverSlots(this.#slots.transceiver);
+    const { recvCodecs, extensions } = transceiverSlots(this.#slots.transceiver);
     return {
       codecs: recvCodecs.map(codecParameters),
-      headerExtensions: [],
+      headerExtensions: extensions.map(extensionParameters),
       // cname is empty for receivers: there may be several.
       rtcp: { reducedSize: transceiverSlots(this.#slots.transceiver).reducedSizeRtcp },
     };
   }
 
-  /** The engine does not tell CSRCs yet: always empty. */
   getContributingSources(): RTCRtpContributingSource[] {
-    return slotsOf(this) && [];
+    return heard(this.#slots, true);
   }
-  /** The engine does not tell SSRCs yet: always empty. */
   getSynchronizationSources(): RTCRtpSynchronizationSource[] {
-    return slotsOf(this) && [];
+    return heard(this.#slots, false);
   }
 
   async getStats(): Promise<RTCStatsReport> {
@@ -93,6 +91,32 @@ defineEventHandlers(RTCRtpReceiver, ['dtmf']);
 defineInterface(RTCRtpReceiver, 'RTCRtpReceiver');
 
 export const isRTCRtpReceiver = is;
+
+// webrtc-pc §5.3.1: who has not been heard for so long is not listed.
+const SOURCE_LIFETIME_MS = 10_000;
+
+/** The sources of the last ten seconds, the newest first. */
+function heard({ transceiver, track }: Slots, contributing: boolean): RTCRtpContributingSource[] {
+  const { peer, id } = transceiverSlots(transceiver);
+  if (peer.closed) return [];
+  const since = Date.now() - SOURCE_LIFETIME_MS;
+  const sources = peer.native
+    .sources(id)
+    .filter((source) => source.contributing === contributing && source.timestamp >= since);
+  return sources
+    .sort((a, b) => b.timestamp - a.timestamp)
+    .map(({ source, timestamp, rtpTimestamp, level }) => ({
+      source,
+      timestamp,
+      rtpTimestamp,
+      ...(track.kind === 'audio' && typeof level === 'number' ? { audioLevel: linear(level) } : {}),
+    }));
+}
+
+/** RFC 6464 levels are -dBov; 127 is silence. */
+function linear(level: number): number {
+  return level === 127 ? 0 : 10 ** (-level / 20);
+}
 
 export function createReceiver(transceiver: RTCRtpTransceiver, track: MediaStreamTrack): RTCRtpReceiver {
   return new RTCRtpReceiver(INTERNAL, { transceiver, track, transport: null, streams: [], jitterBufferTarget: null });

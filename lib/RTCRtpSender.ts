@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Kind } from './binding';
-import { capabilities, isKnownCodec } from './capabilities';
+import { capabilities, isKnownCodec, sameCodec } from './capabilities';
 import { queueTask } from './lane';
 import { isMediaStream, type MediaStream } from './MediaStream';
 import {
@@ -21,7 +21,7 @@ import type { RTCDtlsTransport } from './RTCDtlsTransport';
 import type { RTCRtpTransceiver } from './RTCRtpTransceiver';
 import { transceiverSlots } from './RTCRtpTransceiver';
 import type { RTCStatsReport } from './RTCStatsReport';
-import { codecParameters, type Encoding, toSendParameters } from './rtp-parameters';
+import { codecParameters, type Encoding, extensionParameters, toSendParameters } from './rtp-parameters';
 import { fail, interfaceType, isObject, method, nullable, requireArguments } from './webidl/converters';
 import { domException } from './webidl/exceptions';
 import { defineInterface, INTERNAL, requireInternal } from './webidl/interface';
@@ -77,12 +77,12 @@ export class RTCRtpSender {
 
   getParameters(): Parameters {
     const slots = this.#slots;
-    const { sendCodecs, cname, reducedSizeRtcp } = transceiverSlots(slots.transceiver);
+    const { sendCodecs, extensions, cname, reducedSizeRtcp } = transceiverSlots(slots.transceiver);
     if (slots.lastReturned) return structuredClone(slots.lastReturned);
     slots.lastReturned = {
       codecs: sendCodecs.map(codecParameters),
       encodings: slots.encodings.map((encoding) => ({ ...encoding })),
-      headerExtensions: [],
+      headerExtensions: extensions.map(extensionParameters),
       rtcp: { cname, reducedSize: reducedSizeRtcp },
       transactionId: randomUUID(),
     };
@@ -156,7 +156,7 @@ export function createSender(transceiver: RTCRtpTransceiver, kind: Kind): RTCRtp
     transport: null,
     dtmf: null,
     streams: [],
-    encodings: [{ active: true }],
+    encodings: withScales(kind, validEncodings(kind, [{ active: true }])),
     lastReturned: null,
     observer: {
       trackChanged: () => feed(sender),
@@ -187,10 +187,11 @@ export function detachSender(sender: RTCRtpSender): void {
 
 /** A track that is disabled or ended is sent as silence; no track sends nothing. */
 function feed(sender: RTCRtpSender): void {
-  const { track, transceiver } = slotsOf(sender);
+  const { kind, track, transceiver } = slotsOf(sender);
   const { peer, id } = transceiverSlots(transceiver);
   if (peer.closed) return;
-  if (!track) peer.native.setSource(id, null, false);
+  if (kind === 'video') peer.native.setPicture(id, track?.readyState === 'live');
+  else if (!track) peer.native.setSource(id, null, false);
   else peer.native.setSource(id, trackSlots(track).signal.ring(), track.enabled && track.readyState === 'live');
 }
 
@@ -201,30 +202,69 @@ function validate(slots: Slots, given: ReturnType<typeof toSendParameters>): Enc
   const modified = (what: string) => domException('InvalidModificationError', `${what} cannot be changed`);
   if (given.transactionId !== last.transactionId) throw modified('transactionId');
   if (given.encodings.length !== slots.encodings.length) throw modified('The number of encodings');
-  if (!isDeepStrictEqual(plain(given.codecs), plain(last.codecs))) throw modified('codecs');
+  if (!given.codecs || !isDeepStrictEqual(plain(given.codecs), plain(last.codecs))) throw modified('codecs');
   if (!isDeepStrictEqual(plain(given.headerExtensions), plain(last.headerExtensions))) {
     throw modified('headerExtensions');
   }
   if (!isDeepStrictEqual(plain(given.rtcp), plain(last.rtcp))) throw modified('rtcp');
   given.encodings.forEach((encoding, index) => {
     if (encoding.rid !== slots.encodings[index]?.rid) throw modified('rid');
-    if (encoding.codec && !isKnownCodec(slots.kind, encoding.codec)) {
-      throw domException('InvalidModificationError', 'The codec is not supported');
-    }
+    if (encoding.codec) requireSendable(slots, encoding.codec);
   });
-  return validEncodings(slots.kind, given.encodings);
+  const encodings = validEncodings(slots.kind, given.encodings);
+  if (slots.kind === 'audio') return encodings;
+  return encodings.map((encoding) => ({ scaleResolutionDownBy: 1, ...encoding }));
+}
+
+/** One of the negotiated codecs, or before negotiation any that we have. */
+function requireSendable({ kind, transceiver }: Slots, codec: RTCRtpCodec): void {
+  const { sendCodecs } = transceiverSlots(transceiver);
+  const negotiated = sendCodecs.map(codecParameters);
+  const fits = negotiated.length > 0 ? negotiated.some((known) => sameCodec(known, codec)) : isKnownCodec(kind, codec);
+  if (!fits) throw domException('InvalidModificationError', 'The codec is not supported, or was not negotiated');
+}
+
+/** The codecs that were negotiated have changed: an encoding does not keep one that is gone. */
+export function codecsNegotiated(sender: RTCRtpSender): void {
+  const slots = slotsOf(sender);
+  const { sendCodecs } = transceiverSlots(slots.transceiver);
+  const negotiated = sendCodecs.map(codecParameters);
+  if (negotiated.length === 0) return;
+  slots.encodings = slots.encodings.map((encoding) => {
+    const { codec, ...rest } = encoding;
+    return codec && !negotiated.some((known) => sameCodec(known, codec)) ? rest : encoding;
+  });
+}
+
+/** The far end has said which simulcast layers it takes: the others are no more, and one needs no name. */
+export function layersNegotiated(sender: RTCRtpSender, rids: readonly string[]): void {
+  const slots = slotsOf(sender);
+  if (slots.encodings.length < 2) return;
+  const kept = slots.encodings.filter(({ rid }) => rid !== undefined && rids.includes(rid));
+  slots.encodings = kept.length > 0 ? kept : slots.encodings.slice(0, 1);
+  if (slots.encodings.length === 1) slots.encodings = slots.encodings.map(({ rid: _, ...rest }) => rest);
 }
 
 /** What setParameters and addTransceiver check alike; members of the other kind are dropped. */
 export function validEncodings(kind: Kind, encodings: Encoding[]): Encoding[] {
   return encodings.map((encoding) => {
     const { scaleResolutionDownBy, maxFramerate, ...rest } = encoding;
-    if (kind === 'audio') return rest;
+    if (kind === 'audio') return { adaptivePtime: false, ...rest };
     if (scaleResolutionDownBy !== undefined && scaleResolutionDownBy < 1) {
       throw new RangeError('scaleResolutionDownBy is below 1');
     }
     if (maxFramerate !== undefined && maxFramerate < 0) throw new RangeError('maxFramerate is negative');
     return encoding;
+  });
+}
+
+/** Layers without a scale get one: powers of two, the last full size; 1 for each where any has one. */
+export function withScales(kind: Kind, encodings: Encoding[]): Encoding[] {
+  if (kind === 'audio') return encodings;
+  const some = encodings.some(({ scaleResolutionDownBy }) => scaleResolutionDownBy !== undefined);
+  return encodings.map((encoding, index) => {
+    const scaleResolutionDownBy = encoding.scaleResolutionDownBy ?? (some ? 1 : 2 ** (encodings.length - 1 - index));
+    return { ...encoding, scaleResolutionDownBy };
   });
 }
 

@@ -3,13 +3,24 @@
  * Invariant: its negotiated members mirror the engine's last snapshot.
  */
 import type { CodecData, Kind } from './binding';
-import { isKnownCodec } from './capabilities';
+import { extensionsOf, isAuxiliary, isKnownCodec, MID_EXTENSION, sameCodec } from './capabilities';
 import type { MediaStreamTrack } from './MediaStreamTrack';
 import type { Peer } from './peer/peer';
 import { createReceiver, type RTCRtpReceiver } from './RTCRtpReceiver';
 import { createSender, type RTCRtpSender } from './RTCRtpSender';
 import { toCodec } from './rtp-parameters';
-import { attribute, enumeration, fail, isObject, method, requireArguments, sequence } from './webidl/converters';
+import {
+  attribute,
+  DOMString,
+  dictionary,
+  enumeration,
+  fail,
+  isObject,
+  method,
+  requireArguments,
+  required,
+  sequence,
+} from './webidl/converters';
 import { domException } from './webidl/exceptions';
 import { defineInterface, INTERNAL, requireInternal } from './webidl/interface';
 
@@ -34,6 +45,10 @@ interface Slots {
   recvCodecs: CodecData[];
   cname: string;
   reducedSizeRtcp: boolean;
+  /** Header extensions in use. */
+  extensions: { uri: string; id: number }[];
+  /** URIs that setHeaderExtensionsToNegotiate has switched off. */
+  stoppedExtensions: string[];
 }
 
 export const toDirection = enumeration<RTCRtpTransceiverDirection>('RTCRtpTransceiverDirection', [
@@ -44,6 +59,14 @@ export const toDirection = enumeration<RTCRtpTransceiverDirection>('RTCRtpTransc
   'stopped',
 ]);
 const toCodecs = sequence(toCodec);
+
+interface HeaderExtension {
+  uri: string;
+  direction: RTCRtpTransceiverDirection;
+}
+const toExtensions = sequence(
+  dictionary('RTCRtpHeaderExtensionCapability', { direction: required(toDirection), uri: required(DOMString) }),
+);
 
 let slotsOf: (transceiver: RTCRtpTransceiver) => Slots;
 let is: (value: unknown) => value is RTCRtpTransceiver;
@@ -75,6 +98,8 @@ export class RTCRtpTransceiver {
       recvCodecs: [],
       cname: '',
       reducedSizeRtcp: false,
+      extensions: [],
+      stoppedExtensions: [],
     };
   }
 
@@ -126,13 +151,45 @@ export class RTCRtpTransceiver {
     requireArguments(arguments.length, 1, context);
     const wanted = toCodecs(codecs, `${context} parameter 1`);
     const unique = wanted.filter((codec, index) => wanted.findIndex((other) => sameCodec(other, codec)) === index);
-    const auxiliary = /\/(rtx|red|ulpfec|flexfec-03|cn|telephone-event)$/i;
     const unknown = unique.find((codec) => !isKnownCodec(slots.kind, codec));
     if (unknown) throw domException('InvalidModificationError', `${unknown.mimeType} is not supported`);
-    if (unique.length > 0 && unique.every((codec) => auxiliary.test(codec.mimeType))) {
+    if (unique.length > 0 && unique.every(isAuxiliary)) {
       throw domException('InvalidModificationError', 'There is no codec for media among the preferences');
     }
     slots.peer.change((native) => native.setCodecPreferences(slots.id, unique));
+  }
+
+  /** webrtc-extensions §5.2. */
+  getHeaderExtensionsToNegotiate(): HeaderExtension[] {
+    const { kind, stoppedExtensions } = this.#slots;
+    return extensionsOf(kind).map((uri) => ({
+      uri,
+      direction: stoppedExtensions.includes(uri) ? 'stopped' : 'sendrecv',
+    }));
+  }
+
+  getNegotiatedHeaderExtensions(): HeaderExtension[] {
+    const { kind, extensions } = this.#slots;
+    const used = extensions.map(({ uri }) => uri);
+    return extensionsOf(kind).map((uri) => ({ uri, direction: used.includes(uri) ? 'sendrecv' : 'stopped' }));
+  }
+
+  /** An extension is negotiated both ways or not at all. */
+  setHeaderExtensionsToNegotiate(extensions: HeaderExtension[]): void {
+    const slots = this.#slots;
+    const context = method('RTCRtpTransceiver', 'setHeaderExtensionsToNegotiate');
+    requireArguments(arguments.length, 1, context);
+    const wanted = toExtensions(extensions, `${context} parameter 1`);
+    if (wanted.some(({ uri }) => uri === '')) throw fail(context, 'an extension has an empty uri.');
+    const known = extensionsOf(slots.kind);
+    if (wanted.length !== known.length || wanted.some(({ uri }, index) => uri !== known[index])) {
+      throw domException('InvalidModificationError', 'The extensions are not those that can be negotiated');
+    }
+    if (wanted.some(({ uri, direction }) => uri === MID_EXTENSION && direction !== 'sendrecv')) {
+      throw domException('InvalidModificationError', 'The mid extension cannot be switched off');
+    }
+    const stopped = wanted.filter(({ direction }) => direction === 'stopped').map(({ uri }) => uri);
+    slots.peer.change((native) => native.stopExtensions(slots.id, stopped));
   }
 }
 defineInterface(RTCRtpTransceiver, 'RTCRtpTransceiver');
@@ -145,13 +202,4 @@ export function createTransceiver(peer: Peer, id: number, kind: Kind, track: Med
 
 export function transceiverSlots(transceiver: RTCRtpTransceiver): Slots {
   return slotsOf(transceiver);
-}
-
-function sameCodec(a: RTCRtpCodec, b: RTCRtpCodec): boolean {
-  return (
-    a.mimeType.toLowerCase() === b.mimeType.toLowerCase() &&
-    a.clockRate === b.clockRate &&
-    a.channels === b.channels &&
-    a.sdpFmtpLine === b.sdpFmtpLine
-  );
 }

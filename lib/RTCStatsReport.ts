@@ -48,4 +48,4 @@ Object.defineProperty(RTCStatsReport.prototype, Symbol.iterator, {
   writable: true,
   configurable: true,
 });
-defineInterface(RTCStatsReport, 'RTCStatsReport');
+defineInterface(RTCStatsReport, 'RTCStatsReport', { forEach: 1 });

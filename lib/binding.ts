@@ -65,6 +65,12 @@ export interface TransceiverSnapshot {
   cname: string;
   ssrc: number;
   reducedSizeRtcp: boolean;
+  /** Header extensions in use. */
+  extensions: { uri: string; id: number }[];
+  /** URIs that the application has switched off. */
+  stoppedExtensions: string[];
+  /** Simulcast layers that the far end takes; absent before an answer. */
+  rids?: string[] | null;
 }
 
 export interface Snapshot {
@@ -78,7 +84,33 @@ export interface Snapshot {
   /** In creation order. */
   transceivers: TransceiverSnapshot[];
   data?: { mid: string; transport: number; maxMessageSize: number } | null;
-  transports: number[];
+  transports: TransportSnapshot[];
+}
+
+export interface IceParametersData {
+  usernameFragment: string;
+  password: string;
+}
+
+export interface TransportSnapshot {
+  id: number;
+  local: IceParametersData;
+  /** Once the far end has told them. */
+  remote?: IceParametersData | null;
+  /** We nominate. */
+  controlling: boolean;
+}
+
+/** Who was heard in a remote track. */
+export interface SourceData {
+  /** SSRC or CSRC. */
+  source: number;
+  contributing: boolean;
+  /** Milliseconds since the Unix epoch. */
+  timestamp: number;
+  rtpTimestamp: number;
+  /** -dBov, 0 to 127 (RFC 6464). */
+  level?: number | null;
 }
 
 export interface ConnectionConfig {
@@ -165,7 +197,6 @@ export interface StatsData {
   candidates: CandidateStatsData[];
   pairs: PairStatsData[];
   certificates: CertificateStatsData[];
-  codecs: CodecStatsData[];
   inbound: InboundStatsData[];
   outbound: OutboundStatsData[];
   remoteInbound: RemoteInboundStatsData[];
@@ -235,6 +266,8 @@ export interface PairStatsData {
   responsesReceived: number;
   responsesSent: number;
   consentRequestsSent: number;
+  packetsDiscardedOnSend: number;
+  bytesDiscardedOnSend: number;
 }
 
 export interface CertificateStatsData {
@@ -243,12 +276,6 @@ export interface CertificateStatsData {
   fingerprintAlgorithm: string;
   /** DER, base64. */
   base64Certificate: string;
-}
-
-export interface CodecStatsData extends CodecData {
-  transport: number;
-  /** Set when the codec is used in one direction only. */
-  codecType?: 'encode' | 'decode' | null;
 }
 
 interface RtpStreamStatsData {
@@ -285,6 +312,10 @@ export interface InboundStatsData extends RtpStreamStatsData {
   totalAudioEnergy: number;
   totalSamplesDuration: number;
   totalProcessingDelay?: number | null;
+  /** Milliseconds since 1900. */
+  estimatedPlayoutTimestamp?: number | null;
+  /** Video only. */
+  framesReceived?: number | null;
 }
 
 export interface OutboundStatsData extends RtpStreamStatsData {
@@ -300,6 +331,14 @@ export interface OutboundStatsData extends RtpStreamStatsData {
   audioLevel: number;
   totalAudioEnergy: number;
   totalSamplesDuration: number;
+  nackCount: number;
+  /** These are for video only. */
+  pliCount?: number | null;
+  firCount?: number | null;
+  framesSent?: number | null;
+  framesPerSecond?: number | null;
+  frameWidth?: number | null;
+  frameHeight?: number | null;
 }
 
 export interface RemoteInboundStatsData extends RtpStreamStatsData {
@@ -350,6 +389,8 @@ export interface NativeConnection {
   setTrack(transceiver: number, trackId?: string): Outcome<Snapshot>;
   setStreams(transceiver: number, streamIds: string[]): Outcome<Snapshot>;
   setCodecPreferences(transceiver: number, codecs: Omit<CodecData, 'payloadType'>[]): Outcome<Snapshot>;
+  /** URIs that shall not be negotiated. */
+  stopExtensions(transceiver: number, uris: string[]): Outcome<Snapshot>;
   createDataSection(): Outcome<Snapshot>;
   createOffer(options: {
     iceRestart?: boolean;
@@ -370,9 +411,13 @@ export interface NativeConnection {
   snapshot(): Snapshot;
   /** `null` sends nothing; a ring that is not `enabled` sends silence. */
   setSource(transceiver: number, source: NativeRing | null, enabled: boolean): void;
+  /** Whether a video sender has something to send. */
+  setPicture(transceiver: number, picture: boolean): void;
   setEncoding(transceiver: number, encoding: { active: boolean; maxBitrate?: number; ptime?: number }): void;
   /** The remote track's signal, the same for the life of the transceiver. */
   receiverRing(transceiver: number): NativeRing;
+  /** Who was heard lately in the remote track. */
+  sources(transceiver: number): SourceData[];
   insertDtmf(transceiver: number, tones: string, durationMs: number, gapMs: number): void;
   /** Answered by a 'stats' report. */
   requestStats(request: number): void;

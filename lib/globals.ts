@@ -2,6 +2,7 @@
  * install() and uninstall(): the browser globals that WebRTC applications look for.
  * Invariants: a real browser's are never touched; uninstall() leaves what was there before.
  */
+import { DeviceChangeEvent } from './DeviceChangeEvent';
 import { InputDeviceInfo } from './InputDeviceInfo';
 import { MediaDeviceInfo } from './MediaDeviceInfo';
 import { MediaDevices, mediaDevices } from './MediaDevices';
@@ -18,6 +19,7 @@ import { RTCDtlsTransport } from './RTCDtlsTransport';
 import { RTCError } from './RTCError';
 import { RTCErrorEvent } from './RTCErrorEvent';
 import { RTCIceCandidate } from './RTCIceCandidate';
+import { RTCIceCandidatePair } from './RTCIceCandidatePair';
 import { RTCIceTransport } from './RTCIceTransport';
 import { RTCPeerConnection } from './RTCPeerConnection';
 import { RTCPeerConnectionIceErrorEvent } from './RTCPeerConnectionIceErrorEvent';
@@ -31,6 +33,7 @@ import { RTCStatsReport } from './RTCStatsReport';
 import { RTCTrackEvent } from './RTCTrackEvent';
 
 const CLASSES = {
+  DeviceChangeEvent,
   InputDeviceInfo,
   MediaDeviceInfo,
   MediaDevices,
@@ -47,6 +50,7 @@ const CLASSES = {
   RTCError,
   RTCErrorEvent,
   RTCIceCandidate,
+  RTCIceCandidatePair,
   RTCIceTransport,
   RTCPeerConnection,
   RTCPeerConnectionIceErrorEvent,

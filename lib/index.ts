@@ -3,6 +3,7 @@ import { binding } from './binding';
 import { virtualDevices } from './MediaDevices';
 import { RTCAudioDataEvent, RTCAudioSink, RTCAudioSource } from './nonstandard';
 
+export { DeviceChangeEvent } from './DeviceChangeEvent';
 export { DTMFEvent } from './DTMFEvent';
 export { install, uninstall } from './globals';
 export { allowTracksToStop, markActiveTracksAsLive } from './guard';
@@ -26,6 +27,7 @@ export { RTCDtlsTransport } from './RTCDtlsTransport';
 export { RTCError } from './RTCError';
 export { RTCErrorEvent } from './RTCErrorEvent';
 export { RTCIceCandidate } from './RTCIceCandidate';
+export { RTCIceCandidatePair } from './RTCIceCandidatePair';
 export { RTCIceTransport } from './RTCIceTransport';
 export { connectionId, RTCPeerConnection } from './RTCPeerConnection';
 export { RTCPeerConnectionIceErrorEvent } from './RTCPeerConnectionIceErrorEvent';

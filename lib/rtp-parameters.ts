@@ -29,6 +29,10 @@ export function codecParameters(codec: CodecData): RTCRtpCodecParameters {
   };
 }
 
+export function extensionParameters({ uri, id }: { uri: string; id: number }): RTCRtpHeaderExtensionParameters {
+  return { uri, id, encrypted: false };
+}
+
 const codecMembers = {
   channels: optional(unsignedShort),
   clockRate: required(unsignedLong),
@@ -58,7 +62,8 @@ export type Encoding = ReturnType<typeof toEncoding>;
 
 /** RTCRtpSendParameters */
 export const toSendParameters = dictionary('RTCRtpSendParameters', {
-  codecs: required(
+  // Required by its IDL, but browsers agree on InvalidModificationError where it is missing.
+  codecs: optional(
     sequence(dictionary('RTCRtpCodecParameters', { ...codecMembers, payloadType: required(octetEnforced) })),
   ),
   degradationPreference: optional(

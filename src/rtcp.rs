@@ -8,6 +8,12 @@ const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
 const SOURCE_DESCRIPTION: u8 = 202;
 const GOODBYE: u8 = 203;
+const TRANSPORT_FEEDBACK: u8 = 205;
+const PAYLOAD_FEEDBACK: u8 = 206;
+/// Formats of feedback (RFC 4585 section 6, RFC 5104 section 4.3.1).
+const NACK: u8 = 1;
+const PLI: u8 = 1;
+const FIR: u8 = 4;
 const CNAME: u8 = 1;
 /// A report count has five bits.
 const MAX_BLOCKS: usize = 31;
@@ -58,6 +64,24 @@ pub enum Report {
     Block(ReportBlock),
     /// These streams have ended.
     Goodbye(Vec<u32>),
+    /// The far end wants something of this stream of ours.
+    Feedback {
+        /// The stream.
+        ssrc: u32,
+        /// What.
+        feedback: Feedback,
+    },
+}
+
+/// What a receiver asks for (RFC 4585, RFC 5104).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feedback {
+    /// Packets are missing.
+    Nack,
+    /// A picture is missing.
+    Pli,
+    /// A frame that stands for itself.
+    Fir,
 }
 
 /// The compound packet `SR|RR + SDES` of one participant, RFC 3550 section 6.1.
@@ -120,6 +144,9 @@ pub fn parse(mut packet: &[u8]) -> Vec<Report> {
         match kind {
             SENDER_REPORT => parse_sender(body, count, &mut reports),
             RECEIVER_REPORT => parse_blocks(body.get(4..).unwrap_or_default(), count, &mut reports),
+            TRANSPORT_FEEDBACK if first & 0x1f == NACK => parse_feedback(body, Feedback::Nack, &mut reports),
+            PAYLOAD_FEEDBACK if first & 0x1f == PLI => parse_feedback(body, Feedback::Pli, &mut reports),
+            PAYLOAD_FEEDBACK if first & 0x1f == FIR => parse_fir(body, &mut reports),
             GOODBYE => reports.push(Report::Goodbye(body.chunks_exact(4).take(count).map(u32_at_start).collect())),
             _ => {}
         }
@@ -146,6 +173,20 @@ fn parse_sender(body: &[u8], count: usize, reports: &mut Vec<Report>) {
     let info = SenderInfo { ntp, rtp_timestamp: word(3), packets: word(4), octets: word(5) };
     reports.push(Report::Sender { ssrc: word(0), info });
     parse_blocks(&body[24..], count, reports);
+}
+
+/// The stream is named in the second word.
+fn parse_feedback(body: &[u8], feedback: Feedback, reports: &mut Vec<Report>) {
+    if body.len() >= 8 {
+        reports.push(Report::Feedback { ssrc: u32_at_start(&body[4..]), feedback });
+    }
+}
+
+/// FIR names its streams in entries of two words.
+fn parse_fir(body: &[u8], reports: &mut Vec<Report>) {
+    for entry in body.get(8..).unwrap_or_default().chunks_exact(8) {
+        reports.push(Report::Feedback { ssrc: u32_at_start(entry), feedback: Feedback::Fir });
+    }
 }
 
 fn parse_blocks(body: &[u8], count: usize, reports: &mut Vec<Report>) {
@@ -217,6 +258,20 @@ mod tests {
             ];
             assert_eq!(parse(&bytes), expected, "cname {cname:?}");
         }
+    }
+
+    #[test]
+    fn feedback_names_the_stream_that_it_is_about() {
+        let mut bytes = Vec::new();
+        for (format, kind, words) in [(NACK, TRANSPORT_FEEDBACK, 3), (PLI, PAYLOAD_FEEDBACK, 2), (3, 206, 2)] {
+            header(&mut bytes, format, kind, words);
+            bytes.extend([0, 0, 0, 1, 0, 0, 0, 9]);
+            bytes.resize(bytes.len() + 4 * (words - 2), 0);
+        }
+        header(&mut bytes, FIR, PAYLOAD_FEEDBACK, 4);
+        bytes.extend([0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 5, 0, 0, 0]);
+        let of = |feedback| Report::Feedback { ssrc: 9, feedback };
+        assert_eq!(parse(&bytes), vec![of(Feedback::Nack), of(Feedback::Pli), of(Feedback::Fir)]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tone::ToneFit;
 use webphone_rtc::connection::clock::WallClock;
 use webphone_rtc::connection::{Report, Session};
-use webphone_rtc::media::{Reader, Ring};
+use webphone_rtc::media::{Reader, Ring, Sources};
 use webphone_rtc::negotiation::{
     BundlePolicy, Config, Direction, Features, Fingerprint, HashAlgorithm, Kind, Negotiator, OfferOptions, Random,
     SdpType, TransceiverId, TransportId, capabilities,
@@ -59,7 +59,7 @@ impl End {
             bundle_policy: BundlePolicy::Balanced,
             rtcp_mux_require: true,
             fingerprints: vec![fingerprint],
-            features: Features { red: false, video: false, data: false },
+            features: Features { red: false, video: true, data: false },
         };
         let mut negotiator = Negotiator::new(config, Box::new(Seeded(seed)));
         let transceiver = negotiator.add_track(Kind::Audio, "microphone", &[]).unwrap();
@@ -412,4 +412,71 @@ fn nothing_is_decoded_while_nobody_listens() {
     let inbound = &stats.inbound[0];
     assert!(inbound.packets_received > 100.0);
     assert_eq!(inbound.total_samples_received, 0.0);
+}
+
+/// A call with sound and a picture from end 0.
+fn seen() -> (Call, TransceiverId) {
+    let mut call = Call::new();
+    let camera = call.ends[0].negotiator.add_track(Kind::Video, "camera", &[]).unwrap();
+    let now = call.now;
+    call.ends[0].session.set_picture(now, camera, true);
+    call.negotiate(0, OfferOptions::default());
+    call.run(3000);
+    (call, camera)
+}
+
+#[test]
+fn a_picture_arrives_beside_the_sound_and_is_reported_on() {
+    let (mut call, camera) = seen();
+    let stats = [0, 1].map(|end: usize| call.ends[end].session.stats(call.now));
+    let sent = stats[0].outbound.iter().find(|stream| stream.kind == "video").unwrap();
+    let came = stats[1].inbound.iter().find(|stream| stream.kind == "video").unwrap();
+    assert_eq!((sent.transceiver, sent.ssrc), (camera.0, came.ssrc));
+    assert!(came.frames_received.unwrap() >= 10.0 && came.packets_lost == 0.0);
+    assert!(sent.frames_sent.unwrap() - came.frames_received.unwrap() <= 1.0);
+    let unmuted = |report: &Report| matches!(report, Report::Unmuted(id) if id.0 == came.transceiver);
+    assert!(call.ends[1].reports.iter().any(unmuted));
+    let told = stats[0].remote_inbound.iter().find(|stream| stream.ssrc == sent.ssrc).unwrap();
+    assert!((told.round_trip_time.unwrap() - 0.02).abs() < 0.005);
+    assert!(told.packets_received.unwrap() > 0.0 && told.packets_received.unwrap() <= sent.packets_sent);
+    assert!(stats[1].remote_outbound.iter().any(|stream| stream.ssrc == came.ssrc && stream.packets_sent > 0.0));
+    assert!(call.snr(1, 1000.0, 1000) >= 30.0);
+}
+
+#[test]
+fn a_picture_that_is_taken_away_mutes_the_far_ends_track() {
+    let (mut call, camera) = seen();
+    let now = call.now;
+    call.ends[0].session.set_picture(now, camera, false);
+    call.ends[1].reports.clear();
+    call.run(3000);
+    assert!(call.ends[1].reports.iter().any(|report| matches!(report, Report::Muted(_))));
+}
+
+#[test]
+fn sound_tells_how_loud_it_is_and_who_speaks() {
+    let mut call = Call::new();
+    let sources = Arc::<Sources>::default();
+    let id = call.ends[1].transceiver;
+    call.ends[1].session.set_sources(id, sources.clone());
+    call.negotiate(0, OfferOptions::default());
+    call.run(2000);
+    let heard = sources.list();
+    let ssrc = call.ends[0].session.stats(call.now).outbound[0].ssrc;
+    assert_eq!((heard.len(), heard[0].source, heard[0].contributing), (1, ssrc, false));
+    // A sine of amplitude 8000 of 32768 has 20 log10(8000 / 32768 / sqrt 2) = -15.3 dBov.
+    assert_eq!(heard[0].level, Some(15));
+}
+
+#[test]
+fn the_round_trip_of_a_pair_is_known_from_the_checks_that_chose_it() {
+    let call = connected();
+    for end in &call.ends {
+        let stats = end.session.stats(call.now);
+        assert_eq!(stats.pairs[0].consent_requests_sent, 0.0, "consent was not asked for yet");
+        assert!((stats.pairs[0].current_round_trip_time.unwrap() - 0.02).abs() < 0.01);
+        let paired = [&stats.pairs[0].local, &stats.pairs[0].remote];
+        assert!(paired.iter().all(|id| stats.candidates.iter().any(|candidate| candidate.id == **id)));
+        assert!(stats.candidates.iter().all(|candidate| candidate.username_fragment.is_some()));
+    }
 }

@@ -31,3 +31,5 @@ mod states;
 mod support;
 #[path = "negotiation/transceivers.rs"]
 mod transceivers;
+#[path = "negotiation/video.rs"]
+mod video;

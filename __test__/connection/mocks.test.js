@@ -141,7 +141,7 @@ test('a sender has exactly one encoding at every stage, and takes a priority wit
     await prioritized();
     await Promise.all([near.hears(700), far.hears(1000)]);
     await prioritized();
-    expect(near.sender.getParameters().encodings).toEqual([{ active: true, priority: 'high' }]);
+    expect(near.sender.getParameters().encodings).toEqual([{ active: true, adaptivePtime: false, priority: 'high' }]);
   } finally {
     near.end();
     far.end();

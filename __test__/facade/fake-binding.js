@@ -68,7 +68,7 @@ class Connection {
         const { trackId, streamIds, byAddTrack, everSent, ...rest } = t;
         return { ...clone(rest), direction: t.stopping ? 'stopped' : t.direction };
       }),
-      transports: [...s.transports],
+      transports: s.transports.map((id) => this.#transport(id)),
     };
   }
 
@@ -113,6 +113,10 @@ class Connection {
   }
   setCodecPreferences(id, codecs) {
     this.calls.push(['setCodecPreferences', id, codecs]);
+    return this.#ok();
+  }
+  stopExtensions(id, uris) {
+    this.#find(id).stoppedExtensions = uris;
     return this.#ok();
   }
   createDataSection() {
@@ -225,6 +229,12 @@ class Connection {
     return this.#ok();
   }
 
+  setPicture(id, picture) {
+    this.calls.push(['setPicture', id, picture]);
+  }
+  sources() {
+    return [];
+  }
   setSource(id, ring, enabled) {
     this.calls.push(['setSource', id, ring, enabled]);
   }
@@ -263,6 +273,11 @@ class Connection {
   #ok() {
     return { ok: this.snapshot() };
   }
+  #transport(id) {
+    const credentials = (end) => ({ usernameFragment: `${end}${this.ice}`, password: `password of ${end}${this.ice}` });
+    const remote = this.state.currentRemote || this.state.pendingRemote;
+    return { id, local: credentials('us'), ...(remote && { remote: credentials('them') }), controlling: true };
+  }
   #find(id) {
     return this.state.transceivers.find((t) => t.id === id);
   }
@@ -282,6 +297,8 @@ class Connection {
       cname: 'cname',
       ssrc: ++lastId,
       reducedSizeRtcp: true,
+      extensions: [],
+      stoppedExtensions: [],
       ...init,
     };
     this.state.transceivers.push(t);

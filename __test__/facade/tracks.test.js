@@ -143,11 +143,11 @@ describe('parameters', () => {
     const { track } = await microphone();
     const sender = pc.addTrack(track);
     const parameters = sender.getParameters();
-    expect(parameters.encodings).toEqual([{ active: true }]);
+    expect(parameters.encodings).toEqual([{ active: true, adaptivePtime: false }]);
     expect(sender.getParameters().transactionId).toBe(parameters.transactionId);
     parameters.encodings[0].priority = 'high';
     await sender.setParameters(parameters);
-    expect(sender.getParameters().encodings).toEqual([{ active: true, priority: 'high' }]);
+    expect(sender.getParameters().encodings).toEqual([{ active: true, adaptivePtime: false, priority: 'high' }]);
     expect(native.called('setEncoding')).toEqual([[native.state.transceivers[0].id, { active: true }]]);
   });
 
@@ -181,9 +181,77 @@ describe('parameters', () => {
         clockRate: 48000,
         channels: 2,
       });
-      expect(getCapabilities('video').codecs).toEqual([]);
+      expect(getCapabilities('video').codecs[0]).toEqual({ mimeType: 'video/VP8', clockRate: 90000 });
       expect(getCapabilities('smell')).toBeNull();
     }
+  });
+
+  test('a lone video encoding has a scale, several have powers of two, a single one no name', () => {
+    const { pc } = connection();
+    const scales = (sendEncodings) => pc.addTransceiver('video', { sendEncodings }).sender.getParameters().encodings;
+    expect(scales([])).toEqual([{ active: true, scaleResolutionDownBy: 1 }]);
+    expect(scales([{ rid: 'a' }])).toEqual([{ active: true, scaleResolutionDownBy: 1 }]);
+    expect(scales([{ rid: 'a' }, { rid: 'b' }]).map((it) => it.scaleResolutionDownBy)).toEqual([2, 1]);
+    expect(() => scales([{ rid: 'a-b' }])).toThrow(TypeError);
+    expect(() => scales([{ codec: { mimeType: 'video/none', clockRate: 90000 } }])).toThrow(
+      expect.objectContaining({ name: 'OperationError' }),
+    );
+  });
+
+  test('layers that the far end does not take are gone', async () => {
+    const { pc, native } = connection();
+    const { sender } = pc.addTransceiver('video', { sendEncodings: [{ rid: 'lo' }, { rid: 'hi' }] });
+    native.state.transceivers[0].rids = ['hi'];
+    pc.restartIce();
+    expect(sender.getParameters().encodings).toEqual([{ active: true, scaleResolutionDownBy: 1 }]);
+  });
+
+  test('header extensions but for the mid can be switched off before they are negotiated', () => {
+    const { pc, native } = connection();
+    const transceiver = pc.addTransceiver('audio');
+    const wanted = transceiver.getHeaderExtensionsToNegotiate();
+    expect(wanted.map(({ direction }) => direction)).toEqual(['sendrecv', 'sendrecv']);
+    expect(transceiver.getNegotiatedHeaderExtensions().map(({ direction }) => direction)).toEqual([
+      'stopped',
+      'stopped',
+    ]);
+    wanted[1].direction = 'stopped';
+    transceiver.setHeaderExtensionsToNegotiate(wanted);
+    expect(native.state.transceivers[0].stoppedExtensions).toEqual([wanted[1].uri]);
+    expect(transceiver.getHeaderExtensionsToNegotiate()).toEqual(wanted);
+    const refused = (list) =>
+      expect(() => transceiver.setHeaderExtensionsToNegotiate(list)).toThrow(
+        expect.objectContaining({ name: 'InvalidModificationError' }),
+      );
+    refused(wanted.slice(1));
+    refused([{ ...wanted[0], direction: 'stopped' }, wanted[1]]);
+  });
+
+  test('sources of the last ten seconds are told, the newest first, levels as shares of full scale', () => {
+    const { pc, native } = connection();
+    const { receiver } = pc.addTransceiver('audio');
+    const now = Date.now();
+    const heard = (source, ago, level, contributing = false) => {
+      return { source, contributing, timestamp: now - ago, rtpTimestamp: 7, level };
+    };
+    native.sources = () => [heard(1, 20_000, 0), heard(2, 2000, 20), heard(3, 1000, 127), heard(4, 1000, null, true)];
+    expect(receiver.getSynchronizationSources()).toEqual([
+      { source: 3, timestamp: now - 1000, rtpTimestamp: 7, audioLevel: 0 },
+      { source: 2, timestamp: now - 2000, rtpTimestamp: 7, audioLevel: 0.1 },
+    ]);
+    expect(receiver.getContributingSources()).toEqual([{ source: 4, timestamp: now - 1000, rtpTimestamp: 7 }]);
+    pc.close();
+    expect(receiver.getSynchronizationSources()).toEqual([]);
+  });
+
+  test('a video track is sent as long as it lives', async () => {
+    const { pc, native } = connection();
+    const stream = await mediaDevices.getUserMedia({ video: true });
+    const [track] = stream.getVideoTracks();
+    pc.addTrack(track, stream);
+    track.stop();
+    expect(native.called('setPicture').map(([, picture]) => picture)).toEqual([true, false]);
+    expect(native.called('setSource')).toEqual([]);
   });
 
   test('codec preferences must be capabilities', () => {

@@ -31,6 +31,7 @@ export function capabilitiesOf(kind: Kind, deviceId: string, groupId: string): M
     noiseSuppression: [true, false],
     sampleRate: { max: 48000, min: 8000 },
     sampleSize: { max: 16, min: 16 },
+    voiceIsolation: [false],
   } as MediaTrackCapabilities;
 }
 

@@ -26,8 +26,8 @@ const strings = sequence(DOMString);
 
 const toIceServer = dictionary('RTCIceServer', {
   credential: optional(DOMString),
-  urls: required((value: unknown, context: string): string | string[] =>
-    isObject(value) ? strings(value, context) : DOMString(value, context),
+  urls: required((value: unknown, context: string): string[] =>
+    isObject(value) ? strings(value, context) : [DOMString(value, context)],
   ),
   username: optional(DOMString),
 });
@@ -56,7 +56,7 @@ export function toConfiguration(value: unknown, context: string): Configuration 
   const configuration = toDictionary(value, context);
   for (const server of configuration.iceServers) validateServer(server, context);
   for (const certificate of configuration.certificates) {
-    if (certificate.expires < Date.now()) throw domException('InvalidAccessError', 'A certificate has expired');
+    if (certificate.expires <= Date.now()) throw domException('InvalidAccessError', 'A certificate has expired');
   }
   for (const address of configuration.addresses ?? []) {
     if (isIP(address) === 0) throw domException('SyntaxError', `${context} '${address}' is not an IP address`);
@@ -92,10 +92,7 @@ export function toNative(configuration: Configuration): ConnectionConfig {
   return {
     ...rest,
     portRange: rest.portRange as [number, number] | undefined,
-    iceServers: iceServers.map(({ urls, ...server }) => ({
-      ...server,
-      urls: typeof urls === 'string' ? [urls] : urls,
-    })),
+    iceServers,
     certificates: certificates.map(nativeCertificate),
   };
 }
@@ -103,10 +100,7 @@ export function toNative(configuration: Configuration): ConnectionConfig {
 export function copyOf(configuration: Configuration): Configuration {
   return {
     ...configuration,
-    iceServers: configuration.iceServers.map((server) => ({
-      ...server,
-      urls: typeof server.urls === 'string' ? server.urls : [...server.urls],
-    })),
+    iceServers: configuration.iceServers.map((server) => ({ ...server, urls: [...server.urls] })),
     certificates: [...configuration.certificates],
   };
 }
@@ -115,7 +109,7 @@ export function copyOf(configuration: Configuration): Configuration {
 const SERVER_URL = /^(stuns?|turns?):(\[[0-9a-f:.]+\]|[^\s:/?#@[\]]+)(?::(\d{1,5}))?(?:\?transport=([a-z]+))?$/i;
 
 function validateServer(server: ReturnType<typeof toIceServer>, context: string): void {
-  const urls = typeof server.urls === 'string' ? [server.urls] : server.urls;
+  const { urls } = server;
   if (urls.length === 0) throw domException('SyntaxError', `${context} an ICE server has no URL`);
   for (const url of urls) {
     const match = SERVER_URL.exec(url);

@@ -24,6 +24,7 @@ import { log } from '../log';
 import {
   createTrack,
   endSignal,
+  endSignalAbruptly,
   type MediaStreamTrack,
   releaseHeldStops,
   setSignalMuted,
@@ -36,7 +37,7 @@ import { RTCIceCandidate } from '../RTCIceCandidate';
 import { RTCPeerConnectionIceErrorEvent } from '../RTCPeerConnectionIceErrorEvent';
 import { RTCPeerConnectionIceEvent } from '../RTCPeerConnectionIceEvent';
 import { receiverSlots } from '../RTCRtpReceiver';
-import { detachSender, senderSlots } from '../RTCRtpSender';
+import { codecsNegotiated, detachSender, layersNegotiated, senderSlots } from '../RTCRtpSender';
 import { createTransceiver, type RTCRtpTransceiver, transceiverSlots } from '../RTCRtpTransceiver';
 import { createSctpTransport, type RTCSctpTransport, sctpSlots } from '../RTCSctpTransport';
 import { RTCSessionDescription } from '../RTCSessionDescription';
@@ -65,6 +66,8 @@ export class Peer {
   readonly streams = new RemoteStreams();
   readonly channels = new Set<RTCDataChannel>();
   configuration: Configuration;
+  /** Milliseconds since the Unix epoch. */
+  readonly createdAt = Date.now();
   closed = false;
   signalingState: RTCSignalingState = 'stable';
   iceGatheringState: RTCIceGatheringState = 'new';
@@ -175,6 +178,7 @@ export class Peer {
         this.restarting = false;
       }
       this.#apply(snapshot, side, type);
+      if (type === 'rollback') this.#forgetGathering();
       this.#hold();
     });
   }
@@ -185,26 +189,27 @@ export class Peer {
       log('candidate', 'debug', this.native.id, candidate === '' ? 'no more remote candidates' : 'remote candidate', {
         candidate,
       });
-      const base = { candidate, usernameFragment: usernameFragment ?? undefined };
-      const anywhere = (init.sdpMid ?? null) === null && (init.sdpMLineIndex ?? null) === null;
-      // The end of candidates without a section is meant for all of them.
-      const places = anywhere
-        ? this.transceivers.flatMap((transceiver) => (transceiver.mid === null ? [] : [{ sdpMid: transceiver.mid }]))
-        : [{ sdpMid: init.sdpMid ?? undefined, sdpMLineIndex: init.sdpMLineIndex ?? undefined }];
-      for (const place of places) this.#mirror(this.invoke((native) => native.addIceCandidate({ ...base, ...place })));
-      if (candidate !== '' && !anywhere) this.#remoteCandidate(new RTCIceCandidate(init));
+      const data = {
+        candidate,
+        usernameFragment: usernameFragment ?? undefined,
+        sdpMid: init.sdpMid ?? undefined,
+        sdpMLineIndex: init.sdpMLineIndex ?? undefined,
+      };
+      this.#mirror(this.invoke((native) => native.addIceCandidate(data)));
+      if (candidate !== '') this.#remoteCandidate(new RTCIceCandidate(init));
     });
   }
 
   /** Stops sending and receiving at once; negotiation makes it final. */
   stopped(transceiver: RTCRtpTransceiver): void {
-    endSignal(remoteSignal(transceiver));
+    queueTask(() => endSignal(remoteSignal(transceiver)));
     transceiverSlots(transceiver).receptive = false;
   }
 
   async getStats(selection: Selection): Promise<RTCStatsReport> {
     const data = this.closed ? this.#lastStats : await this.#requestStats();
-    return statsReport(this, data, selection);
+    // A closed connection's senders and receivers are stopped: there is no stream to select.
+    return statsReport(this, data, this.closed && (selection.sender ?? selection.receiver) ? 'none' : selection);
   }
 
   /** W3C "update the negotiation-needed flag". */
@@ -240,7 +245,7 @@ export class Peer {
     this.connectionState = 'closed';
     for (const transceiver of this.transceivers) {
       const slots = transceiverSlots(transceiver);
-      endSignal(remoteSignal(transceiver));
+      endSignalAbruptly(remoteSignal(transceiver));
       Object.assign(slots, { stopping: true, stopped: true, receptive: false, dtmf: false });
       detachSender(slots.sender);
     }
@@ -320,9 +325,16 @@ export class Peer {
     slots.recvCodecs = data.recvCodecs;
     slots.cname = data.cname;
     slots.reducedSizeRtcp = data.reducedSizeRtcp;
+    slots.extensions = data.extensions;
+    slots.stoppedExtensions = data.stoppedExtensions;
     const transport = this.transports.get(data.transport ?? null)?.dtls ?? null;
-    senderSlots(slots.sender).transport = transport;
-    receiverSlots(slots.receiver).transport = transport;
+    // The transport of a remote offer is there with our answer (webrtc-pc §4.4.1.5).
+    if (transport === null || this.signalingState !== 'have-remote-offer') {
+      senderSlots(slots.sender).transport = transport;
+      receiverSlots(slots.receiver).transport = transport;
+    }
+    codecsNegotiated(slots.sender);
+    if (data.rids) layersNegotiated(slots.sender, data.rids);
     if (data.stopped) this.stopped(transceiver);
   }
 
@@ -397,7 +409,7 @@ export class Peer {
       receiver.streams = streams;
       grown = more;
     }
-    if (receives && (!slots.fired || grown) && type !== 'rollback') added.push(transceiver);
+    if (receives && (!slots.fired || grown)) added.push(transceiver);
     if (!receives && slots.fired) muted.push(slots.receiver.track);
     slots.fired = receives;
   }
@@ -464,6 +476,8 @@ export class Peer {
 
   #gathering(state: 'gathering' | 'complete'): void {
     if (this.closed || this.iceGatheringState === state) return;
+    // Of a description that was rolled back meanwhile.
+    if (this.transports.none) return;
     this.#mirror(this.native.snapshot());
     this.iceGatheringState = state;
     this.#gatheringExpected = false;
@@ -473,6 +487,14 @@ export class Peer {
     if (state === 'complete' && !this.closed) {
       this.#target.dispatchEvent(new RTCPeerConnectionIceEvent('icecandidate', { candidate: null }));
     }
+  }
+
+  /** The rollback has taken back the first local description: nothing is gathered any more. */
+  #forgetGathering(): void {
+    if (!this.transports.none || this.iceGatheringState === 'new') return;
+    this.#gatheringExpected = false;
+    this.iceGatheringState = 'new';
+    fire(this.#target, 'icegatheringstatechange');
   }
 
   #localCandidate(report: Extract<ConnectionReport, { type: 'candidate' }>): void {

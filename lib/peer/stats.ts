@@ -2,9 +2,11 @@
  * From the engine's counters to the dictionaries of webrtc-stats.
  * Invariants: an id names the same object in every report of a connection; what is not known is absent.
  */
-import type { StatsData } from '../binding';
+import type { OutboundStatsData, StatsData } from '../binding';
+import { senderSlots } from '../RTCRtpSender';
 import { type RTCRtpTransceiver, transceiverSlots } from '../RTCRtpTransceiver';
 import { type StatsEntry as Entry, RTCStatsReport } from '../RTCStatsReport';
+import { codecParameters } from '../rtp-parameters';
 import { INTERNAL } from '../webidl/interface';
 import type { Peer } from './peer';
 
@@ -14,22 +16,43 @@ export interface Selection {
   receiver?: RTCRtpTransceiver;
 }
 
-export function statsReport(peer: Peer, data: StatsData | null, selection: Selection): RTCStatsReport {
-  const all = entries(peer, data);
-  return new RTCStatsReport(INTERNAL, selected(all, selection));
+export function statsReport(peer: Peer, data: StatsData | null, selection: Selection | 'none'): RTCStatsReport {
+  const all = selection === 'none' ? [] : entries(peer, data);
+  return new RTCStatsReport(INTERNAL, selection === 'none' ? all : selected(all, selection));
 }
 
-/** The order is that of the references: what is referred to comes with its own kind. */
-function entries(peer: Peer, data: StatsData | null): Entry[] {
-  const timestamp = data?.timestamp ?? Date.now();
-  const list: Entry[] = [connectionEntry(peer, timestamp)];
-  if (!data) return list;
-  const add = (type: string, id: string, members: object, at = timestamp) =>
-    list.push(defined({ id, timestamp: at, type, ...members }));
-  const trackOf = (transceiver: number) => peer.transceiver(transceiver);
+/** One id for everything that is received and not yet heard: there is no loudspeaker. */
+const PLAYOUT = 'AP';
 
+class Report {
+  readonly entries = new Map<string, Entry>();
+  readonly #timestamp: number;
+
+  constructor(timestamp: number) {
+    this.#timestamp = timestamp;
+  }
+
+  add(type: string, id: string, members: object, timestamp = this.#timestamp): void {
+    if (this.entries.has(id)) return;
+    this.entries.set(id, defined({ id, timestamp, type, ...members }));
+  }
+}
+
+function entries(peer: Peer, data: StatsData | null): Entry[] {
+  const report = new Report(data?.timestamp ?? Date.now());
+  report.add('peer-connection', 'P', connectionMembers(peer));
+  // The engine knows sources once they are sent; until then they are what the senders say.
+  if (!peer.closed) for (const transceiver of peer.transceivers) addSource(report, transceiver, data);
+  if (!data) return [...report.entries.values()];
+  addTransports(report, data);
+  addInbound(report, peer, data);
+  addOutbound(report, peer, data);
+  return [...report.entries.values()];
+}
+
+function addTransports(report: Report, data: StatsData): void {
   for (const { transport, selectedPair, localCertificate, remoteCertificate, ...rest } of data.transports) {
-    add('transport', transportId(transport), {
+    report.add('transport', transportId(transport), {
       ...rest,
       selectedCandidatePairId: prefixed('CP', selectedPair),
       localCertificateId: prefixed('CF', localCertificate),
@@ -37,83 +60,189 @@ function entries(peer: Peer, data: StatsData | null): Entry[] {
     });
   }
   for (const { id, transport, local, ...rest } of data.candidates) {
-    add(local ? 'local-candidate' : 'remote-candidate', `I${id}`, { transportId: transportId(transport), ...rest });
+    const type = local ? 'local-candidate' : 'remote-candidate';
+    report.add(type, `I${id}`, { transportId: transportId(transport), ...rest });
   }
   for (const { id, transport, local, remote, ...rest } of data.pairs) {
-    add('candidate-pair', `CP${id}`, {
+    report.add('candidate-pair', `CP${id}`, {
       transportId: transportId(transport),
       localCandidateId: `I${local}`,
       remoteCandidateId: `I${remote}`,
       ...rest,
     });
   }
-  for (const { id, ...rest } of data.certificates) add('certificate', `CF${id}`, rest);
-  for (const { transport, ...rest } of data.codecs) {
-    add('codec', codecId(transport, rest.payloadType) as string, { transportId: transportId(transport), ...rest });
-  }
-  for (const stream of data.inbound) {
-    const { transceiver, rtpTimestamp: _, ...rest } = stream;
-    add('inbound-rtp', `IT${stream.ssrc}`, {
-      ...streamMembers(rest),
-      mid: trackOf(transceiver)?.mid ?? undefined,
-      trackIdentifier: trackOf(transceiver)?.receiver.track.id,
-      remoteId: data.remoteOutbound.some(({ ssrc }) => ssrc === stream.ssrc) ? `RO${stream.ssrc}` : undefined,
+  for (const { id, ...rest } of data.certificates) report.add('certificate', `CF${id}`, rest);
+}
+
+// There is no video decoder: these are what they are before the first decoded frame.
+const NOTHING_DECODED = {
+  framesDecoded: 0,
+  keyFramesDecoded: 0,
+  framesRendered: 0,
+  freezeCount: 0,
+  totalFreezesDuration: 0,
+  pauseCount: 0,
+  totalPausesDuration: 0,
+  totalDecodeTime: 0,
+  totalInterFrameDelay: 0,
+  totalSquaredInterFrameDelay: 0,
+  totalProcessingDelay: 0,
+  jitterBufferDelay: 0,
+  jitterBufferTargetDelay: 0,
+  jitterBufferMinimumDelay: 0,
+  jitterBufferEmittedCount: 0,
+  firCount: 0,
+  pliCount: 0,
+};
+
+function addInbound(report: Report, peer: Peer, data: StatsData): void {
+  const audio = data.inbound.filter(({ kind }) => kind === 'audio');
+  if (audio.length > 0) {
+    report.add('media-playout', PLAYOUT, {
+      kind: 'audio',
+      // What conceals a gap is counted with the stream; nothing is made up between a stream and its readers.
+      synthesizedSamplesDuration: 0,
+      synthesizedSamplesEvents: 0,
+      totalSamplesDuration: sum(audio.map(({ totalSamplesDuration }) => totalSamplesDuration)),
+      totalPlayoutDelay: 0,
+      totalSamplesCount: sum(audio.map(({ totalSamplesReceived }) => totalSamplesReceived)),
     });
   }
+  for (const stream of data.inbound) {
+    const { kind, ssrc, jitter, packetsReceived, packetsLost, bytesReceived, headerBytesReceived } = stream;
+    const { transceiver: id, transport, payloadType, rtpTimestamp: _, framesReceived, ...sound } = stream;
+    const transceiver = peer.transceiver(id);
+    const received = { jitter, packetsReceived, packetsLost, bytesReceived, headerBytesReceived };
+    const { lastPacketReceivedTimestamp } = stream;
+    report.add('inbound-rtp', `IT${ssrc}`, {
+      ...streamMembers(report, peer, stream, 'decode'),
+      ...(kind === 'audio'
+        ? { ...sound, playoutId: PLAYOUT }
+        : {
+            ...received,
+            lastPacketReceivedTimestamp,
+            ...NOTHING_DECODED,
+            framesReceived,
+            framesDropped: framesReceived,
+          }),
+      nackCount: 0,
+      mid: transceiver?.mid ?? undefined,
+      trackIdentifier: transceiver?.receiver.track.id,
+      remoteId: data.remoteOutbound.some((other) => other.ssrc === ssrc) ? `RO${ssrc}` : undefined,
+    });
+  }
+  for (const stream of data.remoteOutbound) {
+    const { transceiver: _, transport, payloadType, timestamp, ...rest } = stream;
+    const members = streamMembers(report, peer, stream, 'decode');
+    report.add('remote-outbound-rtp', `RO${rest.ssrc}`, { ...rest, ...members, localId: `IT${rest.ssrc}` }, timestamp);
+  }
+}
+
+function addOutbound(report: Report, peer: Peer, data: StatsData): void {
   for (const stream of data.outbound) {
-    const { transceiver, audioLevel, totalAudioEnergy, totalSamplesDuration, ...rest } = stream;
-    const track = trackOf(transceiver)?.sender.track;
-    if (track) {
-      add('media-source', `S${transceiver}`, {
-        kind: stream.kind,
-        trackIdentifier: track.id,
-        ...(stream.kind === 'audio' ? { audioLevel, totalAudioEnergy, totalSamplesDuration } : {}),
-      });
-    }
-    add('outbound-rtp', `OT${stream.ssrc}`, {
-      ...streamMembers(rest),
-      mid: trackOf(transceiver)?.mid ?? undefined,
-      mediaSourceId: track ? `S${transceiver}` : undefined,
+    // Streams exist in statistics from their first packet on.
+    if (stream.packetsSent === 0) continue;
+    const { transceiver: id, transport, payloadType, ...own } = stream;
+    const { audioLevel, totalAudioEnergy, totalSamplesDuration, ...rest } = own;
+    const transceiver = peer.transceiver(id);
+    report.add('outbound-rtp', `OT${stream.ssrc}`, {
+      ...rest,
+      ...streamMembers(report, peer, stream, 'encode'),
+      ...(stream.kind === 'video' ? pictures(peer, data, stream) : {}),
+      encodingIndex: 0,
+      rid: transceiver && senderSlots(transceiver.sender).encodings[0]?.rid,
+      mid: transceiver?.mid ?? undefined,
+      mediaSourceId: transceiver?.sender.track && !peer.closed ? sourceId(transceiver) : undefined,
       remoteId: data.remoteInbound.some(({ ssrc }) => ssrc === stream.ssrc) ? `RI${stream.ssrc}` : undefined,
     });
   }
-  for (const { transceiver: _, timestamp: at, ...rest } of data.remoteInbound) {
-    add('remote-inbound-rtp', `RI${rest.ssrc}`, { ...streamMembers(rest), localId: `OT${rest.ssrc}` }, at);
+  for (const stream of data.remoteInbound) {
+    const { transceiver: _, transport, payloadType, timestamp, ...rest } = stream;
+    const members = streamMembers(report, peer, stream, 'encode');
+    report.add('remote-inbound-rtp', `RI${rest.ssrc}`, { ...rest, ...members, localId: `OT${rest.ssrc}` }, timestamp);
   }
-  for (const { transceiver: _, timestamp: at, ...rest } of data.remoteOutbound) {
-    add('remote-outbound-rtp', `RO${rest.ssrc}`, { ...streamMembers(rest), localId: `IT${rest.ssrc}` }, at);
-  }
-  return list;
 }
 
-function connectionEntry(peer: Peer, timestamp: number): Entry {
+/** Of a sender that sends one ready-made frame again and again: every frame is a key frame and none takes time. */
+function pictures(peer: Peer, data: StatsData, { framesSent, bytesSent }: OutboundStatsData): object {
+  const since = (data.timestamp - peer.createdAt) / 1000;
+  return {
+    framesEncoded: framesSent,
+    keyFramesEncoded: framesSent,
+    hugeFramesSent: 0,
+    totalEncodeTime: 0,
+    totalEncodedBytesTarget: bytesSent,
+    encoderImplementation: 'ready-made',
+    powerEfficientEncoder: true,
+    qualityLimitationReason: 'none',
+    qualityLimitationDurations: { none: since, cpu: 0, bandwidth: 0, other: 0 },
+    qualityLimitationResolutionChanges: 0,
+    scalabilityMode: 'L1T1',
+  };
+}
+
+function addSource(report: Report, transceiver: RTCRtpTransceiver, data: StatsData | null): void {
+  const { track } = transceiver.sender;
+  if (!track) return;
+  const { id } = transceiverSlots(transceiver);
+  const stream = data?.outbound.find((outbound) => outbound.transceiver === id);
+  const { audioLevel, totalAudioEnergy, totalSamplesDuration } = stream ?? {};
+  const { frameWidth: width, frameHeight: height, framesSent: frames, framesPerSecond } = stream ?? {};
+  report.add('media-source', sourceId(transceiver), {
+    kind: track.kind,
+    trackIdentifier: track.id,
+    ...(track.kind === 'audio'
+      ? { audioLevel, totalAudioEnergy, totalSamplesDuration }
+      : { width, height, frames, framesPerSecond }),
+  });
+}
+
+function sourceId(transceiver: RTCRtpTransceiver): string {
+  return `S${transceiverSlots(transceiver).id}`;
+}
+
+function connectionMembers(peer: Peer): object {
   const channels = [...peer.channels];
   return {
-    id: 'P',
-    timestamp,
-    type: 'peer-connection',
     dataChannelsOpened: 0,
     dataChannelsClosed: channels.filter(({ readyState }) => readyState === 'closed').length,
   };
 }
 
-function streamMembers({
-  transport,
-  payloadType,
-  ...rest
-}: {
+interface Stream {
+  transceiver: number;
+  ssrc: number;
+  kind: string;
   transport: number;
   payloadType?: number | null;
-}): object {
-  return { ...rest, transportId: transportId(transport), codecId: codecId(transport, payloadType) };
+}
+
+/** RTCRtpStreamStats; adds the codec that it refers to. */
+function streamMembers(report: Report, peer: Peer, stream: Stream, use: 'encode' | 'decode'): object {
+  const { ssrc, kind, transport } = stream;
+  return { ssrc, kind, transportId: transportId(transport), codecId: addCodec(report, peer, stream, use) };
+}
+
+function addCodec(report: Report, peer: Peer, stream: Stream, use: 'encode' | 'decode'): string | undefined {
+  const transceiver = peer.transceiver(stream.transceiver);
+  if (!transceiver || typeof stream.payloadType !== 'number') return undefined;
+  const { sendCodecs, recvCodecs } = transceiverSlots(transceiver);
+  const codecs = use === 'encode' ? sendCodecs : recvCodecs;
+  const codec = codecs.find(({ payloadType }) => payloadType === stream.payloadType);
+  if (!codec) return undefined;
+  const id = `C${use === 'encode' ? 'O' : 'I'}T${stream.transport}_${codec.payloadType}_${codec.sdpFmtpLine ?? ''}`;
+  const { channels, ...rest } = codecParameters(codec);
+  const sound = stream.kind === 'audio' ? { channels } : {};
+  report.add('codec', id, { transportId: transportId(stream.transport), ...rest, ...sound });
+  return id;
+}
+
+function sum(numbers: number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }
 
 function transportId(transport: number): string {
   return `T${transport}`;
-}
-
-function codecId(transport: number, payloadType: number | null | undefined): string | undefined {
-  return payloadType === null || payloadType === undefined ? undefined : `C${transport}_${payloadType}`;
 }
 
 function prefixed(prefix: string, id: string | null | undefined): string | undefined {

@@ -2,11 +2,12 @@
  * The transports of a connection, by the engine's id.
  * Invariant: a transport's object is the same for its life; a state is set before its event is fired.
  */
-import type { ConnectionReport } from '../binding';
+import type { ConnectionReport, IceParametersData, TransportSnapshot } from '../binding';
 import { createDtlsTransport, dtlsSlots, type RTCDtlsTransport } from '../RTCDtlsTransport';
 import { RTCError } from '../RTCError';
 import { RTCErrorEvent } from '../RTCErrorEvent';
 import { RTCIceCandidate } from '../RTCIceCandidate';
+import { createCandidatePair } from '../RTCIceCandidatePair';
 import { createIceTransport, type IceSlots, iceSlots, type RTCIceTransport } from '../RTCIceTransport';
 import { fire } from '../webidl/event';
 import { reasonOf } from './reasons';
@@ -27,6 +28,10 @@ export class Transports {
 
   get(id: number | null): Transport | undefined {
     return id === null ? undefined : this.#byId.get(id);
+  }
+
+  get none(): boolean {
+    return this.#byId.size === 0;
   }
 
   slotsOf(dtls: RTCDtlsTransport): IceSlots {
@@ -57,14 +62,24 @@ export class Transports {
   }
 
   /** New ones appear; one that bundling has made superfluous is closed. */
-  refresh(ids: readonly number[]): void {
-    for (const id of ids) {
-      if (this.#byId.has(id)) continue;
-      const ice = createIceTransport();
-      this.#byId.set(id, { ice, dtls: createDtlsTransport(ice) });
+  refresh(snapshots: readonly TransportSnapshot[]): void {
+    for (const { id, local, remote, controlling } of snapshots) {
+      let transport = this.#byId.get(id);
+      if (!transport) {
+        const ice = createIceTransport();
+        transport = { ice, dtls: createDtlsTransport(ice) };
+        this.#byId.set(id, transport);
+      }
+      const slots = iceSlots(transport.ice);
+      // Other credentials are another generation: the candidates before have no meaning in it.
+      if (changed(slots.localParameters, local)) slots.localCandidates = [];
+      if (remote && changed(slots.remoteParameters, remote)) slots.remoteCandidates = [];
+      slots.localParameters = local;
+      slots.remoteParameters = remote ?? null;
+      slots.role = controlling ? 'controlling' : 'controlled';
     }
     for (const [id, transport] of this.#byId) {
-      if (ids.includes(id)) continue;
+      if (snapshots.some((snapshot) => snapshot.id === id)) continue;
       this.#byId.delete(id);
       closeSilently(transport);
     }
@@ -121,7 +136,7 @@ export class Transports {
     const transport = this.#byId.get(id);
     if (!transport) return;
     const candidate = (text: string) => new RTCIceCandidate({ candidate: text, ...place });
-    iceSlots(transport.ice).selectedPair = { local: candidate(local), remote: candidate(remote) };
+    iceSlots(transport.ice).selectedPair = createCandidatePair(candidate(local), candidate(remote));
     fire(transport.ice, 'selectedcandidatepairchange');
   }
 
@@ -138,6 +153,10 @@ export class Transports {
   get #all(): Transport[] {
     return [...this.#byId.values()];
   }
+}
+
+function changed(before: IceParametersData | null, now: IceParametersData): boolean {
+  return before !== null && before.usernameFragment !== now.usernameFragment;
 }
 
 function closeSilently({ ice, dtls }: Transport): void {

@@ -12,13 +12,14 @@ export function requireInternal(token: unknown, name: string): void {
 
 /**
  * Operations and attributes enumerable, @@toStringTag set. Called once, after the class declaration.
- * `optional`: operations that can be called without an argument though their implementation names some: their `length`
- * is 0.
+ * `lengths`: of operations whose implementation names more arguments than they require.
  */
 // biome-ignore lint/complexity/noBannedTypes: any interface object will do
-export function defineInterface(target: Function, name: string, optional: readonly string[] = []): void {
+export function defineInterface(target: Function, name: string, lengths: Record<string, number> = {}): void {
   const prototype = target.prototype as Record<string, unknown>;
-  for (const key of optional) Object.defineProperty(prototype[key], 'length', { value: 0, configurable: true });
+  for (const [key, value] of Object.entries(lengths)) {
+    Object.defineProperty(prototype[key], 'length', { value, configurable: true });
+  }
   for (const owner of [prototype, target]) {
     for (const key of Object.getOwnPropertyNames(owner)) {
       if (['constructor', 'prototype', 'name', 'length'].includes(key)) continue;

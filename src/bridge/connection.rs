@@ -7,8 +7,10 @@ use super::outcome::Outcome;
 use super::snapshot::SnapshotData;
 use crate::connection::{Connection as Owner, ConnectionId, Encoding, Event, Outbox, Report};
 use crate::error::{Error, ErrorKind, Result};
+use crate::media::Source;
 use crate::negotiation::{
-    CodecCapability, Direction, Kind, OfferOptions, RemoteCandidateInit, SdpType, TransceiverId, TransceiverInit,
+    CodecCapability, Direction, Extension, Kind, OfferOptions, RemoteCandidateInit, SdpType, TransceiverId,
+    TransceiverInit,
 };
 use napi::bindgen_prelude::ClassInstance;
 use napi_derive::napi;
@@ -67,6 +69,8 @@ pub struct TransceiverInitData {
     pub track_id: Option<String>,
     /// Streams announced with it.
     pub stream_ids: Vec<String>,
+    /// Simulcast layers.
+    pub rids: Option<Vec<String>>,
 }
 
 /// RTCOfferOptions.
@@ -114,6 +118,33 @@ pub struct EncodingData {
     pub active: bool,
     /// Upper limit in bit/s.
     pub max_bitrate: Option<f64>,
+}
+
+/// Who was heard.
+#[napi(object, object_from_js = false)]
+pub struct SourceData {
+    /// SSRC or CSRC.
+    pub source: u32,
+    /// It is a contributing one.
+    pub contributing: bool,
+    /// When, in milliseconds since 1970.
+    pub timestamp: f64,
+    /// Of the packet.
+    pub rtp_timestamp: u32,
+    /// -dBov, 0 to 127.
+    pub level: Option<u32>,
+}
+
+impl From<Source> for SourceData {
+    fn from(from: Source) -> Self {
+        Self {
+            source: from.source,
+            contributing: from.contributing,
+            timestamp: from.unix_ms,
+            rtp_timestamp: from.rtp_timestamp,
+            level: from.level.map(u32::from),
+        }
+    }
 }
 
 /// A new or found transceiver.
@@ -165,6 +196,7 @@ impl Connection {
                 direction: parse_direction(&init.direction)?,
                 track_id: init.track_id,
                 stream_ids: init.stream_ids,
+                rids: init.rids.unwrap_or_default(),
             };
             Ok((owner.add_transceiver(parse_kind(&kind)?, init)?, true))
         })
@@ -199,6 +231,13 @@ impl Connection {
     pub fn set_codec_preferences(&self, transceiver: u32, codecs: Vec<CodecCapabilityData>) -> Outcome<SnapshotData> {
         let codecs: Vec<_> = codecs.into_iter().map(CodecCapability::from).collect();
         self.change(|owner| owner.set_codec_preferences(TransceiverId(transceiver), &codecs))
+    }
+
+    /// W3C `setHeaderExtensionsToNegotiate`: URIs that shall not be negotiated.
+    #[napi(catch_unwind, ts_return_type = "Outcome<Snapshot>")]
+    pub fn stop_extensions(&self, transceiver: u32, uris: Vec<String>) -> Outcome<SnapshotData> {
+        let stopped: Vec<_> = uris.iter().filter_map(|uri| Extension::from_uri(uri)).collect();
+        self.change(|owner| owner.stop_extensions(TransceiverId(transceiver), &stopped))
     }
 
     /// The first `createDataChannel` asks for a data section.
@@ -280,6 +319,12 @@ impl Connection {
         self.owner.borrow_mut().set_source(TransceiverId(transceiver), ring, enabled);
     }
 
+    /// Whether a video sender has a picture to send.
+    #[napi(catch_unwind)]
+    pub fn set_picture(&self, transceiver: u32, picture: bool) {
+        self.owner.borrow_mut().set_picture(TransceiverId(transceiver), picture);
+    }
+
     /// Encoding parameters that the engine obeys.
     #[napi(catch_unwind)]
     pub fn set_encoding(&self, transceiver: u32, encoding: EncodingData) {
@@ -296,6 +341,13 @@ impl Connection {
         let id = TransceiverId(transceiver);
         let signal = self.owner.borrow_mut().receiver_ring(id);
         Ring::remote(self.outbox.clone(), signal, (Rc::downgrade(&self.owner), id))
+    }
+
+    /// Who was heard lately in a remote track.
+    #[napi(catch_unwind)]
+    pub fn sources(&self, transceiver: u32) -> Vec<SourceData> {
+        let heard = self.owner.borrow().sources_heard(TransceiverId(transceiver));
+        heard.into_iter().map(SourceData::from).collect()
     }
 
     /// Replaces the queue of digits; durations in milliseconds.

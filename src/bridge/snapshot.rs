@@ -1,7 +1,8 @@
 //! The negotiated state as plain objects.
 
 use crate::negotiation::{
-    CodecParameters, Description, Direction, Kind, SdpType, SignalingState, Snapshot, TransceiverSnapshot,
+    CodecParameters, Description, Direction, Extension, IceCredentials, Kind, SdpType, SignalingState, Snapshot,
+    TransceiverSnapshot, TransportSnapshot,
 };
 use napi_derive::napi;
 
@@ -27,7 +28,7 @@ pub struct SnapshotData {
     /// The data section, where there is one.
     pub data: Option<DataSectionData>,
     /// Transports in use.
-    pub transports: Vec<u32>,
+    pub transports: Vec<TransportData>,
 }
 
 /// A session description.
@@ -38,6 +39,35 @@ pub struct DescriptionData {
     pub ty: &'static str,
     /// The text.
     pub sdp: String,
+}
+
+/// A transport.
+#[napi(object, object_from_js = false, js_name = "TransportSnapshot")]
+pub struct TransportData {
+    /// Its name within the connection.
+    pub id: u32,
+    /// Our credentials.
+    pub local: IceParametersData,
+    /// The far end's, once known.
+    pub remote: Option<IceParametersData>,
+    /// We nominate.
+    pub controlling: bool,
+}
+
+/// RTCIceParameters.
+#[napi(object, object_from_js = false, js_name = "IceParametersData")]
+pub struct IceParametersData {
+    /// As in `a=ice-ufrag`.
+    pub username_fragment: String,
+    /// As in `a=ice-pwd`.
+    pub password: String,
+}
+
+impl From<TransportSnapshot> for TransportData {
+    fn from(from: TransportSnapshot) -> Self {
+        let data = |it: IceCredentials| IceParametersData { username_fragment: it.ufrag, password: it.pwd };
+        Self { id: from.id.0, local: data(from.local), remote: from.remote.map(data), controlling: from.controlling }
+    }
 }
 
 /// The data section.
@@ -92,6 +122,21 @@ pub struct TransceiverData {
     pub ssrc: u32,
     /// RFC 5506 was negotiated.
     pub reduced_size_rtcp: bool,
+    /// Header extensions in use.
+    pub extensions: Vec<ExtensionData>,
+    /// URIs of header extensions that the application has switched off.
+    pub stopped_extensions: Vec<&'static str>,
+    /// Simulcast layers that the far end takes; absent before an answer.
+    pub rids: Option<Vec<String>>,
+}
+
+/// RTCRtpHeaderExtensionParameters.
+#[napi(object, object_from_js = false, js_name = "ExtensionData")]
+pub struct ExtensionData {
+    /// Which extension.
+    pub uri: &'static str,
+    /// Its number in the section.
+    pub id: u32,
 }
 
 /// RTCRtpCodecParameters.
@@ -125,7 +170,7 @@ impl From<Snapshot> for SnapshotData {
                 transport: data.transport.0,
                 max_message_size: data.max_message_size as f64,
             }),
-            transports: from.transports.into_iter().map(|id| id.0).collect(),
+            transports: from.transports.into_iter().map(TransportData::from).collect(),
         }
     }
 }
@@ -161,6 +206,13 @@ impl From<TransceiverSnapshot> for TransceiverData {
             cname: from.cname,
             ssrc: from.ssrc,
             reduced_size_rtcp: from.reduced_size_rtcp,
+            extensions: from
+                .extensions
+                .into_iter()
+                .map(|(id, extension)| ExtensionData { uri: extension.uri(), id: id.into() })
+                .collect(),
+            stopped_extensions: from.stopped_extensions.into_iter().map(Extension::uri).collect(),
+            rids: from.rids,
         }
     }
 }

@@ -7,7 +7,12 @@ const NTP_TO_UNIX_S: u64 = 2_208_988_800;
 
 /// Milliseconds since 1970 of an NTP time, 32.32 seconds since 1900.
 pub fn unix_ms_of_ntp(ntp: u64) -> f64 {
-    ((ntp as f64) / 4_294_967_296.0 - NTP_TO_UNIX_S as f64) * 1e3
+    ntp_ms(ntp) - NTP_TO_UNIX_S as f64 * 1e3
+}
+
+/// Milliseconds since 1900 of an NTP time.
+pub fn ntp_ms(ntp: u64) -> f64 {
+    (ntp as f64) / 4_294_967_296.0 * 1e3
 }
 
 /// Fixes one moment of the monotonic clock to one of the wall clock. Never stepped: RTCP measures differences.

@@ -1,23 +1,28 @@
 //! Fills in the statistics of a session.
 
-use super::clock::unix_ms_of_ntp;
+use super::clock::{ntp_ms, unix_ms_of_ntp};
+use super::reporting::Heard;
 use super::session::{Line, Session};
 use super::stats::{
-    CandidateStats, CertificateStats, CodecStats, InboundStats, OutboundStats, PairStats, RemoteInboundStats,
-    RemoteOutboundStats, Stats, TransportStats,
+    CandidateStats, CertificateStats, InboundStats, OutboundStats, PairStats, RemoteInboundStats, RemoteOutboundStats,
+    Stats, TransportStats,
 };
-use super::stream::{Feedback, Inbound, Outbound};
-use crate::media::Codec;
+use super::stream::{Feedback, Inbound, Outbound, first_sequence};
+use super::video::{VideoInbound, VideoOutbound};
+use crate::media;
 use crate::negotiation::{Candidate, CandidateKind, DtlsRole, Protocol, TransceiverId, TransportId};
 use crate::transport::{self, DtlsState, IceState, fingerprint_sha256};
 use std::time::Instant;
+
+/// RFC 7741.
+const VIDEO_CLOCK_HZ: u32 = 90_000;
 
 impl Session {
     /// Everything that is counted, as of `now`.
     pub fn stats(&self, now: Instant) -> Stats {
         let mut stats = Stats { timestamp: self.clock.unix_ms(now), ..Stats::default() };
         for (id, line) in &self.lines {
-            self.count_line(*id, line, &mut stats);
+            self.count_line(now, *id, line, &mut stats);
         }
         for (id, outbound) in &self.outbound {
             count_outbound(*id, outbound, &mut stats);
@@ -25,10 +30,16 @@ impl Session {
         for (id, inbound) in &self.inbound {
             self.count_inbound(now, *id, inbound, &mut stats);
         }
+        for (id, video) in &self.video_outbound {
+            count_video_outbound(*id, video, &mut stats);
+        }
+        for (id, video) in &self.video_inbound {
+            self.count_video_inbound(now, *id, video, &mut stats);
+        }
         stats
     }
 
-    fn count_line(&self, id: TransportId, line: &Line, stats: &mut Stats) {
+    fn count_line(&self, now: Instant, id: TransportId, line: &Line, stats: &mut Stats) {
         let of = line.transport.stats();
         let local = certificate(self.certificate.der());
         let remote = line.transport.remote_certificate().map(certificate);
@@ -42,9 +53,10 @@ impl Session {
             ice_state: ice_state(of.ice),
             ice_local_username_fragment: Some(of.local_ufrag.clone()),
             dtls_state: dtls_state(of.dtls),
-            dtls_role: of.dtls_role.map(|role| match role {
-                DtlsRole::Client => "client",
-                DtlsRole::Server => "server",
+            dtls_role: Some(match of.dtls_role {
+                Some(DtlsRole::Client) => "client",
+                Some(DtlsRole::Server) => "server",
+                None => "unknown",
             }),
             tls_version: of.dtls_cipher.as_ref().map(|_| "FEFD".to_owned()),
             dtls_cipher: of.dtls_cipher.clone(),
@@ -55,17 +67,26 @@ impl Session {
             remote_certificate: remote.as_ref().map(|certificate| certificate.id.clone()),
         });
         stats.certificates.extend([Some(local), remote].into_iter().flatten());
-        count_pair(id, &of, stats);
+        let all = of.locals.iter().map(|it| candidate(id, it, &of, true));
+        for candidate in all.chain(of.remotes.iter().map(|it| candidate(id, it, &of, false))) {
+            add_candidate(candidate, stats);
+        }
+        self.count_pair(id, &of, now, stats);
+    }
+
+    fn unix_ms_of(&self, now: Instant, at: Instant) -> f64 {
+        self.clock.unix_ms(now) - now.saturating_duration_since(at).as_secs_f64() * 1e3
     }
 
     fn count_inbound(&self, now: Instant, id: TransceiverId, inbound: &Inbound, stats: &mut Stats) {
         let Some((of, header_bytes, heard, heard_unix_ms)) = inbound.stats() else { return };
         let (Some(transport), Some(ssrc)) = (inbound.transport(), of.ssrc) else { return };
         let payload_type = of.codec.map(|(payload_type, _)| u32::from(payload_type));
-        if let Some((payload_type, codec)) = of.codec {
-            push_codec(transport, payload_type, codec, stats);
-        }
-        let ago_ms = |at: Instant| self.clock.unix_ms(now) - now.saturating_duration_since(at).as_secs_f64() * 1e3;
+        let clock_hz = of.codec.map(|(_, codec)| f64::from(codec.clock_hz()));
+        let playing = heard.last().zip(clock_hz).map(|((info, _), clock_hz)| {
+            let since_report = f64::from(of.rtp_timestamp.wrapping_sub(info.rtp_timestamp) as i32) / clock_hz;
+            ntp_ms(info.ntp) + since_report * 1e3
+        });
         stats.inbound.push(InboundStats {
             transceiver: id.0,
             ssrc,
@@ -78,7 +99,7 @@ impl Session {
             packets_lost: of.lost as f64,
             packets_discarded: of.discarded as f64,
             jitter: of.jitter_s,
-            last_packet_received_timestamp: of.last_packet.map(ago_ms),
+            last_packet_received_timestamp: of.last_packet.map(|at| self.unix_ms_of(now, at)),
             jitter_buffer_delay: of.jitter_buffer_delay_s,
             jitter_buffer_target_delay: of.jitter_buffer_target_delay_s,
             jitter_buffer_minimum_delay: of.jitter_buffer_target_delay_s,
@@ -91,32 +112,160 @@ impl Session {
             audio_level: of.level.peak,
             total_audio_energy: of.level.total_energy,
             total_samples_duration: of.level.total_duration_s,
+            total_processing_delay: Some(of.jitter_buffer_delay_s),
+            estimated_playout_timestamp: playing,
+            rtp_timestamp: Some(of.rtp_timestamp),
             ..InboundStats::default()
         });
-        if let Some((info, _)) = heard.last() {
-            stats.remote_outbound.push(RemoteOutboundStats {
-                transceiver: id.0,
-                ssrc,
-                kind: "audio",
-                transport: transport.0,
-                payload_type,
-                packets_sent: info.packets.into(),
-                bytes_sent: info.octets.into(),
-                reports_sent: heard.reports as f64,
-                remote_timestamp: Some(unix_ms_of_ntp(info.ntp)),
-                timestamp: heard_unix_ms,
-                ..RemoteOutboundStats::default()
-            });
-        }
+        let about = About { transceiver: id, ssrc, kind: "audio", transport, payload_type };
+        count_heard(about, heard, heard_unix_ms, stats);
     }
+
+    fn count_video_inbound(&self, now: Instant, id: TransceiverId, video: &VideoInbound, stats: &mut Stats) {
+        let (of, heard, heard_unix_ms) = video.stats();
+        let (Some(transport), Some(ssrc)) = (video.transport(), of.ssrc) else { return };
+        let payload_type = Some(u32::from(of.payload_type));
+        stats.inbound.push(InboundStats {
+            transceiver: id.0,
+            ssrc,
+            kind: "video",
+            transport: transport.0,
+            payload_type,
+            packets_received: of.packets as f64,
+            bytes_received: of.bytes as f64,
+            header_bytes_received: of.header_bytes as f64,
+            packets_lost: of.lost as f64,
+            jitter: of.jitter_s,
+            last_packet_received_timestamp: of.last_packet.map(|at| self.unix_ms_of(now, at)),
+            frames_received: Some(of.frames as f64),
+            rtp_timestamp: Some(of.rtp_timestamp),
+            ..InboundStats::default()
+        });
+        let about = About { transceiver: id, ssrc, kind: "video", transport, payload_type };
+        count_heard(about, heard, heard_unix_ms, stats);
+    }
+
+    /// When media last went to a transport.
+    fn last_sent(&self, id: TransportId) -> Option<Instant> {
+        let audio = self.outbound.values().filter(|outbound| outbound.transport() == Some(id));
+        let audio = audio.filter_map(|outbound| outbound.stats()?.0.last);
+        let video = self.video_outbound.values().filter(|video| video.transport() == Some(id));
+        let video = video.filter_map(|video| video.stats()?.0.last);
+        audio.chain(video).map(|(_, at)| at).max()
+    }
+
+    fn count_pair(&self, id: TransportId, of: &transport::TransportStats, now: Instant, stats: &mut Stats) {
+        let Some(pair) = &of.pair else { return };
+        let local = candidate(id, &pair.local, of, true);
+        let remote = candidate(id, &pair.remote, of, false);
+        stats.pairs.push(PairStats {
+            id: pair_id(id),
+            transport: id.0,
+            local: local.id.clone(),
+            remote: remote.id.clone(),
+            state: "succeeded",
+            nominated: true,
+            packets_sent: of.packets_sent as f64,
+            packets_received: of.packets_received as f64,
+            bytes_sent: of.bytes_sent as f64,
+            bytes_received: of.bytes_received as f64,
+            last_packet_sent_timestamp: self.last_sent(id).map(|at| self.unix_ms_of(now, at)),
+            last_packet_received_timestamp: of.last_received.map(|at| self.unix_ms_of(now, at)),
+            total_round_trip_time: of.total_round_trip.as_secs_f64(),
+            current_round_trip_time: of.round_trip.map(|time| time.as_secs_f64()),
+            requests_received: of.requests_received as f64,
+            requests_sent: of.requests_sent as f64,
+            responses_received: of.responses_received as f64,
+            responses_sent: of.responses_sent as f64,
+            consent_requests_sent: of.consent_requests_sent as f64,
+            packets_discarded_on_send: of.packets_discarded as f64,
+            bytes_discarded_on_send: of.bytes_discarded as f64,
+        });
+        add_candidate(local, stats);
+        add_candidate(remote, stats);
+    }
+}
+
+/// Which stream a report is about.
+struct About {
+    transceiver: TransceiverId,
+    ssrc: u32,
+    kind: &'static str,
+    transport: TransportId,
+    payload_type: Option<u32>,
+}
+
+/// What the far end said of its stream.
+fn count_heard(about: About, heard: Heard, heard_unix_ms: f64, stats: &mut Stats) {
+    let Some((info, _)) = heard.last() else { return };
+    stats.remote_outbound.push(RemoteOutboundStats {
+        transceiver: about.transceiver.0,
+        ssrc: about.ssrc,
+        kind: about.kind,
+        transport: about.transport.0,
+        payload_type: about.payload_type,
+        packets_sent: info.packets.into(),
+        bytes_sent: info.octets.into(),
+        reports_sent: heard.reports as f64,
+        remote_timestamp: Some(unix_ms_of_ntp(info.ntp)),
+        timestamp: heard_unix_ms,
+        ..RemoteOutboundStats::default()
+    });
+}
+
+/// What the far end said of our stream.
+fn count_feedback(about: About, feedback: Feedback, clock_hz: u32, stats: &mut Stats) {
+    let Feedback { last: Some((block, timestamp)), round_trip_s, total_round_trip_s, measurements } = feedback else {
+        return;
+    };
+    let sent = i64::from(block.highest_sequence) - i64::from(first_sequence(about.ssrc)) + 1;
+    stats.remote_inbound.push(RemoteInboundStats {
+        transceiver: about.transceiver.0,
+        ssrc: about.ssrc,
+        kind: about.kind,
+        transport: about.transport.0,
+        payload_type: about.payload_type,
+        packets_received: Some((sent - i64::from(block.cumulative_lost)).max(0) as f64),
+        packets_lost: block.cumulative_lost.into(),
+        jitter: f64::from(block.jitter) / f64::from(clock_hz.max(1)),
+        fraction_lost: f64::from(block.fraction_lost) / 256.0,
+        round_trip_time: round_trip_s,
+        total_round_trip_time: total_round_trip_s,
+        round_trip_time_measurements: measurements.into(),
+        timestamp,
+    });
+}
+
+fn count_video_outbound(id: TransceiverId, video: &VideoOutbound, stats: &mut Stats) {
+    let Some((of, feedback, active)) = video.stats() else { return };
+    let (Some(transport), Some(ssrc)) = (video.transport(), video.ssrc()) else { return };
+    let payload_type = of.payload_type.map(u32::from);
+    stats.outbound.push(OutboundStats {
+        transceiver: id.0,
+        ssrc,
+        kind: "video",
+        transport: transport.0,
+        payload_type,
+        packets_sent: of.packets as f64,
+        bytes_sent: of.bytes as f64,
+        header_bytes_sent: of.header_bytes as f64,
+        active,
+        nack_count: of.nacks.into(),
+        pli_count: Some(of.plis.into()),
+        fir_count: Some(of.firs.into()),
+        frames_sent: Some(of.frames as f64),
+        frames_per_second: of.frames_per_second.map(f64::from),
+        frame_width: Some(media::WIDTH),
+        frame_height: Some(media::HEIGHT),
+        ..OutboundStats::default()
+    });
+    let about = About { transceiver: id, ssrc, kind: "video", transport, payload_type };
+    count_feedback(about, feedback, VIDEO_CLOCK_HZ, stats);
 }
 
 fn count_outbound(id: TransceiverId, outbound: &Outbound, stats: &mut Stats) {
     let Some((of, feedback, active)) = outbound.stats() else { return };
     let (Some(transport), Some(ssrc)) = (outbound.transport(), outbound.ssrc()) else { return };
-    if let Some((payload_type, codec)) = of.codec {
-        push_codec(transport, payload_type, codec, stats);
-    }
     let payload_type = of.codec.map(|(payload_type, _)| u32::from(payload_type));
     stats.outbound.push(OutboundStats {
         transceiver: id.0,
@@ -134,57 +283,22 @@ fn count_outbound(id: TransceiverId, outbound: &Outbound, stats: &mut Stats) {
         total_samples_duration: of.level.total_duration_s,
         ..OutboundStats::default()
     });
-    let clock_hz = f64::from(of.clock_hz.max(1));
-    if let Feedback { last: Some((block, timestamp)), round_trip_s, total_round_trip_s, measurements } = feedback {
-        stats.remote_inbound.push(RemoteInboundStats {
-            transceiver: id.0,
-            ssrc,
-            kind: "audio",
-            transport: transport.0,
-            payload_type,
-            packets_lost: block.cumulative_lost.into(),
-            jitter: f64::from(block.jitter) / clock_hz,
-            fraction_lost: f64::from(block.fraction_lost) / 256.0,
-            round_trip_time: round_trip_s,
-            total_round_trip_time: total_round_trip_s,
-            round_trip_time_measurements: measurements.into(),
-            timestamp,
-            ..RemoteInboundStats::default()
-        });
+    let about = About { transceiver: id, ssrc, kind: "audio", transport, payload_type };
+    count_feedback(about, feedback, of.clock_hz, stats);
+}
+
+/// Each once.
+fn add_candidate(candidate: CandidateStats, stats: &mut Stats) {
+    if !stats.candidates.iter().any(|known| known.id == candidate.id) {
+        stats.candidates.push(candidate);
     }
 }
 
-fn count_pair(id: TransportId, of: &transport::TransportStats, stats: &mut Stats) {
-    let Some(pair) = &of.pair else { return };
-    let local = candidate(id, &pair.local, true);
-    let remote = candidate(id, &pair.remote, false);
-    stats.pairs.push(PairStats {
-        id: pair_id(id),
-        transport: id.0,
-        local: local.id.clone(),
-        remote: remote.id.clone(),
-        state: "succeeded",
-        nominated: true,
-        packets_sent: of.packets_sent as f64,
-        packets_received: of.packets_received as f64,
-        bytes_sent: of.bytes_sent as f64,
-        bytes_received: of.bytes_received as f64,
-        total_round_trip_time: of.total_round_trip.as_secs_f64(),
-        current_round_trip_time: of.round_trip.map(|time| time.as_secs_f64()),
-        requests_received: of.requests_received as f64,
-        requests_sent: of.requests_sent as f64,
-        responses_received: of.responses_received as f64,
-        responses_sent: of.responses_sent as f64,
-        consent_requests_sent: of.consent_requests_sent as f64,
-        ..PairStats::default()
-    });
-    stats.candidates.extend([local, remote]);
-}
-
-fn candidate(id: TransportId, of: &Candidate, local: bool) -> CandidateStats {
+fn candidate(id: TransportId, of: &Candidate, line: &transport::TransportStats, local: bool) -> CandidateStats {
+    let ufrag = if local { Some(line.local_ufrag.clone()) } else { line.remote_ufrag.clone() };
     let side = if local { "local" } else { "remote" };
     CandidateStats {
-        id: format!("{side}-{}-{}-{}", id.0, of.address, of.port),
+        id: format!("{side}-{}-{:?}-{:?}-{}-{}", id.0, of.kind, of.protocol, of.address, of.port),
         transport: id.0,
         local,
         // A peer-reflexive address was never told by signaling; webrtc-stats keeps it from the page all the same.
@@ -202,7 +316,7 @@ fn candidate(id: TransportId, of: &Candidate, local: bool) -> CandidateStats {
         },
         priority: of.priority.into(),
         foundation: of.foundation.clone(),
-        username_fragment: of.ufrag.clone(),
+        username_fragment: of.ufrag.clone().or(ufrag),
         related_address: of.related.as_ref().map(|(address, _)| address.clone()),
         related_port: of.related.as_ref().map(|(_, port)| u32::from(*port)),
         tcp_type: of.tcp_type.clone(),
@@ -219,27 +333,6 @@ fn certificate(der: &[u8]) -> CertificateStats {
     let fingerprint = hash.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":");
     let id = format!("certificate-{fingerprint}");
     CertificateStats { id, fingerprint, fingerprint_algorithm: "sha-256", base64_certificate: base64(der) }
-}
-
-fn push_codec(transport: TransportId, payload_type: u8, codec: Codec, stats: &mut Stats) {
-    let known = |known: &CodecStats| known.transport == transport.0 && known.payload_type == u32::from(payload_type);
-    if stats.codecs.iter().any(known) {
-        return;
-    }
-    let (name, channels) = match codec {
-        Codec::Opus => ("opus", 2),
-        Codec::G722 => ("G722", 1),
-        Codec::Pcmu => ("PCMU", 1),
-        Codec::Pcma => ("PCMA", 1),
-    };
-    stats.codecs.push(CodecStats {
-        transport: transport.0,
-        payload_type: payload_type.into(),
-        mime_type: format!("audio/{name}"),
-        clock_rate: codec.clock_hz(),
-        channels: Some(channels),
-        ..CodecStats::default()
-    });
 }
 
 fn base64(bytes: &[u8]) -> String {

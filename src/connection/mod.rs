@@ -21,6 +21,7 @@ mod session;
 pub mod stats;
 mod stream;
 mod task;
+mod video;
 
 pub use counters::{dtls_state, ice_state};
 pub use outbox::{ConnectionId, Doorbell, Notice, Outbox};
@@ -30,9 +31,9 @@ pub use session::Session;
 pub use task::NetworkConfig;
 
 use crate::error::Result;
-use crate::media::Ring;
+use crate::media::{Ring, Source, Sources};
 use crate::negotiation::{
-    CodecCapability, Direction, Kind, Negotiator, OfferOptions, RemoteCandidateInit, SdpType, Snapshot,
+    CodecCapability, Direction, Extension, Kind, Negotiator, OfferOptions, RemoteCandidateInit, SdpType, Snapshot,
     SurfacedCandidate, TransceiverId, TransceiverInit,
 };
 use crate::transport::Certificate;
@@ -48,6 +49,8 @@ pub struct Connection {
     mailbox: Mailbox,
     /// The signal of each remote track; made on demand, the same for the life of the transceiver.
     rings: BTreeMap<TransceiverId, Arc<Ring>>,
+    /// Who is heard in each remote track.
+    sources_heard: BTreeMap<TransceiverId, Arc<Sources>>,
     /// What feeds each sender.
     sources: BTreeMap<TransceiverId, Option<Arc<Ring>>>,
     closed: bool,
@@ -76,6 +79,7 @@ impl Connection {
             negotiator,
             mailbox: Mailbox::new(id, certificate, network, outbox),
             rings: BTreeMap::new(),
+            sources_heard: BTreeMap::new(),
             sources: BTreeMap::new(),
             closed: false,
         }
@@ -133,6 +137,11 @@ impl Connection {
     /// W3C `setCodecPreferences`.
     pub fn set_codec_preferences(&mut self, id: TransceiverId, codecs: &[CodecCapability]) -> Result<()> {
         self.negotiator.set_codec_preferences(id, codecs)
+    }
+
+    /// W3C `setHeaderExtensionsToNegotiate`: those that shall not be negotiated.
+    pub fn stop_extensions(&mut self, id: TransceiverId, stopped: &[Extension]) -> Result<()> {
+        self.negotiator.stop_extensions(id, stopped)
     }
 
     /// The first `createDataChannel` asks for a data section.
@@ -193,6 +202,11 @@ impl Connection {
         self.mailbox.send(Command::Enabled(id, enabled));
     }
 
+    /// Whether a video sender has a picture to send.
+    pub fn set_picture(&mut self, id: TransceiverId, picture: bool) {
+        self.mailbox.send(Command::Picture(id, picture));
+    }
+
     /// Encoding parameters that the engine obeys.
     pub fn set_encoding(&mut self, id: TransceiverId, encoding: Encoding) {
         self.mailbox.send(Command::Encoding(id, encoding));
@@ -212,6 +226,11 @@ impl Connection {
             ring
         });
         ring.clone()
+    }
+
+    /// Who was heard lately in the remote track of transceiver `id`.
+    pub fn sources_heard(&self, id: TransceiverId) -> Vec<Source> {
+        self.sources_heard.get(&id).map(|sources| sources.list()).unwrap_or_default()
     }
 
     /// Frames for `outlet`, which reads the remote track of transceiver `id`, are cut in the task that plays it.
@@ -253,6 +272,13 @@ impl Connection {
     fn apply(&mut self) -> Result<()> {
         let plan = self.negotiator.plan();
         for media in &plan.media {
+            self.sources_heard.entry(media.transceiver).or_insert_with(|| {
+                let sources = Arc::<Sources>::default();
+                self.mailbox.send(Command::Sources(media.transceiver, sources.clone()));
+                sources
+            });
+        }
+        for media in plan.media.iter().filter(|media| media.kind == Kind::Audio) {
             self.receiver_ring(media.transceiver);
         }
         if plan.transports.iter().any(|transport| transport.gather) {

@@ -1,6 +1,7 @@
 //! When RTCP is due, and what was heard of the far end's own reports.
 
-use crate::rtcp::{SenderInfo, compact_ntp};
+use crate::media::ReceptionReport;
+use crate::rtcp::{ReportBlock, SenderInfo, compact_ntp};
 use std::time::{Duration, Instant};
 
 /// The first report goes early, so that a round-trip time is known soon after the call is up.
@@ -64,8 +65,22 @@ impl Heard {
         self.last
     }
 
+    /// A report block about the stream (RFC 3550 section 6.4.1).
+    pub fn block(&self, report: ReceptionReport, now: Instant) -> ReportBlock {
+        let (last_sender_report, delay_since_last) = self.echo(now);
+        ReportBlock {
+            ssrc: report.ssrc,
+            fraction_lost: report.fraction_lost,
+            cumulative_lost: report.cumulative_lost,
+            highest_sequence: report.highest_sequence,
+            jitter: report.jitter,
+            last_sender_report,
+            delay_since_last,
+        }
+    }
+
     /// `LSR` and `DLSR` of a report block (RFC 3550 section 6.4.1).
-    pub fn echo(&self, now: Instant) -> (u32, u32) {
+    fn echo(&self, now: Instant) -> (u32, u32) {
         self.last.map_or((0, 0), |(info, at)| {
             let delay = now.saturating_duration_since(at).as_secs_f64() * 65536.0;
             (compact_ntp(info.ntp), delay as u32)

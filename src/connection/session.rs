@@ -10,9 +10,10 @@ use super::report::Report;
 use super::reporting::Reporting;
 use super::route::{Routes, Section};
 use super::stream::{Inbound, Outbound};
+use super::video::{VideoInbound, VideoOutbound};
 use crate::error::Result;
-use crate::media::Ring;
-use crate::negotiation::{LocalCandidate, MediaPlan, Plan, TransceiverId, TransportId, TransportPlan};
+use crate::media::{Ring, Source, Sources};
+use crate::negotiation::{Extension, Kind, LocalCandidate, MediaPlan, Plan, TransceiverId, TransportId, TransportPlan};
 use crate::rtcp;
 use crate::rtp::RtpPacket;
 use crate::transport::{
@@ -33,6 +34,10 @@ pub struct Session {
     pub(super) lines: BTreeMap<TransportId, Line>,
     pub(super) outbound: BTreeMap<TransceiverId, Outbound>,
     pub(super) inbound: BTreeMap<TransceiverId, Inbound>,
+    /// Who is heard in each remote track, and where packets say how loud.
+    sources: BTreeMap<TransceiverId, (Arc<Sources>, Option<u8>)>,
+    pub(super) video_outbound: BTreeMap<TransceiverId, VideoOutbound>,
+    pub(super) video_inbound: BTreeMap<TransceiverId, VideoInbound>,
     reports: VecDeque<Report>,
 }
 
@@ -55,6 +60,9 @@ impl Session {
             lines: BTreeMap::new(),
             outbound: BTreeMap::new(),
             inbound: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            video_outbound: BTreeMap::new(),
+            video_inbound: BTreeMap::new(),
             reports: VecDeque::new(),
         }
     }
@@ -69,8 +77,19 @@ impl Session {
             self.apply_transport(now, transport)?;
         }
         for media in &plan.media {
-            self.outbound.entry(media.transceiver).or_default().configure(now, media);
-            self.inbound.entry(media.transceiver).or_default().configure(media);
+            if let Some((_, level)) = self.sources.get_mut(&media.transceiver) {
+                *level = media.recv.as_ref().and_then(|recv| recv.extension(Extension::AudioLevel));
+            }
+            match media.kind {
+                Kind::Audio => {
+                    self.outbound.entry(media.transceiver).or_default().configure(now, media);
+                    self.inbound.entry(media.transceiver).or_default().configure(media);
+                }
+                Kind::Video => {
+                    self.video_outbound.entry(media.transceiver).or_default().configure(now, media);
+                    self.video_inbound.entry(media.transceiver).or_default().configure(media);
+                }
+            }
         }
         self.idle_what_is_not_in(now, plan);
         for (id, line) in &mut self.lines {
@@ -78,6 +97,7 @@ impl Session {
         }
         self.collect(now);
         self.send_media(now);
+        self.tell_video();
         Ok(())
     }
 
@@ -103,6 +123,8 @@ impl Session {
         let planned = |id: &TransceiverId| plan.media.iter().any(|media| media.transceiver == *id);
         self.outbound.iter_mut().filter(|(id, _)| !planned(id)).for_each(|(_, outbound)| outbound.idle(now));
         self.inbound.iter_mut().filter(|(id, _)| !planned(id)).for_each(|(_, inbound)| inbound.idle());
+        self.video_outbound.iter_mut().filter(|(id, _)| !planned(id)).for_each(|(_, video)| video.idle(now));
+        self.video_inbound.iter_mut().filter(|(id, _)| !planned(id)).for_each(|(_, video)| video.idle());
     }
 }
 
@@ -131,7 +153,10 @@ impl Session {
         let sending = self.outbound.values().filter(|outbound| self.is_up(outbound.transport()));
         let senders = sending.map(Outbound::next_due);
         let receivers = self.inbound.values().map(Inbound::next_due);
-        lines.chain(senders).chain(receivers).flatten().min()
+        let pictures = self.video_outbound.values().filter(|video| self.is_up(video.transport()));
+        let pictures = pictures.map(VideoOutbound::next_due);
+        let watched = self.video_inbound.values().map(VideoInbound::next_due);
+        lines.chain(senders).chain(receivers).chain(pictures).chain(watched).flatten().min()
     }
 
     /// Does all that is due at `now`.
@@ -233,10 +258,22 @@ impl Session {
 impl Session {
     fn receive_rtp(&mut self, now: Instant, id: TransportId, packet: &RtpPacket) {
         let owner = self.lines.get_mut(&id).and_then(|line| line.routes.route(packet));
+        if let Some((sources, level)) = owner.and_then(|owner| self.sources.get(&owner)) {
+            note_sources(sources, *level, packet, self.clock.unix_ms(now));
+        }
         if let Some((owner, inbound)) = owner.and_then(|owner| Some((owner, self.inbound.get_mut(&owner)?))) {
             inbound.receive(now, packet);
             inbound.drain_events(owner, &mut self.reports);
+        } else if let Some((owner, video)) = owner.and_then(|owner| Some((owner, self.video_inbound.get_mut(&owner)?)))
+        {
+            video.receive(now, packet);
+            video.drain_events(owner, &mut self.reports);
         }
+    }
+
+    /// Where to tell who is heard; to be told before the plan that makes the transceiver receive.
+    pub fn set_sources(&mut self, id: TransceiverId, sources: Arc<Sources>) {
+        self.sources.entry(id).or_insert((sources, None));
     }
 
     /// Also arms senders that something has changed for: they have no due time before they were polled once.
@@ -249,6 +286,18 @@ impl Session {
                 outbound.drain_events(*id, &mut self.reports);
             }
         }
+        for video in self.video_outbound.values_mut() {
+            let line = video.transport().and_then(|id| self.lines.get_mut(&id));
+            if let Some(line) = line.filter(|line| line.up) {
+                video.send(now, &mut line.transport);
+            }
+        }
+    }
+
+    fn tell_video(&mut self) {
+        for (id, video) in &mut self.video_inbound {
+            video.drain_events(*id, &mut self.reports);
+        }
     }
 
     fn play(&mut self, now: Instant) {
@@ -258,11 +307,19 @@ impl Session {
                 inbound.drain_events(*id, &mut self.reports);
             }
         }
+        self.video_inbound.values_mut().for_each(|video| video.poll(now));
+        self.tell_video();
     }
 
     /// What feeds the sender of `id`; `None` sends nothing.
     pub fn set_source(&mut self, now: Instant, id: TransceiverId, ring: Option<Arc<Ring>>) {
         self.outbound.entry(id).or_default().set_source(ring);
+        self.send_media(now);
+    }
+
+    /// Whether the video sender of `id` has a picture to send.
+    pub fn set_picture(&mut self, now: Instant, id: TransceiverId, picture: bool) {
+        self.video_outbound.entry(id).or_default().set_source(picture);
         self.send_media(now);
     }
 
@@ -273,7 +330,11 @@ impl Session {
 
     /// Encoding parameters of the sender of `id`.
     pub fn set_encoding(&mut self, now: Instant, id: TransceiverId, encoding: Encoding) {
-        self.outbound.entry(id).or_default().set_encoding(encoding);
+        if let Some(video) = self.video_outbound.get_mut(&id) {
+            video.set_active(encoding.active);
+        } else {
+            self.outbound.entry(id).or_default().set_encoding(encoding);
+        }
         self.send_media(now);
     }
 
@@ -304,10 +365,17 @@ impl Session {
             }
             let heard = self.inbound.values_mut().filter(|inbound| inbound.transport() == Some(*id));
             let mut blocks: Vec<_> = heard.filter_map(|inbound| inbound.report_block(now)).collect();
+            let seen = self.video_inbound.values_mut().filter(|video| video.transport() == Some(*id));
+            blocks.extend(seen.filter_map(|video| video.report_block(now)));
             let mut compound = Vec::with_capacity(128);
             for outbound in self.outbound.values().filter(|outbound| outbound.transport() == Some(*id)) {
                 if let Some((ssrc, info)) = outbound.sender_info(now, ntp) {
                     rtcp::write(ssrc, Some(info), &std::mem::take(&mut blocks), outbound.cname(), &mut compound);
+                }
+            }
+            for video in self.video_outbound.values().filter(|video| video.transport() == Some(*id)) {
+                if let Some((ssrc, info)) = video.sender_info(now, ntp) {
+                    rtcp::write(ssrc, Some(info), &std::mem::take(&mut blocks), video.cname(), &mut compound);
                 }
             }
             if compound.is_empty() {
@@ -315,6 +383,10 @@ impl Session {
             }
             line.transport.send_rtcp(&compound);
         }
+    }
+
+    fn video_out(&mut self, ssrc: u32) -> Option<&mut VideoOutbound> {
+        self.video_outbound.values_mut().find(|video| video.ssrc() == Some(ssrc))
     }
 
     fn receive_rtcp(&mut self, now: Instant, compound: &[u8]) {
@@ -325,12 +397,22 @@ impl Session {
                     let heard = self.inbound.values_mut().find(|inbound| inbound.ssrc() == Some(ssrc));
                     if let Some(inbound) = heard {
                         inbound.note_sender(info, now, unix_ms);
+                    } else if let Some(video) = self.video_inbound.values_mut().find(|video| video.ssrc() == Some(ssrc))
+                    {
+                        video.note_sender(info, now, unix_ms);
                     }
                 }
                 rtcp::Report::Block(block) => {
                     let sent = self.outbound.values_mut().find(|outbound| outbound.ssrc() == Some(block.ssrc));
                     if let Some(outbound) = sent {
                         outbound.note_block(&block, ntp, unix_ms);
+                    } else if let Some(video) = self.video_out(block.ssrc) {
+                        video.note_block(&block, ntp, unix_ms);
+                    }
+                }
+                rtcp::Report::Feedback { ssrc, feedback } => {
+                    if let Some(video) = self.video_out(ssrc) {
+                        video.note_feedback(now, feedback);
                     }
                 }
                 // A stream that says goodbye may come back under the same SSRC (a gateway's takeover), and the end of
@@ -339,6 +421,21 @@ impl Session {
             }
         }
     }
+}
+
+fn note_sources(sources: &Sources, level: Option<u8>, packet: &RtpPacket, unix_ms: f64) {
+    let told = packet.extensions.iter().find(|(id, _)| Some(*id) == level).and_then(|(_, value)| value.first());
+    let heard = Source {
+        source: packet.ssrc,
+        contributing: false,
+        unix_ms,
+        rtp_timestamp: packet.timestamp,
+        level: told.map(|level| level & 0x7f),
+    };
+    for source in &packet.csrc {
+        sources.note(Source { source: *source, contributing: true, level: None, ..heard });
+    }
+    sources.note(heard);
 }
 
 fn log_ice(state: IceState, had_pair: bool) {
@@ -384,7 +481,7 @@ fn sections(plan: &Plan, id: TransportId) -> Vec<Section> {
         Some(Section {
             transceiver: media.transceiver,
             mid: media.mid.clone(),
-            mid_extension: recv.mid_extension,
+            mid_extension: recv.extension(Extension::Mid),
             payload_types: recv.codecs.iter().map(|codec| codec.payload_type).collect(),
             ssrcs: recv.ssrcs.clone(),
         })

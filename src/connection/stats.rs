@@ -20,8 +20,6 @@ pub struct Stats {
     pub pairs: Vec<PairStats>,
     /// Ours and theirs.
     pub certificates: Vec<CertificateStats>,
-    /// Codecs in use.
-    pub codecs: Vec<CodecStats>,
     /// Streams that come.
     pub inbound: Vec<InboundStats>,
     /// Streams that go.
@@ -113,6 +111,9 @@ pub struct PairStats {
     pub responses_received: f64,
     pub responses_sent: f64,
     pub consent_requests_sent: f64,
+    /// Media that no pair could carry.
+    pub packets_discarded_on_send: f64,
+    pub bytes_discarded_on_send: f64,
 }
 
 /// RTCCertificateStats.
@@ -126,21 +127,6 @@ pub struct CertificateStats {
     pub fingerprint_algorithm: &'static str,
     /// DER.
     pub base64_certificate: String,
-}
-
-/// RTCCodecStats.
-#[cfg_attr(feature = "bridge", napi_derive::napi(object, object_from_js = false))]
-#[derive(Clone, Debug, Default, PartialEq)]
-#[allow(missing_docs)] // webrtc-stats defines the fields; units are noted
-pub struct CodecStats {
-    pub transport: u32,
-    pub payload_type: u32,
-    pub mime_type: String,
-    pub clock_rate: u32,
-    pub channels: Option<u32>,
-    pub sdp_fmtp_line: Option<String>,
-    /// Set when it is used in one direction only.
-    pub codec_type: Option<&'static str>,
 }
 
 /// RTCInboundRtpStreamStats.
@@ -180,6 +166,10 @@ pub struct InboundStats {
     /// Seconds.
     pub total_samples_duration: f64,
     pub total_processing_delay: Option<f64>,
+    /// NTP time of what is played, in milliseconds since 1900.
+    pub estimated_playout_timestamp: Option<f64>,
+    /// Video only; nothing is decoded.
+    pub frames_received: Option<f64>,
 }
 
 /// RTCOutboundRtpStreamStats, with what RTCAudioSourceStats says of its source.
@@ -205,6 +195,15 @@ pub struct OutboundStats {
     pub total_audio_energy: f64,
     /// Seconds.
     pub total_samples_duration: f64,
+    pub nack_count: f64,
+    /// Video only.
+    pub pli_count: Option<f64>,
+    pub fir_count: Option<f64>,
+    /// Video only; all are key frames.
+    pub frames_sent: Option<f64>,
+    pub frames_per_second: Option<f64>,
+    pub frame_width: Option<u32>,
+    pub frame_height: Option<u32>,
 }
 
 /// RTCRemoteInboundRtpStreamStats.

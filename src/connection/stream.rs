@@ -10,7 +10,7 @@ use super::reporting::Heard;
 use crate::media::{
     CodecSpec, Receiver, ReceiverEvent, ReceiverStats, RecvSpec, Ring, SendSpec, Sender, SenderEvent, SenderStats,
 };
-use crate::negotiation::{CodecParameters, MediaPlan, RecvPlan, SendPlan, TransceiverId, TransportId};
+use crate::negotiation::{CodecParameters, Extension, MediaPlan, RecvPlan, SendPlan, TransceiverId, TransportId};
 use crate::rtcp::{self, ReportBlock, SenderInfo};
 use crate::rtp::RtpPacket;
 use crate::transport::Transport;
@@ -26,6 +26,11 @@ const RECEIVER_RATE_HZ: u32 = 48_000;
 /// An empty signal for a remote track.
 pub fn receiver_ring() -> Arc<Ring> {
     Ring::live(RECEIVER_RATE_HZ, 1, RECEIVER_RING_MS)
+}
+
+/// Where the sequence numbers of our stream `ssrc` begin (RFC 3550 section 5.1: at random, not near the wrap).
+pub fn first_sequence(ssrc: u32) -> u16 {
+    ssrc as u16 & 0x7fff
 }
 
 /// What we send for one transceiver.
@@ -50,6 +55,18 @@ pub struct Feedback {
     pub total_round_trip_s: f64,
     /// How many.
     pub measurements: u32,
+}
+
+impl Feedback {
+    /// Takes in a report that came at `ntp`, which is also `unix_ms`.
+    pub fn note(&mut self, block: &ReportBlock, ntp: u64, unix_ms: f64) {
+        self.last = Some((*block, unix_ms));
+        if let Some(round_trip_s) = rtcp::round_trip_s(block, ntp) {
+            self.round_trip_s = Some(round_trip_s);
+            self.total_round_trip_s += round_trip_s;
+            self.measurements += 1;
+        }
+    }
 }
 
 impl Default for Outbound {
@@ -82,7 +99,7 @@ impl Outbound {
 
     fn begin(&self, ssrc: u32) -> Sender {
         // The SSRC is random; parts of it make starts that differ from call to call (RFC 3550 section 5.1).
-        let mut sender = Sender::new(ssrc, ssrc as u16 & 0x7fff, ssrc.rotate_left(16));
+        let mut sender = Sender::new(ssrc, first_sequence(ssrc), ssrc.rotate_left(16));
         sender.set_source(self.source.as_ref().map(Ring::reader));
         sender.set_enabled(self.enabled);
         sender.set_active(self.encoding.active);
@@ -182,13 +199,8 @@ impl Outbound {
 
     /// A report of the far end about this stream.
     pub fn note_block(&mut self, block: &ReportBlock, ntp: u64, unix_ms: f64) {
-        self.feedback.last = Some((*block, unix_ms));
         let round_trip_s = rtcp::round_trip_s(block, ntp);
-        if let Some(round_trip_s) = round_trip_s {
-            self.feedback.round_trip_s = Some(round_trip_s);
-            self.feedback.total_round_trip_s += round_trip_s;
-            self.feedback.measurements += 1;
-        }
+        self.feedback.note(block, ntp, unix_ms);
         if let Some(sender) = &mut self.sender {
             sender.apply_report(f32::from(block.fraction_lost) / 256.0, round_trip_s);
         }
@@ -309,16 +321,7 @@ impl Inbound {
     /// What we say of the stream, once one plays.
     pub fn report_block(&mut self, now: Instant) -> Option<ReportBlock> {
         let report = self.receiver.as_mut()?.report()?;
-        let (last_sender_report, delay_since_last) = self.heard.echo(now);
-        Some(ReportBlock {
-            ssrc: report.ssrc,
-            fraction_lost: report.fraction_lost,
-            cumulative_lost: report.cumulative_lost,
-            highest_sequence: report.highest_sequence,
-            jitter: report.jitter,
-            last_sender_report,
-            delay_since_last,
-        })
+        Some(self.heard.block(report, now))
     }
 
     /// Counters of the stream, once a receiver exists: its own, header bytes, and the far end's reports with the time
@@ -330,7 +333,7 @@ impl Inbound {
 }
 
 /// Length of the RTP header as it was on the wire, one-byte extension elements assumed.
-fn header_bytes(packet: &RtpPacket) -> u64 {
+pub fn header_bytes(packet: &RtpPacket) -> u64 {
     let elements: usize = packet.extensions.iter().map(|(_, value)| 1 + value.len()).sum();
     let extension = if elements == 0 { 0 } else { 4 + elements.next_multiple_of(4) };
     (12 + 4 * packet.csrc.len() + extension) as u64
@@ -341,8 +344,8 @@ fn send_spec(plan: &SendPlan, mid: &str) -> SendSpec {
         codec: codec_spec(&plan.codec),
         dtmf: plan.dtmf.as_ref().map(codec_spec),
         ptime_ms: plan.max_ptime_ms.map_or(plan.ptime_ms, |most| plan.ptime_ms.min(most)),
-        mid: plan.mid_extension.map(|id| (id, mid.to_owned())),
-        audio_level: None,
+        mid: plan.extension(Extension::Mid).map(|id| (id, mid.to_owned())),
+        audio_level: plan.extension(Extension::AudioLevel),
     }
 }
 

@@ -13,7 +13,7 @@ use super::session::Session;
 use super::stats::Stats;
 use super::{Encoding, runtime};
 use crate::error::Result;
-use crate::media::Ring;
+use crate::media::{Ring, Sources};
 use crate::negotiation::{CandidateKind, Plan, TransceiverId, TransportId, TransportPlan};
 use crate::transport::{Certificate, GatherEvent, IceServer, Lookup, look_up};
 use std::collections::BTreeMap;
@@ -49,10 +49,12 @@ pub(super) enum Command {
     Network(NetworkConfig),
     Source(TransceiverId, Option<Arc<Ring>>),
     Enabled(TransceiverId, bool),
+    Picture(TransceiverId, bool),
     Encoding(TransceiverId, Encoding),
     Dtmf { id: TransceiverId, tones: String, duration_ms: u32, gap_ms: u32 },
     ReceiverRing(TransceiverId, Arc<Ring>),
     Outlet(TransceiverId, Outlet),
+    Sources(TransceiverId, Arc<Sources>),
     Stats(u32),
     Close,
 }
@@ -167,11 +169,13 @@ impl Driver {
             Command::Network(network) => self.network = network,
             Command::Source(id, ring) => self.session.set_source(now, id, ring),
             Command::Enabled(id, enabled) => self.session.set_enabled(id, enabled),
+            Command::Picture(id, picture) => self.session.set_picture(now, id, picture),
             Command::Encoding(id, encoding) => self.session.set_encoding(now, id, encoding),
             Command::Dtmf { id, tones, duration_ms, gap_ms } => {
                 self.session.insert_dtmf(now, id, &tones, duration_ms, gap_ms);
             }
             Command::ReceiverRing(id, ring) => self.session.set_receiver_ring(id, ring),
+            Command::Sources(id, sources) => self.session.set_sources(id, sources),
             Command::Outlet(id, outlet) => self.session.add_outlet(id, outlet),
             Command::Stats(request) => {
                 let stats = self.session.stats(now);
@@ -198,6 +202,10 @@ impl Driver {
     fn gather(&mut self, now: Instant, plan: &TransportPlan) {
         match self.ports.get_mut(&plan.id) {
             Some(port) if port.generation == plan.generation => return,
+            Some(port) if plan.gathered => {
+                port.generation = plan.generation;
+                return;
+            }
             Some(port) => port.restart(now, &self.network, plan.generation),
             None => match Port::open(now, &self.network, plan.generation) {
                 Ok(port) => {

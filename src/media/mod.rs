@@ -22,7 +22,10 @@ pub mod resample;
 mod ring;
 mod sender;
 mod sink;
+mod sources;
 mod stretch;
+mod video_receiver;
+mod video_sender;
 
 pub use codec::{Codec, CodecSpec, PayloadKind};
 pub use level::Level;
@@ -32,3 +35,6 @@ pub use reception::{Reception, ReceptionReport};
 pub use ring::{Hook, Reader, Ring, RingEvent, WriteOutcome};
 pub use sender::{SendSpec, Sender, SenderEvent, SenderStats};
 pub use sink::{FrameInfo, Sink, SinkQueue};
+pub use sources::{Source, Sources};
+pub use video_receiver::{VideoReceiver, VideoReceiverStats};
+pub use video_sender::{HEIGHT, VideoSendSpec, VideoSender, VideoSenderStats, WIDTH, Wish};

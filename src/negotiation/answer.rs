@@ -6,6 +6,7 @@
 use super::bundle;
 use super::codec;
 use super::description::{Draft, LocalDescription, LocalSection, Shape};
+use super::extension::Extensions;
 use super::offer::{VERSION_STEP, refusal};
 use super::random::Random;
 use super::sdp::is_rtp;
@@ -48,7 +49,7 @@ fn draft(state: &State) -> Draft {
 fn section(state: &State, slot: &mut Slot) -> LocalSection {
     match (slot.content, slot.rejected) {
         (Content::Media(id), false) => {
-            let transceiver = state.transceiver(id).ok().filter(|transceiver| !transceiver.is_ending());
+            let transceiver = state.transceiver(id).ok().filter(|transceiver| !transceiver.stopped);
             let local = transceiver.zip(slot.remote.as_ref()).and_then(|(transceiver, remote)| {
                 local_media(state, transceiver, remote).map(|local| (transceiver, local))
             });
@@ -82,9 +83,14 @@ fn local_media(state: &State, transceiver: &Transceiver, remote: &RemoteMedia) -
     (!codecs.is_empty()).then(|| LocalMedia {
         direction: transceiver.direction.intersect(offered),
         codecs,
-        mid_extension: remote.mid_extension,
+        extensions: answered_extensions(transceiver, remote),
         announced: transceiver.direction.sends().then(|| transceiver.streams.clone()),
     })
+}
+
+fn answered_extensions(transceiver: &Transceiver, remote: &RemoteMedia) -> Extensions {
+    let wanted: Vec<_> = transceiver.extensions().collect();
+    remote.extensions.iter().filter(|(_, extension)| wanted.contains(extension)).copied().collect()
 }
 
 fn media_section(state: &State, slot: &mut Slot, transceiver: &Transceiver, local: LocalMedia) -> LocalSection {

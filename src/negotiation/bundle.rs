@@ -8,7 +8,6 @@ use super::random::Random;
 use super::sdp::{Section, Session};
 use super::slot::Slot;
 use super::state::State;
-use super::transceiver::Transceiver;
 use super::transport::{RemoteIce, Transport, credentials};
 use super::types::{Kind, TransportId};
 use crate::error::{Error, ErrorKind, Result};
@@ -52,7 +51,7 @@ pub(super) fn leads(state: &State, session: &Session, uses: &[Use]) -> Vec<bool>
             let slot = state.agreement.slots.get(index).filter(|slot| !slot.rejected);
             let transceiver = slot.and_then(Slot::transceiver).and_then(|id| state.transceiver(id).ok());
             let common = codec::answered(None, *kind, &state.config.features, &section.codecs);
-            !common.is_empty() && !transceiver.is_some_and(Transceiver::is_ending)
+            !common.is_empty() && !transceiver.is_some_and(|transceiver| transceiver.stopped)
         }
     };
     session.sections.iter().zip(uses).enumerate().map(leads).collect()
@@ -105,8 +104,7 @@ fn known_transport(state: &State, session: &Session, holder: usize) -> Option<Tr
 /// Before our answer: lines whose transceiver was stopped meanwhile no longer lead their group.
 pub(super) fn reassign(state: &mut State, random: &mut dyn Random) {
     let Some(session) = state.pending_remote.as_ref().map(|remote| remote.session.clone()) else { return };
-    let ended =
-        |slot: &Slot| slot.transceiver().and_then(|id| state.transceiver(id).ok()).is_some_and(Transceiver::is_ending);
+    let ended = |slot: &Slot| slot.transceiver().and_then(|id| state.transceiver(id).ok()).is_some_and(|it| it.stopped);
     if state.agreement.slots.iter().any(|slot| !slot.rejected && ended(slot)) {
         let uses = uses_of(state, &session);
         apply_offered_transports(state, random, &session, &uses);

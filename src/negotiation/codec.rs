@@ -1,7 +1,8 @@
 //! The one table of codecs, and how a codec in a description is recognised.
 //!
-//! Invariant: a codec is what its name (in any case), clock rate and channel count say. An fmtp never decides whether
-//! two ends have a codec in common, and a payload type, once given to a codec, stays its own for the session.
+//! Invariant: a codec is what its name (in any case), clock rate and channel count say, and with video its profile.
+//! Nothing else in an fmtp decides whether two ends have a codec in common, and a payload type, once given to a codec,
+//! stays its own for the session.
 
 use super::types::{Features, Kind};
 use std::collections::BTreeMap;
@@ -41,6 +42,8 @@ enum Role {
     Media,
     /// Needs another codec beside it.
     Companion,
+    /// Sends another codec's packets again: there is one for each that can be repaired (RFC 4588).
+    Repair,
 }
 
 /// A line of the table.
@@ -57,7 +60,8 @@ pub(super) struct Row {
     enabled: fn(&Features) -> bool,
 }
 
-/// In order of preference. A codec belongs here when the media layer has it both ways.
+/// In order of preference. An audio codec belongs here when the media layer has it both ways; video is negotiated for
+/// whoever makes and takes encoded frames.
 #[rustfmt::skip]
 static TABLE: &[Row] = &[
     Row { kind: Kind::Audio, name: "opus", clock_rate: 48_000, channels: 2, payload_type: 111, fmtp: "minptime=10;useinbandfec=1", role: Role::Media, enabled: |_| true },
@@ -68,6 +72,16 @@ static TABLE: &[Row] = &[
     Row { kind: Kind::Audio, name: "telephone-event", clock_rate: 48_000, channels: 1, payload_type: 110, fmtp: "", role: Role::Companion, enabled: |_| true },
     Row { kind: Kind::Audio, name: "telephone-event", clock_rate: 8_000, channels: 1, payload_type: 126, fmtp: "", role: Role::Companion, enabled: |_| true },
     Row { kind: Kind::Video, name: "VP8", clock_rate: 90_000, channels: 1, payload_type: 96, fmtp: "", role: Role::Media, enabled: |features| features.video },
+    Row { kind: Kind::Video, name: "VP9", clock_rate: 90_000, channels: 1, payload_type: 98, fmtp: "profile-id=0", role: Role::Media, enabled: |features| features.video },
+    Row { kind: Kind::Video, name: "VP9", clock_rate: 90_000, channels: 1, payload_type: 100, fmtp: "profile-id=2", role: Role::Media, enabled: |features| features.video },
+    Row { kind: Kind::Video, name: "H264", clock_rate: 90_000, channels: 1, payload_type: 102, fmtp: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f", role: Role::Media, enabled: |features| features.video },
+    Row { kind: Kind::Video, name: "H264", clock_rate: 90_000, channels: 1, payload_type: 104, fmtp: "level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42001f", role: Role::Media, enabled: |features| features.video },
+    Row { kind: Kind::Video, name: "H264", clock_rate: 90_000, channels: 1, payload_type: 106, fmtp: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f", role: Role::Media, enabled: |features| features.video },
+    Row { kind: Kind::Video, name: "H264", clock_rate: 90_000, channels: 1, payload_type: 108, fmtp: "level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42e01f", role: Role::Media, enabled: |features| features.video },
+    Row { kind: Kind::Video, name: "AV1", clock_rate: 90_000, channels: 1, payload_type: 45, fmtp: "level-idx=5;profile=0;tier=0", role: Role::Media, enabled: |features| features.video },
+    Row { kind: Kind::Video, name: "red", clock_rate: 90_000, channels: 1, payload_type: 112, fmtp: "", role: Role::Companion, enabled: |features| features.video },
+    Row { kind: Kind::Video, name: "rtx", clock_rate: 90_000, channels: 1, payload_type: 97, fmtp: "", role: Role::Repair, enabled: |features| features.video },
+    Row { kind: Kind::Video, name: "ulpfec", clock_rate: 90_000, channels: 1, payload_type: 114, fmtp: "", role: Role::Companion, enabled: |features| features.video },
 ];
 
 /// Payload types that need no `a=rtpmap` (RFC 3551 section 6), as far as gateways still send them.
@@ -111,6 +125,16 @@ impl Row {
         self.name.eq_ignore_ascii_case(&codec.name)
             && self.clock_rate == codec.clock_rate
             && self.channels == codec.channels
+            && (self.role == Role::Repair || profile(self.name, self.fmtp) == profile(self.name, &codec.fmtp))
+    }
+
+    fn identity(&self) -> Identity {
+        identity(&self.parameters(self.payload_type))
+    }
+
+    /// `rtx` may go with it.
+    fn is_repairable(&self) -> bool {
+        self.kind == Kind::Video && (self.role == Role::Media || self.name == "red")
     }
 
     fn is_capability(&self, wanted: &CodecCapability) -> bool {
@@ -147,12 +171,48 @@ pub(super) fn preferred(wanted: &[CodecCapability], kind: Kind, features: &Featu
     rows.iter().any(|row| row.role == Role::Media).then_some(rows)
 }
 
+/// A codec apart from its payload type: name with profile, clock rate, channels.
+type Identity = (String, u32, u8);
+
+fn identity(codec: &CodecParameters) -> Identity {
+    let name = codec.name.to_ascii_lowercase();
+    let profile = profile(&name, &codec.fmtp);
+    (name + &profile, codec.clock_rate, codec.channels)
+}
+
+/// What of an fmtp makes two codecs of one name different: RFC 6184, RFC 9628, and for AV1 its RTP specification; with
+/// `rtx` the payload type that it repairs.
+fn profile(name: &str, fmtp: &str) -> String {
+    let of = |key: &str, default: &str| parameter(fmtp, key).unwrap_or(default).to_ascii_lowercase();
+    match name.to_ascii_lowercase().as_str() {
+        "vp9" => format!(";{}", of("profile-id", "0")),
+        "av1" => format!(";{}", of("profile", "0")),
+        // The last byte is the level, which need not be the same at both ends.
+        "h264" => {
+            let level_id = of("profile-level-id", "420010");
+            format!(";{};{}", of("packetization-mode", "0"), level_id.get(..4).unwrap_or(&level_id))
+        }
+        "rtx" => format!(";{}", of("apt", "")),
+        _ => String::new(),
+    }
+}
+
+fn parameter<'a>(fmtp: &'a str, key: &str) -> Option<&'a str> {
+    let mut pairs = fmtp.split(';').filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value)
+}
+
+/// The payload type that an `rtx` repairs.
+fn repaired(codec: &CodecParameters) -> Option<u8> {
+    if codec.name.eq_ignore_ascii_case("rtx") { parameter(&codec.fmtp, "apt")?.parse().ok() } else { None }
+}
+
 /// Which codec each payload type of a session stands for.
-pub(super) type PayloadTypes = BTreeMap<u8, (String, u32, u8)>;
+pub(super) type PayloadTypes = BTreeMap<u8, Identity>;
 
 /// Remembers that `codec` has its payload type.
 pub(super) fn remember(known: &mut PayloadTypes, codec: &CodecParameters) {
-    known.insert(codec.payload_type, (codec.name.to_ascii_lowercase(), codec.clock_rate, codec.channels));
+    known.insert(codec.payload_type, identity(codec));
 }
 
 /// Codecs for an offer. `rows`: preferences, or everything. `own`: payload types of this section so far, kept where
@@ -176,25 +236,46 @@ pub(super) fn offered(
         }
     };
     rows.dedup_by(|a, b| std::ptr::eq(*a, *b));
-    let mut taken: Vec<u8> = Vec::new();
+    let rtx = rows.iter().find(|row| row.role == Role::Repair).copied();
+    let mut purse = Numbers { own, all, latest: first, taken: Vec::new() };
     let mut codecs = Vec::new();
-    for row in rows {
-        let key = (row.name.to_ascii_lowercase(), row.clock_rate, row.channels);
-        let free = |payload_type: u8| {
-            !taken.contains(&payload_type)
-                && own.get(&payload_type).is_none_or(|known| *known == key)
-                && all.get(&payload_type).is_none_or(|known| *known == key)
-        };
-        let latest = first.iter().find(|codec| row.matches(codec)).map(|codec| codec.payload_type);
-        let earlier = own.iter().find(|(_, known)| **known == key).map(|(payload_type, _)| *payload_type);
-        let wanted = latest.into_iter().chain(earlier).chain([row.payload_type]).chain(96..=127).chain(35..=63);
-        if let Some(payload_type) = wanted.into_iter().find(|payload_type| free(*payload_type)) {
-            taken.push(payload_type);
-            codecs.push(row.parameters(payload_type));
-        }
+    for row in rows.iter().filter(|row| row.role != Role::Repair) {
+        let Some(payload_type) = purse.take(&row.identity(), row.payload_type) else { continue };
+        codecs.push(row.parameters(payload_type));
+        let repair = rtx.filter(|_| row.is_repairable());
+        codecs.extend(repair.and_then(|rtx| {
+            let wanted = CodecParameters { fmtp: format!("apt={payload_type}"), ..rtx.parameters(0) };
+            let payload_type = purse.take(&identity(&wanted), row.payload_type + 1)?;
+            Some(CodecParameters { payload_type, ..wanted })
+        }));
     }
     link_red(&mut codecs);
     codecs
+}
+
+/// The payload types of an offer that is being made.
+struct Numbers<'a> {
+    own: &'a PayloadTypes,
+    all: &'a PayloadTypes,
+    latest: &'a [CodecParameters],
+    taken: Vec<u8>,
+}
+
+impl Numbers<'_> {
+    /// The codec's payload type: as negotiated last, as it was at any time, as it likes, any other.
+    fn take(&mut self, codec: &Identity, liked: u8) -> Option<u8> {
+        let free = |payload_type: &u8| {
+            !self.taken.contains(payload_type)
+                && self.own.get(payload_type).is_none_or(|known| known == codec)
+                && self.all.get(payload_type).is_none_or(|known| known == codec)
+        };
+        let latest = self.latest.iter().find(|known| identity(known) == *codec).map(|known| known.payload_type);
+        let earlier = self.own.iter().find(|(_, known)| *known == codec).map(|(payload_type, _)| *payload_type);
+        let mut wanted = latest.into_iter().chain(earlier).chain([liked]).chain(96..=127).chain(35..=63);
+        let payload_type = wanted.find(free)?;
+        self.taken.push(payload_type);
+        Some(payload_type)
+    }
 }
 
 /// Codecs for an answer: what `remote` offers and we have, under the offer's payload types, in the offer's order unless
@@ -205,11 +286,11 @@ pub(super) fn answered(
     features: &Features,
     remote: &[CodecParameters],
 ) -> Vec<CodecParameters> {
+    let allowed = |row: &&Row| rows.is_none_or(|rows| rows.iter().any(|wanted| std::ptr::eq(*wanted, *row)));
     let mut common: Vec<(&'static Row, u8)> = Vec::new();
     for codec in remote {
-        let allowed = |row: &&Row| rows.is_none_or(|rows| rows.iter().any(|wanted| std::ptr::eq(*wanted, *row)));
         let Some(row) = enabled(kind, features).find(|row| row.matches(codec)).filter(allowed) else { continue };
-        if !common.iter().any(|(known, _)| std::ptr::eq(*known, row)) {
+        if row.role != Role::Repair && !common.iter().any(|(known, _)| std::ptr::eq(*known, row)) {
             common.push((row, codec.payload_type));
         }
     }
@@ -219,7 +300,13 @@ pub(super) fn answered(
     if !common.iter().any(|(row, _)| row.role == Role::Media) {
         return Vec::new();
     }
-    let mut codecs: Vec<_> = common.into_iter().map(|(row, payload_type)| row.parameters(payload_type)).collect();
+    let repairs = enabled(kind, features).any(|row| row.role == Role::Repair && allowed(&row));
+    let mut codecs = Vec::new();
+    for (row, payload_type) in common {
+        codecs.push(row.parameters(payload_type));
+        let offered = remote.iter().find(|codec| repairs && repaired(codec) == Some(payload_type));
+        codecs.extend(offered.map(|rtx| CodecParameters { name: "rtx".to_owned(), ..rtx.clone() }));
+    }
     link_red(&mut codecs);
     codecs
 }
@@ -235,10 +322,13 @@ pub(super) fn common(
     let mut codecs: Vec<CodecParameters> = Vec::new();
     for codec in list {
         let Some(row) = enabled(kind, features).find(|row| row.matches(codec)) else { continue };
-        if other.iter().any(|codec| row.matches(codec)) && !codecs.iter().any(|known| row.matches(known)) {
+        let known = |known: &CodecParameters| identity(known) == identity(codec);
+        if other.iter().any(|codec| row.matches(codec)) && !codecs.iter().any(known) {
             codecs.push(CodecParameters { name: row.name.to_owned(), ..codec.clone() });
         }
     }
+    let kept: Vec<u8> = codecs.iter().map(|codec| codec.payload_type).collect();
+    codecs.retain(|codec| codec.name != "rtx" || repaired(codec).is_some_and(|it| kept.contains(&it)));
     codecs
 }
 
@@ -250,7 +340,7 @@ pub(super) fn carries_media(codec: &CodecParameters) -> bool {
 /// RED says in its fmtp which payload type it doubles (RFC 2198 section 5).
 fn link_red(codecs: &mut [CodecParameters]) {
     let opus = codecs.iter().find(|codec| codec.name == "opus").map(|codec| codec.payload_type);
-    for red in codecs.iter_mut().filter(|codec| codec.name == "red") {
+    for red in codecs.iter_mut().filter(|codec| codec.name == "red" && codec.clock_rate == 48_000) {
         red.fmtp = opus.map(|payload_type| format!("{payload_type}/{payload_type}")).unwrap_or_default();
     }
 }

@@ -9,6 +9,7 @@ mod bundle;
 mod candidate;
 mod codec;
 mod description;
+mod extension;
 mod local;
 mod needed;
 mod negotiator;
@@ -29,12 +30,13 @@ mod write;
 
 pub use candidate::{Candidate, CandidateKind, LocalCandidate, Protocol, SurfacedCandidate};
 pub use codec::{CodecCapability, CodecParameters, capabilities};
+pub use extension::{Extension, Extensions};
 pub use negotiator::Negotiator;
 pub use plan::{
     DataPlan, DtlsPlan, DtlsRole, IceCredentials, IcePlan, MediaPlan, Plan, RecvPlan, SendPlan, TransportPlan,
 };
 pub use random::Random;
-pub use snapshot::{DataSnapshot, Description, Snapshot, TransceiverSnapshot};
+pub use snapshot::{DataSnapshot, Description, Snapshot, TransceiverSnapshot, TransportSnapshot};
 pub use types::{
     BundlePolicy, Config, Direction, Features, Fingerprint, HashAlgorithm, Kind, OfferOptions, RemoteCandidateInit,
     SdpType, SignalingState, TransceiverId, TransceiverInit, TransportId,

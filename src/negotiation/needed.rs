@@ -32,7 +32,10 @@ fn wants_offer(state: &State, slots: &[Slot], transceiver: &Transceiver) -> bool
 
 /// Streams or direction are not what was negotiated.
 fn differs(transceiver: &Transceiver, negotiated: &Negotiated) -> bool {
-    if transceiver.direction.sends() && negotiated.local.announced.as_ref() != Some(&transceiver.streams) {
+    let announced = |streams: &Vec<String>| {
+        streams.len() == transceiver.streams.len() && streams.iter().all(|it| transceiver.streams.contains(it))
+    };
+    if transceiver.direction.sends() && !negotiated.local.announced.as_ref().is_some_and(announced) {
         return true;
     }
     let remote = negotiated.remote.direction.unwrap_or(Direction::Inactive);

@@ -4,6 +4,7 @@
 
 use super::candidate::{LocalCandidate, SurfacedCandidate};
 use super::codec::{self, CodecCapability};
+use super::extension::Extension;
 use super::plan::Plan;
 use super::random::Random;
 use super::snapshot::Snapshot;
@@ -100,6 +101,7 @@ impl Negotiator {
                 Some(track) => transceiver.attach(track, &init.stream_ids),
                 None => transceiver.set_streams(&init.stream_ids),
             }
+            transceiver.rids = init.rids;
             Ok(transceiver.id)
         })
     }
@@ -155,6 +157,14 @@ impl Negotiator {
                 return Err(Error::new(ErrorKind::InvalidModification, message));
             }
             transceiver.preferences = codecs.to_vec();
+            Ok(())
+        })
+    }
+
+    /// W3C `setHeaderExtensionsToNegotiate`: what shall not be negotiated.
+    pub fn stop_extensions(&mut self, id: TransceiverId, stopped: &[Extension]) -> Result<()> {
+        self.intend(|state, _| {
+            state.transceiver_mut(id)?.stopped_extensions = stopped.to_vec();
             Ok(())
         })
     }

@@ -5,6 +5,7 @@
 
 use super::codec::{self, PayloadTypes};
 use super::description::{Draft, LocalDescription, LocalSection, Shape};
+use super::extension::{Extension, Extensions, numbered};
 use super::plan::IceCredentials;
 use super::random::Random;
 use super::sdp::is_rtp;
@@ -21,8 +22,6 @@ use std::collections::BTreeMap;
 const RTP_PROTOCOL: &str = "UDP/TLS/RTP/SAVPF";
 const DATA_PROTOCOL: &str = "UDP/DTLS/SCTP";
 const DATA_FORMAT: &str = "webrtc-datachannel";
-/// Header extension ids that fit the one-byte form (RFC 8285 section 4.2).
-const ONE_BYTE_EXTENSION_IDS: std::ops::RangeInclusive<u8> = 1..=14;
 /// How far apart the versions of two of our descriptions are. RFC 8829 says 1, but a SIP client that holds a call by
 /// editing the last description counts on by itself, and a gateway takes an older version for "nothing changed".
 pub(super) const VERSION_STEP: u64 = 1000;
@@ -107,7 +106,10 @@ fn draft(state: &State, random: &mut dyn Random, restart: bool) -> Draft {
     let mut slots = lay_out(state, &mut next_mid);
     let mut purse = Purse::new(state, restart);
     let mut sections = Vec::new();
-    let mut known: PayloadTypes = slots.iter().rev().flat_map(|slot| slot.payload_types.clone()).collect();
+    let mut known = Meanings {
+        payload_types: slots.iter().rev().flat_map(|slot| slot.payload_types.clone()).collect(),
+        extensions: Extensions::new(),
+    };
     for slot in &mut slots {
         let section = if slot.rejected {
             refusal(slot)
@@ -169,11 +171,17 @@ impl<'a> Purse<'a> {
     }
 }
 
-/// `known`: payload types of all lines, kept up while an offer is being made.
+/// What numbers mean in all lines, kept up while an offer is being made.
+struct Meanings {
+    payload_types: PayloadTypes,
+    /// Those given to header extensions by this offer.
+    extensions: Extensions,
+}
+
 fn live_section(
     state: &State,
     slot: &mut Slot,
-    known: &mut PayloadTypes,
+    known: &mut Meanings,
     credentials: IceCredentials,
     shape: Shape,
 ) -> LocalSection {
@@ -190,8 +198,12 @@ fn live_section(
             RTP_PROTOCOL.clone_into(&mut slot.protocol);
             let local = local_media(state, slot, transceiver, known);
             lines.media(&local, transceiver, &state.cname, RtcpTerms { mux: true, reduced_size: true });
+            if transceiver.rids.len() > 1 && local.direction.sends() {
+                lines.simulcast(&transceiver.rids);
+            }
             slot.remember_codecs(&local.codecs);
-            known.extend(slot.payload_types.clone());
+            known.payload_types.extend(slot.payload_types.clone());
+            known.extensions.extend(&local.extensions);
             let formats = formats(&local);
             slot.local = Some(local);
             formats
@@ -213,7 +225,7 @@ fn live_section(
     }
 }
 
-fn local_media(state: &State, slot: &Slot, transceiver: &Transceiver, known: &PayloadTypes) -> LocalMedia {
+fn local_media(state: &State, slot: &Slot, transceiver: &Transceiver, known: &Meanings) -> LocalMedia {
     let features = &state.config.features;
     let latest = match &slot.negotiated {
         Some(negotiated) => negotiated.recv_codecs.as_slice(),
@@ -221,23 +233,24 @@ fn local_media(state: &State, slot: &Slot, transceiver: &Transceiver, known: &Pa
     };
     let rows = transceiver.rows(features);
     let own = &slot.payload_types;
+    let mut used = used_extensions(state, slot);
+    used.extend(known.extensions.iter().map(|(id, extension)| (*id, Some(*extension))));
     LocalMedia {
         direction: transceiver.direction,
-        codecs: codec::offered(rows.as_deref(), transceiver.kind, features, own, known, latest),
-        mid_extension: mid_extension(state, slot),
+        codecs: codec::offered(rows.as_deref(), transceiver.kind, features, own, &known.payload_types, latest),
+        extensions: numbered(transceiver.extensions(), &used),
         announced: transceiver.direction.sends().then(|| transceiver.streams.clone()),
     }
 }
 
-/// The id that the mid has on this line, else on any line, else a free one: an id means one thing in a whole group.
-fn mid_extension(state: &State, slot: &Slot) -> Option<u8> {
-    let of = |slot: &Slot| slot.remote.as_ref().and_then(|remote| remote.mid_extension);
-    let taken = |id: &u8| {
-        let mut remotes = state.agreement.slots.iter().filter_map(|slot| slot.remote.as_ref());
-        remotes.any(|remote| remote.extension_ids.contains(id))
-    };
-    let known = of(slot).or_else(|| state.agreement.slots.iter().find_map(of));
-    known.or_else(|| ONE_BYTE_EXTENSION_IDS.into_iter().find(|id| !taken(id)))
+/// What ids mean so far: on this line, then on any other.
+fn used_extensions(state: &State, slot: &Slot) -> Vec<(u8, Option<Extension>)> {
+    let slots = || std::iter::once(slot).chain(&state.agreement.slots);
+    let remotes = || slots().filter_map(|slot| slot.remote.as_ref());
+    let locals = slots().filter_map(|slot| slot.local.as_ref()).flat_map(|local| &local.extensions);
+    let known = remotes().flat_map(|remote| &remote.extensions).chain(locals);
+    let known = known.map(|(id, extension)| (*id, Some(*extension)));
+    known.chain(remotes().flat_map(|remote| &remote.extension_ids).map(|id| (*id, None))).collect()
 }
 
 /// A section with port 0: it repeats what was offered and says nothing else.

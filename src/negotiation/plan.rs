@@ -4,6 +4,7 @@
 
 use super::candidate::Candidate;
 use super::codec::CodecParameters;
+use super::extension::{Extension, Extensions, id_of};
 use super::types::{Fingerprint, Kind, TransceiverId, TransportId};
 
 /// The whole wanted state of a connection.
@@ -30,6 +31,8 @@ pub struct TransportPlan {
     pub gather: bool,
     /// Raised whenever `ice.local` changes.
     pub generation: u32,
+    /// Everything was gathered for these credentials before: they have come back with a rollback.
+    pub gathered: bool,
 }
 
 /// Short-term credentials of one end.
@@ -110,10 +113,17 @@ pub struct SendPlan {
     pub ssrc: u32,
     /// RTCP name, one per connection.
     pub cname: String,
-    /// Header extension id of `urn:ietf:params:rtp-hdrext:sdes:mid`.
-    pub mid_extension: Option<u8>,
+    /// Header extensions that both ends have, with their ids.
+    pub extensions: Extensions,
     /// RFC 5506.
     pub rtcp_reduced_size: bool,
+}
+
+impl SendPlan {
+    /// The id of a header extension.
+    pub fn extension(&self, extension: Extension) -> Option<u8> {
+        id_of(&self.extensions, extension)
+    }
 }
 
 /// What may arrive.
@@ -123,8 +133,15 @@ pub struct RecvPlan {
     pub codecs: Vec<CodecParameters>,
     /// Declared by `a=ssrc`; may be empty.
     pub ssrcs: Vec<u32>,
-    /// Header extension id of `urn:ietf:params:rtp-hdrext:sdes:mid`.
-    pub mid_extension: Option<u8>,
+    /// Header extensions that both ends have, with their ids.
+    pub extensions: Extensions,
+}
+
+impl RecvPlan {
+    /// The id of a header extension.
+    pub fn extension(&self, extension: Extension) -> Option<u8> {
+        id_of(&self.extensions, extension)
+    }
 }
 
 /// The data section.

@@ -5,6 +5,7 @@
 use super::bundle::{Use, apply_offered_transports, carrier, collapse_transports, is_live, leads, use_of, uses_of};
 use super::codec;
 use super::description::{RemoteDescription, RemoteSection};
+use super::extension::Extension;
 use super::local::settle;
 use super::random::{self, Random};
 use super::sdp::{self, Section, Session};
@@ -240,7 +241,8 @@ fn remote_media(state: &mut State, random: &mut dyn Random, slot: &Slot, section
         codecs: section.codecs.clone(),
         ptime_ms: section.ptime_ms,
         max_ptime_ms: section.max_ptime_ms,
-        mid_extension: section.shared.mid_extension,
+        extensions: section.shared.extensions.clone(),
+        rids: section.rids.clone(),
         extension_ids: section.shared.extension_ids.clone(),
         rtcp_mux: section.rtcp_mux,
         rtcp_reduced_size: section.rtcp_reduced_size,
@@ -309,6 +311,12 @@ fn check_answer(state: &State, session: &Session) -> Result<Vec<Use>> {
             return Err(invalid("the answer has another protocol than the offer"));
         }
         if let (Use::Media(kind), Some(local)) = (what, &slot.local) {
+            let renumbered = |(id, extension): &(u8, Extension)| {
+                local.extensions.iter().any(|(offered, meaning)| offered == id && meaning != extension)
+            };
+            if section.shared.extensions.iter().any(renumbered) {
+                return Err(invalid("the answer gives a header extension's id another meaning"));
+            }
             let common = codec::common(kind, &state.config.features, &section.codecs, &local.codecs);
             if !common.iter().any(codec::carries_media) {
                 return Err(invalid("the answer has no codec of the offer"));

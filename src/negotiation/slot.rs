@@ -4,6 +4,7 @@
 //! agreed on and what media obeys.
 
 use super::codec::{CodecParameters, PayloadTypes, remember};
+use super::extension::Extensions;
 use super::types::{Direction, TransceiverId, TransportId};
 
 /// What an m-line is for.
@@ -42,7 +43,7 @@ pub(super) struct Slot {
 pub(super) struct LocalMedia {
     pub direction: Direction,
     pub codecs: Vec<CodecParameters>,
-    pub mid_extension: Option<u8>,
+    pub extensions: Extensions,
     /// Streams that we announce as soon as the far end lets us send; `None` while the application does not want to.
     pub announced: Option<Vec<String>>,
 }
@@ -56,9 +57,11 @@ pub(super) struct RemoteMedia {
     pub codecs: Vec<CodecParameters>,
     pub ptime_ms: Option<u16>,
     pub max_ptime_ms: Option<u16>,
-    pub mid_extension: Option<u8>,
+    pub extensions: Extensions,
     /// Header extension ids that the far end uses, for whatever.
     pub extension_ids: Vec<u8>,
+    /// Simulcast layers that the far end takes.
+    pub rids: Vec<String>,
     pub rtcp_mux: bool,
     pub rtcp_reduced_size: bool,
     pub ssrcs: Vec<u32>,

@@ -3,6 +3,8 @@
 //! Invariant: plain values; nothing in a snapshot changes after it was taken.
 
 use super::codec::CodecParameters;
+use super::extension::{Extension, Extensions};
+use super::plan::IceCredentials;
 use super::types::{Direction, Kind, SdpType, SignalingState, TransceiverId, TransportId};
 
 /// The negotiated state as W3C's slots show it.
@@ -27,7 +29,7 @@ pub struct Snapshot {
     /// The data section once it has a transport.
     pub data: Option<DataSnapshot>,
     /// Transports in use.
-    pub transports: Vec<TransportId>,
+    pub transports: Vec<TransportSnapshot>,
 }
 
 /// A session description.
@@ -37,6 +39,19 @@ pub struct Description {
     pub ty: SdpType,
     /// Its text.
     pub sdp: String,
+}
+
+/// A transport.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TransportSnapshot {
+    /// Its name.
+    pub id: TransportId,
+    /// Our credentials.
+    pub local: IceCredentials,
+    /// The far end's, once it has told them.
+    pub remote: Option<IceCredentials>,
+    /// We nominate.
+    pub controlling: bool,
 }
 
 /// The data section.
@@ -94,4 +109,10 @@ pub struct TransceiverSnapshot {
     pub reduced_size_rtcp: bool,
     /// Our stream, fixed for life.
     pub ssrc: u32,
+    /// Header extensions in use, with their ids.
+    pub extensions: Extensions,
+    /// Header extensions that the application has switched off.
+    pub stopped_extensions: Vec<Extension>,
+    /// Simulcast layers that the far end takes; `None` before an answer.
+    pub rids: Option<Vec<String>>,
 }

@@ -3,6 +3,7 @@
 //! Invariant: nothing in here is undone by a rollback; what negotiation decided lives in the m-line's slot.
 
 use super::codec::{CodecCapability, Row, preferred};
+use super::extension::Extension;
 use super::random::{self, Random};
 use super::types::{Direction, Features, Kind, TransceiverId};
 
@@ -24,6 +25,10 @@ pub(super) struct Transceiver {
     pub track: Option<String>,
     pub streams: Vec<String>,
     pub preferences: Vec<CodecCapability>,
+    /// Header extensions that the application has switched off.
+    pub stopped_extensions: Vec<Extension>,
+    /// Simulcast layers to offer.
+    pub rids: Vec<String>,
     /// `addTrack` took it into use after somebody else made it: a rollback must not stop it.
     pub adopted: bool,
     /// Was negotiated for sending once; `addTrack` never takes such a sender again.
@@ -48,6 +53,8 @@ impl Transceiver {
             track: None,
             streams: Vec::new(),
             preferences: Vec::new(),
+            stopped_extensions: Vec::new(),
+            rids: Vec::new(),
             adopted: false,
             ever_sent: false,
             stopping: false,
@@ -86,6 +93,11 @@ impl Transceiver {
         self.stopping = true;
         self.stopped = true;
         self.direction = Direction::Stopped;
+    }
+
+    /// Header extensions to negotiate.
+    pub fn extensions(&self) -> impl Iterator<Item = Extension> {
+        Extension::of(self.kind).filter(|extension| !self.stopped_extensions.contains(extension))
     }
 
     /// Codec rows in the application's order, `None` without preferences.

@@ -225,11 +225,13 @@ pub struct TransceiverInit {
     pub track_id: Option<String>,
     /// Streams announced with it.
     pub stream_ids: Vec<String>,
+    /// Simulcast layers, by their `rid`.
+    pub rids: Vec<String>,
 }
 
 impl Default for TransceiverInit {
     fn default() -> Self {
-        Self { direction: Direction::SendRecv, track_id: None, stream_ids: Vec::new() }
+        Self { direction: Direction::SendRecv, track_id: None, stream_ids: Vec::new(), rids: Vec::new() }
     }
 }
 

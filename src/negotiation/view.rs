@@ -4,14 +4,15 @@
 
 use super::codec::{CodecParameters, carries_media};
 use super::description::{LocalDescription, RemoteDescription};
+use super::extension::{Extension, Extensions};
 use super::needed;
 use super::plan::{DataPlan, IcePlan, MediaPlan, Plan, RecvPlan, SendPlan, TransportPlan};
 use super::slot::{Content, Negotiated, Slot};
-use super::snapshot::{DataSnapshot, Description, Snapshot, TransceiverSnapshot};
+use super::snapshot::{DataSnapshot, Description, Snapshot, TransceiverSnapshot, TransportSnapshot};
 use super::state::{Agreement, State};
 use super::transceiver::Transceiver;
 use super::transport::Transport;
-use super::types::{Direction, SignalingState, TransportId};
+use super::types::{Direction, Kind, SignalingState, TransportId};
 
 /// Packet durations that every codec of the table has, in milliseconds.
 const PTIMES_MS: [u16; 4] = [10, 20, 40, 60];
@@ -45,12 +46,14 @@ pub(super) fn snapshot(state: &State) -> Snapshot {
             transport,
             max_message_size: max_message_bytes(slot),
         }),
-        transports: used_transports(&state.agreement),
+        transports: used_transports(&state.agreement).iter().filter_map(|id| show_transport(state, *id)).collect(),
     }
 }
 
 fn show_transceiver(state: &State, transceiver: &Transceiver) -> TransceiverSnapshot {
-    let index = state.slot_of(transceiver.id).filter(|_| !transceiver.stopped);
+    // A remote offer stops a transceiver at once; it leaves its section with our answer.
+    let offered = state.signaling == SignalingState::HaveRemoteOffer;
+    let index = state.slot_of(transceiver.id).filter(|_| !transceiver.stopped || offered);
     let slot = index.map(|index| &state.agreement.slots[index]);
     let remote = slot.and_then(|slot| slot.remote.as_ref());
     let negotiated = slot.and_then(|slot| slot.negotiated.as_ref());
@@ -78,7 +81,21 @@ fn show_transceiver(state: &State, transceiver: &Transceiver) -> TransceiverSnap
         cname: state.cname.clone(),
         reduced_size_rtcp: negotiated.is_some_and(|it| it.remote.rtcp_reduced_size),
         ssrc: transceiver.ssrc,
+        extensions: negotiated.map(agreed_extensions).unwrap_or_default(),
+        stopped_extensions: transceiver.stopped_extensions.clone(),
+        rids: negotiated.map(|it| it.remote.rids.clone()),
     }
+}
+
+fn show_transport(state: &State, id: TransportId) -> Option<TransportSnapshot> {
+    let transport = state.agreement.transports.get(&id)?;
+    let remote = transport.remote.as_ref().filter(|_| !transport.awaiting_remote);
+    Some(TransportSnapshot {
+        id,
+        local: transport.local.clone(),
+        remote: remote.map(|remote| remote.credentials.clone()),
+        controlling: transport.controlling,
+    })
 }
 
 fn used_transports(agreement: &Agreement) -> Vec<TransportId> {
@@ -139,6 +156,7 @@ fn plan_transport(id: TransportId, transport: &Transport) -> TransportPlan {
         dtls: transport.dtls.clone(),
         gather: transport.gather,
         generation: transport.generation,
+        gathered: transport.complete,
     }
 }
 
@@ -149,7 +167,7 @@ fn plan_media(state: &State, slot: &Slot) -> Option<MediaPlan> {
     let recv = negotiated.direction.receives().then(|| RecvPlan {
         codecs: negotiated.recv_codecs.clone(),
         ssrcs: negotiated.remote.ssrcs.clone(),
-        mid_extension: agreed_mid_extension(negotiated),
+        extensions: agreed_extensions(negotiated),
     });
     Some(MediaPlan {
         transceiver: transceiver.id,
@@ -163,7 +181,11 @@ fn plan_media(state: &State, slot: &Slot) -> Option<MediaPlan> {
 
 fn plan_send(state: &State, transceiver: &Transceiver, negotiated: &Negotiated) -> Option<SendPlan> {
     let codecs = &negotiated.send_codecs;
-    let codec = codecs.iter().find(|codec| carries_media(codec))?.clone();
+    let codec = match transceiver.kind {
+        Kind::Audio => codecs.iter().find(|codec| carries_media(codec))?.clone(),
+        // The one codec that pictures of our own are made with.
+        Kind::Video => codecs.iter().find(|codec| codec.name == "VP8")?.clone(),
+    };
     let named =
         |name: &str, rate: u32| codecs.iter().find(|codec| codec.name == name && codec.clock_rate == rate).cloned();
     Some(SendPlan {
@@ -173,7 +195,7 @@ fn plan_send(state: &State, transceiver: &Transceiver, negotiated: &Negotiated) 
         max_ptime_ms: negotiated.remote.max_ptime_ms,
         ssrc: transceiver.ssrc,
         cname: state.cname.clone(),
-        mid_extension: agreed_mid_extension(negotiated),
+        extensions: agreed_extensions(negotiated),
         rtcp_reduced_size: negotiated.remote.rtcp_reduced_size,
         codec,
     })
@@ -185,9 +207,10 @@ fn dtmf_of(codecs: &[CodecParameters]) -> Option<CodecParameters> {
     digits().find(|codec| codec.clock_rate == 8000).or_else(|| digits().next()).cloned()
 }
 
-/// Both ends have written it, with the id of the one that offered.
-fn agreed_mid_extension(negotiated: &Negotiated) -> Option<u8> {
-    negotiated.local.mid_extension.filter(|id| negotiated.remote.mid_extension == Some(*id))
+/// Both ends have written them, with the ids of the one that offered.
+fn agreed_extensions(negotiated: &Negotiated) -> Extensions {
+    let both = |entry: &&(u8, Extension)| negotiated.remote.extensions.contains(entry);
+    negotiated.local.extensions.iter().filter(both).copied().collect()
 }
 
 /// The longest duration we have that is not above what the far end wants.

@@ -2,8 +2,8 @@
 //!
 //! Invariant: ASCII, CRLF, an explicit direction in every media section.
 
+use super::codec::carries_media;
 use super::plan::{DtlsRole, IceCredentials};
-use super::sdp::MID_EXTENSION;
 use super::slot::{LocalMedia, Slot};
 use super::transceiver::Transceiver;
 use super::types::{Fingerprint, Kind};
@@ -13,6 +13,9 @@ use std::fmt::Write as _;
 const MAX_MESSAGE_BYTES: u32 = 262_144;
 /// SCTP port of RFC 8832's examples; behind DTLS it is only a name.
 const SCTP_PORT: u16 = 5000;
+
+/// What a receiver of pictures may ask for (RFC 4585, RFC 5104).
+const VIDEO_FEEDBACK: [&str; 3] = ["ccm fir", "nack", "nack pli"];
 
 /// Lines of one section, or of session level.
 #[derive(Default)]
@@ -72,8 +75,8 @@ impl Lines {
     }
 
     pub fn media(&mut self, local: &LocalMedia, transceiver: &Transceiver, cname: &str, rtcp: RtcpTerms) {
-        if let Some(id) = local.mid_extension {
-            self.line(format_args!("a=extmap:{id} {MID_EXTENSION}"));
+        for (id, extension) in &local.extensions {
+            self.line(format_args!("a=extmap:{id} {}", extension.uri()));
         }
         self.line(format_args!("a={}", local.direction.attribute()));
         // What was announced once stays announced while nothing is sent: Chromium tears its receive stream down when
@@ -108,10 +111,23 @@ impl Lines {
             let channels =
                 if kind == Kind::Audio && codec.channels > 1 { format!("/{}", codec.channels) } else { String::new() };
             self.line(format_args!("a=rtpmap:{} {}/{}{channels}", codec.payload_type, codec.name, codec.clock_rate));
+            if kind == Kind::Video && carries_media(codec) {
+                for feedback in VIDEO_FEEDBACK {
+                    self.line(format_args!("a=rtcp-fb:{} {feedback}", codec.payload_type));
+                }
+            }
             if !codec.fmtp.is_empty() {
                 self.line(format_args!("a=fmtp:{} {}", codec.payload_type, codec.fmtp));
             }
         }
+    }
+
+    /// The layers that we would send (RFC 8853).
+    pub fn simulcast(&mut self, rids: &[String]) {
+        for rid in rids {
+            self.line(format_args!("a=rid:{rid} send"));
+        }
+        self.line(format_args!("a=simulcast:send {}", rids.join(";")));
     }
 
     pub fn data(&mut self) {

@@ -90,6 +90,8 @@ pub(super) struct Session {
     nomination: Option<(Pair, Vec<u8>)>,
     selected: Option<(Pair, Consent)>,
     checks: Checks,
+    /// The last answer, from whatever pair.
+    answered: Option<(Pair, Duration)>,
     out: VecDeque<Transmit>,
 }
 
@@ -124,6 +126,7 @@ impl Session {
             nomination: None,
             selected: None,
             checks: Checks::default(),
+            answered: None,
             out: VecDeque::new(),
         })
     }
@@ -141,8 +144,17 @@ impl Session {
         &self.local
     }
 
+    pub(super) fn remote(&self) -> Option<&IceCredentials> {
+        self.remote.as_ref()
+    }
+
     pub(super) fn started(&self) -> Option<Instant> {
         self.started
+    }
+
+    /// There is something to check: addresses that were told, or that have checked us.
+    pub(super) fn has_remotes(&self) -> bool {
+        !self.agent.get_remote_candidates().is_empty()
     }
 
     pub(super) fn is_controlling(&self) -> bool {
@@ -258,6 +270,7 @@ impl Session {
         let round_trip = now.saturating_duration_since(sent.at);
         self.checks.round_trips += 1;
         self.checks.total_round_trip += round_trip;
+        self.answered = Some((pair, round_trip));
         if let Some((selected, consent)) = &mut self.selected
             && *selected == pair
         {
@@ -360,6 +373,7 @@ impl Session {
             self.selected = Some((pair, Consent::granted(now)));
             self.nomination = None;
             self.next_check = None;
+            self.checks.round_trip = self.answered.filter(|(answered, _)| *answered == pair).map(|(_, time)| time);
         }
     }
 

@@ -96,6 +96,9 @@ struct Traffic {
     bytes_sent: u64,
     bytes_received: u64,
     pair_changes: u32,
+    packets_discarded: u64,
+    bytes_discarded: u64,
+    last_received: Option<Instant>,
 }
 
 /// One transport.
@@ -291,6 +294,7 @@ impl Transport {
         if let Some(event) = event {
             self.traffic.packets_received += 1;
             self.traffic.bytes_received += datagram.len() as u64;
+            self.traffic.last_received = Some(now);
             self.events.push_back(event);
         }
     }
@@ -298,7 +302,12 @@ impl Transport {
     /// `false` where it cannot go out now; the packet is dropped.
     pub fn send_rtp(&mut self, header: &RtpHeader, payload: &[u8]) -> bool {
         let sealed = self.srtp.as_mut().filter(|_| self.may_send).and_then(|srtp| srtp.seal_rtp(header, payload));
-        self.send_sealed(sealed)
+        let sent = self.send_sealed(sealed);
+        if !sent {
+            self.traffic.packets_discarded += 1;
+            self.traffic.bytes_discarded += payload.len() as u64;
+        }
+        sent
     }
 
     /// `false` where it cannot go out now; the packet is dropped.
@@ -383,12 +392,18 @@ impl Transport {
             dtls: self.dtls_state,
             controlling: self.ice.is_controlling(),
             local_ufrag: self.ice.local().ufrag.clone(),
+            remote_ufrag: self.ice.remote().map(|remote| remote.ufrag.clone()),
             packets_sent: self.traffic.packets_sent,
             packets_received: self.traffic.packets_received,
             bytes_sent: self.traffic.bytes_sent,
             bytes_received: self.traffic.bytes_received,
             pair: self.selected_pair(),
             pair_changes: self.traffic.pair_changes,
+            packets_discarded: self.traffic.packets_discarded,
+            bytes_discarded: self.traffic.bytes_discarded,
+            last_received: self.traffic.last_received,
+            locals: self.locals.iter().map(|(candidate, _)| candidate.clone()).collect(),
+            remotes: self.remotes.clone(),
             dtls_role: self.dtls.as_ref().map(Association::role),
             dtls_cipher: agreed.map(|agreed| agreed.cipher.clone()),
             srtp_profile: agreed.map(|agreed| agreed.profile),
@@ -462,7 +477,8 @@ impl Transport {
                     self.ice.give_up();
                     IceState::Failed
                 }
-                Some(_) => IceState::Checking,
+                Some(_) if self.ice.has_remotes() || self.ice_state != IceState::New => IceState::Checking,
+                Some(_) => IceState::New,
                 None if before == Some(Freshness::Stale) => IceState::Disconnected,
                 None if before == Some(Freshness::Expired) => IceState::Failed,
                 None => self.ice_state,

@@ -6,7 +6,7 @@ use super::ice::{Checks, Pair};
 use super::machine::{DtlsState, IceState};
 use crate::negotiation::{Candidate, CandidateKind, DtlsRole, LocalCandidate, Protocol};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A selected candidate pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub struct TransportStats {
     pub controlling: bool,
     /// Our username fragment.
     pub local_ufrag: String,
+    /// The far end's.
+    pub remote_ufrag: Option<String>,
     /// RTP and RTCP packets sent.
     pub packets_sent: u64,
     /// RTP and RTCP packets received, authentic ones.
@@ -75,6 +77,16 @@ pub struct TransportStats {
     pub bytes_sent: u64,
     /// As UDP payload.
     pub bytes_received: u64,
+    /// Media that no pair could carry.
+    pub packets_discarded: u64,
+    /// Payload of these.
+    pub bytes_discarded: u64,
+    /// When media was last received.
+    pub last_received: Option<Instant>,
+    /// Candidates of this end.
+    pub locals: Vec<LocalCandidate>,
+    /// Candidates that the far end has told.
+    pub remotes: Vec<Candidate>,
     /// The pair in use.
     pub pair: Option<PairInfo>,
     /// How often the pair changed.

@@ -161,12 +161,30 @@ fn stopping_twice_is_stopping_once() {
 }
 
 #[test]
-fn stop_before_our_answer_refuses_the_line() {
+fn stop_before_our_answer_makes_the_line_inactive_and_our_next_offer_ends_it() {
     let mut phone = phone();
     phone.set_remote(SdpType::Offer, &fixture("chromium-offer")).unwrap();
     phone.stop(only(&phone).id).unwrap();
     let sdp = phone.create_answer().unwrap();
-    assert!(line(&sdp, "m=").starts_with("m=audio 0 ") && lines(&sdp, "a=group").is_empty());
+    assert!(line(&sdp, "m=").starts_with("m=audio 9 ") && has(&sdp, "a=inactive"));
+    phone.set_local(SdpType::Answer, &sdp).unwrap();
+    assert_eq!(only(&phone).current_direction, Some(Direction::Inactive));
+    assert!(phone.negotiation_needed() && phone.plan().media.is_empty());
+    assert!(line(&offer(&mut phone), "m=").starts_with("m=audio 0 "));
+}
+
+#[test]
+fn a_transceiver_that_the_far_end_stops_keeps_its_mid_until_our_answer() {
+    let (mut a, mut b) = (phone(), peer());
+    negotiate(&mut a, &mut b);
+    a.stop(only(&a).id).unwrap();
+    let offered = offer(&mut a);
+    b.set_remote(SdpType::Offer, &offered).unwrap();
+    let stopped = b.snapshot().transceivers[0].clone();
+    assert_eq!((stopped.stopped, stopped.mid.as_deref()), (true, Some("0")));
+    let answered = b.create_answer().unwrap();
+    b.set_local(SdpType::Answer, &answered).unwrap();
+    assert_eq!(b.snapshot().transceivers[0].mid, None);
 }
 
 #[test]

@@ -62,7 +62,7 @@ impl Stub {
             remote_candidates,
             remote_complete: false,
         };
-        let plan = TransportPlan { id: TransportId(0), ice, dtls: None, gather: true, generation: 0 };
+        let plan = TransportPlan { id: TransportId(0), ice, dtls: None, gather: true, generation: 0, gathered: false };
         transport.apply(now, &plan).unwrap();
         Self { transport, now, local, own, theirs, crypto: default_provider().unwrap() }
     }

@@ -182,6 +182,7 @@ impl Wire {
             dtls: Some(DtlsPlan { role: own.role, fingerprints: sha256(&other.certificate) }),
             gather: true,
             generation: 0,
+            gathered: false,
         }
     }
 

@@ -5,10 +5,11 @@
 //! candidates).
 
 use super::parse::{payload_type, unmapped};
-use super::{MID_EXTENSION, Section, Session, Setup, Shared};
+use super::{Section, Session, Setup, Shared};
 use crate::error::{Error, Result};
 use crate::negotiation::candidate::Candidate;
 use crate::negotiation::codec::CodecParameters;
+use crate::negotiation::extension::{Extension, id_of};
 use crate::negotiation::types::{Direction, Fingerprint, HashAlgorithm};
 
 /// `a=name[:value]`.
@@ -98,6 +99,7 @@ pub(super) fn read_section(section: &mut Section, attribute: &Attribute<'_>) -> 
         "end-of-candidates" => section.end_of_candidates = true,
         "msid" => section.msids.push(msid(attribute, attribute.value)?),
         "ssrc" => read_ssrc(section, attribute)?,
+        "simulcast" => section.rids = simulcast_rids(attribute.value),
         "sctp-port" => section.sctp_port = Some(attribute.number()?),
         "max-message-size" => section.max_message_size = Some(attribute.number()?),
         _ => {}
@@ -149,8 +151,9 @@ fn read_extmap(shared: &mut Shared, attribute: &Attribute<'_>) -> Result<()> {
         return Err(attribute.malformed());
     }
     shared.extension_ids.extend(u8::try_from(id));
-    if uri == MID_EXTENSION {
-        shared.mid_extension = u8::try_from(id).ok().filter(|id| *id != 255);
+    let known = Extension::from_uri(uri).zip(u8::try_from(id).ok().filter(|id| *id != 255));
+    if let Some((extension, id)) = known.filter(|(extension, _)| id_of(&shared.extensions, *extension).is_none()) {
+        shared.extensions.push((id, extension));
     }
     Ok(())
 }
@@ -204,6 +207,14 @@ fn msid(attribute: &Attribute<'_>, text: &str) -> Result<(String, Option<String>
         (Some(stream), track, None) => Ok((stream.to_owned(), track.map(str::to_owned))),
         _ => Err(attribute.malformed()),
     }
+}
+
+/// The layers after `recv`, the first alternative of each, paused or not (RFC 8853 section 5.1).
+fn simulcast_rids(value: &str) -> Vec<String> {
+    let mut words = value.split_ascii_whitespace();
+    let list = words.by_ref().find(|word| *word == "recv").and_then(|_| words.next()).unwrap_or_default();
+    let first = |layer: &str| layer.split(',').next().unwrap_or_default().trim_start_matches('~').to_owned();
+    list.split(';').map(first).filter(|rid| !rid.is_empty()).collect()
 }
 
 /// `ssrc [attribute]` (RFC 5576).

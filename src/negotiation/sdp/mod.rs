@@ -9,11 +9,9 @@ pub(super) use parse::parse;
 
 use super::candidate::Candidate;
 use super::codec::CodecParameters;
+use super::extension::Extensions;
 use super::plan::IceCredentials;
 use super::types::{Direction, Fingerprint};
-
-/// RTP header extension that carries the mid (RFC 8843 section 15).
-pub(super) const MID_EXTENSION: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 
 /// A parsed description.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +40,7 @@ pub(super) struct Shared {
     pub fingerprints: Vec<Fingerprint>,
     pub setup: Option<Setup>,
     pub direction: Option<Direction>,
-    pub mid_extension: Option<u8>,
+    pub extensions: Extensions,
     /// Header extension ids in use, for whatever.
     pub extension_ids: Vec<u8>,
     /// Address of `c=`.
@@ -76,6 +74,8 @@ pub(super) struct Section {
     pub ssrcs: Vec<u32>,
     /// `a=ssrc:… msid:`, as browsers wrote it before `a=msid`.
     pub ssrc_msid: Option<(String, Option<String>)>,
+    /// Simulcast layers that the far end takes (RFC 8853).
+    pub rids: Vec<String>,
     pub sctp_port: Option<u16>,
     pub max_message_size: Option<u64>,
 }

@@ -6,6 +6,7 @@ use super::attribute::{Attribute, read_section, read_session, read_shared};
 use super::{Section, Session, Shared, is_rtp};
 use crate::error::{Error, Result};
 use crate::negotiation::codec::{CodecParameters, STATIC};
+use crate::negotiation::extension::id_of;
 
 /// More sections than any call has; each costs memory and an answer.
 const MAX_SECTIONS: usize = 256;
@@ -186,7 +187,11 @@ fn inherit(section: &mut Shared, session: &Shared) {
     }
     section.setup = section.setup.or(session.setup);
     section.direction = section.direction.or(session.direction);
-    section.mid_extension = section.mid_extension.or(session.mid_extension);
+    for (id, extension) in &session.extensions {
+        if id_of(&section.extensions, *extension).is_none() {
+            section.extensions.push((*id, *extension));
+        }
+    }
     section.extension_ids.extend(&session.extension_ids);
     section.address = section.address.take().or_else(|| session.address.clone());
 }

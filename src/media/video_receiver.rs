@@ -1,0 +1,164 @@
+//! One inbound video stream: counted, not decoded.
+//!
+//! Invariant: belongs to the SSRC that sent last; another one begins new counts.
+
+use super::reception::{Reception, ReceptionReport};
+use crate::rtp::RtpPacket;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Without a packet for so long the track is muted.
+const MUTE_AFTER: Duration = Duration::from_secs(2);
+const CLOCK_HZ: u32 = 90_000;
+
+/// Counters for RTCP and getStats.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VideoReceiverStats {
+    /// The stream, once there is one.
+    pub ssrc: Option<u32>,
+    /// Payload type of the last packet.
+    pub payload_type: u8,
+    /// Packets received, duplicates and late ones included.
+    pub packets: u64,
+    /// Payload bytes.
+    pub bytes: u64,
+    /// RTP header bytes.
+    pub header_bytes: u64,
+    /// Packets that never came; negative when there were duplicates.
+    pub lost: i64,
+    /// Interarrival jitter in seconds.
+    pub jitter_s: f64,
+    /// Packets with the marker bit: the last of each frame.
+    pub frames: u64,
+    /// Arrival of the last packet.
+    pub last_packet: Option<Instant>,
+    /// RTP timestamp of the last packet.
+    pub rtp_timestamp: u32,
+}
+
+/// One inbound video stream.
+#[derive(Debug, Default)]
+pub struct VideoReceiver {
+    /// Payload types of media; packets of others (`rtx`, `ulpfec`) are not of this stream.
+    payload_types: Vec<u8>,
+    reception: Option<Reception>,
+    unmuted: bool,
+    stats: VideoReceiverStats,
+    changes: VecDeque<bool>,
+}
+
+impl VideoReceiver {
+    /// Payload types to expect; none switches reception off.
+    pub fn configure(&mut self, payload_types: Vec<u8>) {
+        self.payload_types = payload_types;
+        if self.payload_types.is_empty() {
+            self.set_unmuted(false);
+        }
+    }
+
+    /// Takes a packet.
+    pub fn receive(&mut self, now: Instant, packet: &RtpPacket, header_bytes: u64) {
+        if !self.payload_types.contains(&packet.payload_type) {
+            return;
+        }
+        if self.reception.as_ref().is_none_or(|reception| reception.ssrc != packet.ssrc) {
+            self.reception = Some(Reception::new(packet.ssrc, packet.sequence, now));
+            self.stats = VideoReceiverStats { ssrc: Some(packet.ssrc), ..VideoReceiverStats::default() };
+        }
+        if let Some(reception) = &mut self.reception {
+            if reception.update(packet.sequence) {
+                reception.time(packet.timestamp, now, CLOCK_HZ);
+            }
+            self.stats.packets = reception.received();
+            self.stats.lost = reception.lost();
+            self.stats.jitter_s = reception.jitter_s();
+        }
+        self.stats.payload_type = packet.payload_type;
+        self.stats.bytes += packet.payload.len() as u64;
+        self.stats.header_bytes += header_bytes;
+        self.stats.frames += u64::from(packet.marker);
+        self.stats.last_packet = Some(now);
+        self.stats.rtp_timestamp = packet.timestamp;
+        self.set_unmuted(true);
+    }
+
+    /// When [`poll`](Self::poll) has something to do.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.stats.last_packet.filter(|_| self.unmuted).map(|last| last + MUTE_AFTER)
+    }
+
+    /// Notices that nothing comes any more.
+    pub fn poll(&mut self, now: Instant) {
+        if self.next_due().is_some_and(|due| due <= now) {
+            self.set_unmuted(false);
+        }
+    }
+
+    /// `true`: packets arrive, the first ones or after a pause; `false`: none for a while.
+    pub fn poll_change(&mut self) -> Option<bool> {
+        self.changes.pop_front()
+    }
+
+    fn set_unmuted(&mut self, unmuted: bool) {
+        if std::mem::replace(&mut self.unmuted, unmuted) != unmuted {
+            self.changes.push_back(unmuted);
+        }
+    }
+
+    /// Counters.
+    pub fn stats(&self) -> VideoReceiverStats {
+        self.stats.clone()
+    }
+
+    /// The numbers for a report block.
+    pub fn report(&mut self) -> Option<ReceptionReport> {
+        self.reception.as_mut().map(Reception::report)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::BytesMut;
+
+    fn packet(ssrc: u32, sequence: u16, payload_type: u8) -> RtpPacket {
+        RtpPacket {
+            payload_type,
+            marker: true,
+            sequence,
+            timestamp: u32::from(sequence) * 3000,
+            ssrc,
+            csrc: Vec::new(),
+            extensions: Vec::new(),
+            payload: BytesMut::from(&[0; 10][..]),
+            arrival: Instant::now(),
+        }
+    }
+
+    #[test]
+    fn a_stream_unmutes_with_its_first_packet_and_mutes_when_none_comes() {
+        let start = Instant::now();
+        let mut receiver = VideoReceiver::default();
+        receiver.receive(start, &packet(1, 1, 96), 12);
+        assert_eq!((receiver.poll_change(), receiver.stats().ssrc), (None, None), "nothing was negotiated yet");
+        receiver.configure(vec![96]);
+        receiver.receive(start, &packet(1, 1, 96), 12);
+        receiver.poll(start + MUTE_AFTER / 2);
+        receiver.poll(start + MUTE_AFTER);
+        assert_eq!((receiver.poll_change(), receiver.poll_change()), (Some(true), Some(false)));
+        assert_eq!(receiver.next_due(), None);
+    }
+
+    #[test]
+    fn loss_is_counted_and_repair_packets_are_not() {
+        let start = Instant::now();
+        let mut receiver = VideoReceiver::default();
+        receiver.configure(vec![96]);
+        for sequence in [1, 2, 4, 5] {
+            receiver.receive(start, &packet(1, sequence, 96), 12);
+        }
+        receiver.receive(start, &packet(2, 900, 97), 12);
+        let stats = receiver.stats();
+        assert_eq!((stats.ssrc, stats.packets, stats.lost, stats.frames, stats.bytes), (Some(1), 4, 1, 4, 40));
+    }
+}
