@@ -1,7 +1,7 @@
 //! Sound: signals, codecs, digits, and the way between RTP packets and PCM.
 //!
 //! [`Ring`] is one signal with many readers. [`Sender`] reads a ring and makes packets; [`Receiver`] takes packets and
-//! writes a ring; [`Sink`] reads a ring as fixed frames for the application.
+//! writes a ring; [`Sink`] reads a ring as fixed frames for the application; [`Tap`] follows what a ring plays.
 //!
 //! Invariant: pure in time. `now` is an argument everywhere; nothing here sleeps, starts a thread or touches a socket.
 
@@ -22,6 +22,7 @@ mod ring;
 mod sender;
 mod sink;
 mod stretch;
+mod tap;
 
 pub use codec::{Codec, CodecSpec, PayloadKind};
 pub use level::Level;
@@ -31,3 +32,4 @@ pub use reception::{Reception, ReceptionReport};
 pub use ring::{Hook, Reader, Ring, RingEvent, WriteOutcome};
 pub use sender::{SendSpec, Sender, SenderEvent, SenderStats};
 pub use sink::{FrameInfo, Sink, SinkQueue};
+pub use tap::{Gate, Heard, Piece, Tap};

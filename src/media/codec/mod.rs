@@ -5,6 +5,8 @@
 mod g711;
 mod opus;
 
+pub use opus::StereoEncoder;
+
 /// A payload type as it was negotiated; the part of an SDP `rtpmap` and `fmtp` that media needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CodecSpec {
