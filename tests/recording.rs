@@ -195,7 +195,7 @@ fn whoever_wakes_up_late_leaves_no_trace() {
 fn a_side_that_begins_late_pauses_or_runs_dry_is_silent_in_that_very_time() {
     let mut room = Room::new(16_000, 16_000, 16_000);
     // What the bot wrote and when; the queue runs dry in the middle of a packet each time.
-    let speech = [(1000, 230), (1500, 5), (1700, 100), (3000, 700)];
+    let speech = [(1000, 230), (1240, 33), (1280, 19), (1500, 5), (1700, 100), (3000, 700)];
     for slot in 0..250u64 {
         let now = room.start + ms(slot * 20);
         if let Some((_, length)) = speech.iter().find(|(at, _)| *at == slot * 20) {
@@ -317,21 +317,25 @@ fn a_closed_gate_is_silence_and_moves_nothing() {
 fn another_source_takes_over_where_the_one_before_stops() {
     let mut room = Room::new(16_000, 16_000, 16_000);
     let other = Ring::live(48_000, 1, 1000);
-    let (mut low, high) = (sine(300.0, 16_000, 16_000), sine(600.0, 48_000, 48_000));
-    for slot in 0..50usize {
+    let (low, high) = (sine(300.0, 16_000, 24_000), sine(600.0, 48_000, 72_000));
+    for slot in 0..75usize {
         let now = room.start + ms(slot as u64 * 20);
-        if slot == 25 {
-            room.mixer.replace(Side::Left, Some(other.tap(16_000, Gate::new(true))));
+        let next = [(25, &other), (50, &room.caller)].into_iter().find(|next| next.0 == slot);
+        if let Some((_, ring)) = next {
+            room.mixer.replace(Side::Left, Some(ring.tap(16_000, Gate::new(true))));
         }
         other.tell_time(now);
         other.write(&high[slot * 960..][..960], 48_000, 1);
         room.hear(now, &low[slot * 320..][..320]);
     }
-    room.mix(room.start + ms(1000));
+    room.mix(room.start + ms(1500));
     let left = room.side(0);
-    low.truncate(8000);
-    assert!(left[..8000] == low);
-    assert!(snr_db(&left[8050..16_000], 600.0) > 60.0);
+    assert!(left[..8000] == low[..8000]);
+    assert!(snr_db(&left[8050..15_950], 600.0) > 60.0);
+    // The end of it went through the filter with nothing after it, and is there all the same.
+    assert!(left[15_950..16_000].iter().any(|it| it.unsigned_abs() > 8000));
+    assert!(left[15_984..16_000].iter().any(|it| it.unsigned_abs() > 1000));
+    assert!(left[16_000..] == low[16_000..]);
 }
 
 #[test]
