@@ -96,6 +96,27 @@ export declare class Engine {
   liveConnections(): number
 }
 
+/** Two signals going into one stereo file; it ends with a `recorded` report. */
+export declare class Recorder {
+  /**
+   * Records into `path`: Ogg/Opus at `bitrate` (bit/s), or WAV without one. A file that cannot be made is told by the
+   * report. Both sides are silent until `listen`.
+   */
+  constructor(engine: Engine, path: string, sampleRate: number, bitrate?: number | undefined | null)
+  /** The name that its report carries. */
+  get id(): number
+  /** From now on `side` (`left` or `right`) is what `ring` plays; `null` is silence. */
+  listen(side: string, ring?: Ring | undefined | null): void
+  /** Whether what `side` plays from now on is in the file; otherwise silence is. */
+  setAudible(side: string, audible: boolean): void
+  /** Milliseconds that are in the file. */
+  writtenMs(): number
+  /** Ends the file with what has been heard up to now; the report says when it is closed. */
+  finish(): void
+  /** Waits until the file is closed, at most for `limit_ms`: for a process that exits. */
+  wait(limitMs: number): void
+}
+
 /** One audio signal. */
 export declare class Ring {
   /** A queue for `queue_ms` that JavaScript writes. */
@@ -479,6 +500,7 @@ export type Report =
   | { type: 'drain'; ring: number }
   | { type: 'playout'; ring: number }
   | { type: 'mark'; ring: number; name: string }
+  | { type: 'recorded'; recorder: number; durationMs: number; droppedMs: number; error?: ErrorData }
 
 /** Negotiated state of a connection. */
 export interface Snapshot {

@@ -838,6 +838,7 @@ module.exports = nativeBinding
 module.exports.Certificate = nativeBinding.Certificate
 module.exports.Connection = nativeBinding.Connection
 module.exports.Engine = nativeBinding.Engine
+module.exports.Recorder = nativeBinding.Recorder
 module.exports.Ring = nativeBinding.Ring
 module.exports.Sink = nativeBinding.Sink
 module.exports.version = nativeBinding.version

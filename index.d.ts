@@ -274,6 +274,50 @@ export declare class PcmSink
   close(): void;
 }
 
+// --- recordings (docs/recording.md)
+
+/** What a side records: a track, all that a sender sends in turn, or a source. */
+export type RecorderInput = globalThis.MediaStreamTrack | globalThis.RTCRtpSender | PcmSource;
+
+export interface CallRecorderOptions {
+  /** The caller: usually the remote track. Nothing is silence. */
+  left?: RecorderInput | null;
+  /** The bot: usually the sender, so that the recording follows replaceTrack(). */
+  right?: RecorderInput | null;
+  /** Ends in .wav, .opus or .ogg. A file that exists is replaced. */
+  path: string;
+  /** 8000, 16000, 24000, 32000, 44100 or 48000 Hz; 16000. Opus has neither 32000 nor 44100. */
+  sampleRate?: number;
+  /** Of Opus, both sides together, 12000 to 256000 bit/s; 48000. */
+  bitrate?: number;
+}
+
+export interface Recorded {
+  path: string;
+  /** Length of the file. */
+  durationMs: number;
+  /** Sound missing in it because the disk was too slow; silence stands in its place. */
+  droppedMs: number;
+  /** Why the recording ended before its time. */
+  error: Error | null;
+}
+
+/** A call as one stereo file, caller left, bot right. Ends by itself with the call. */
+export declare class CallRecorder extends EventEmitter<{ error: [error: Error]; end: [recorded: Recorded] }> {
+  constructor(options: CallRecorderOptions);
+  readonly path: string;
+  readonly sampleRate: number;
+  /** Milliseconds that are in the file. */
+  readonly durationMs: number;
+  readonly paused: boolean;
+  readonly ended: boolean;
+  /** From now on both sides are recorded as silence; the file goes on, so that its time stays that of the call. */
+  pause(): void;
+  resume(): void;
+  /** Ends the file with what was heard up to now; resolves once it is closed. Never rejects. */
+  stop(): Promise<Recorded>;
+}
+
 // --- the life of tracks, globals, node-webrtc's shapes
 
 /** stop() on a track that an open connection sends is held back, with a warning, until the connection is closed. */

@@ -40,6 +40,8 @@ interface Slots {
   /** W3C [[LastReturnedParameters]] */
   lastReturned: Parameters | null;
   observer: TrackObserver;
+  /** Told when another track is sent, and when nothing will be any more. */
+  followers: Set<() => void>;
 }
 
 const toTrackOrNull = nullable(interfaceType<MediaStreamTrack>('MediaStreamTrack', isMediaStreamTrack));
@@ -162,6 +164,7 @@ export function createSender(transceiver: RTCRtpTransceiver, kind: Kind): RTCRtp
       trackChanged: () => feed(sender),
       guardsTrack: () => transceiverSlots(transceiver).peer.guardsTracks,
     },
+    followers: new Set(),
   });
   return sender;
 }
@@ -177,12 +180,29 @@ export function setSenderTrack(sender: RTCRtpSender, track: MediaStreamTrack | n
   slots.track = track;
   if (track) observe(track, slots.observer);
   feed(sender);
+  for (const follow of [...slots.followers]) follow();
 }
 
 /** The connection has closed: the track stays where it is, and is no longer ours to watch. */
 export function detachSender(sender: RTCRtpSender): void {
-  const { track, observer } = slotsOf(sender);
+  const { track, observer, followers } = slotsOf(sender);
   if (track) unobserve(track, observer);
+  for (const follow of [...followers]) follow();
+}
+
+/** `follow` is called when the sender has another track, and when its connection is closed. */
+export function followSender(sender: RTCRtpSender, follow: () => void): void {
+  slotsOf(sender).followers.add(follow);
+}
+
+export function unfollowSender(sender: RTCRtpSender, follow: () => void): void {
+  slotsOf(sender).followers.delete(follow);
+}
+
+/** Nothing will be sent any more. */
+export function isSenderOver(sender: RTCRtpSender): boolean {
+  const { peer, stopping, stopped } = transceiverSlots(slotsOf(sender).transceiver);
+  return peer.closed || stopping || stopped;
 }
 
 /** A track that is disabled or ended is sent as silence; no track sends nothing. */

@@ -174,7 +174,9 @@ export type ConnectionReport =
 export type MediaReport =
   | { type: 'frames'; sink: number }
   | { type: 'drain' | 'playout'; ring: number }
-  | { type: 'mark'; ring: number; name: string };
+  | { type: 'mark'; ring: number; name: string }
+  /** A file is closed, or could not be made. */
+  | { type: 'recorded'; recorder: number; durationMs: number; droppedMs: number; error?: ErrorData | null };
 
 /** For people, not for the connection's object, which may be gone when it comes. */
 export interface LogReport {
@@ -453,6 +455,20 @@ export interface NativeSink {
   close(): void;
 }
 
+export interface NativeRecorder {
+  readonly id: number;
+  /** From now on a side is what the ring plays; null is silence. */
+  listen(side: 'left' | 'right', ring: NativeRing | null): void;
+  /** Whether what a side plays from now on is in the file; otherwise silence is. */
+  setAudible(side: 'left' | 'right', audible: boolean): void;
+  /** Milliseconds that are in the file. */
+  writtenMs(): number;
+  /** Answered by a 'recorded' report. */
+  finish(): void;
+  /** Blocks until the file is closed, at most for so long. */
+  wait(limitMs: number): void;
+}
+
 export interface Binding {
   Engine: new (doorbell: () => void) => NativeEngine;
   Connection: new (engine: NativeEngine, config: ConnectionConfig) => NativeConnection;
@@ -466,6 +482,13 @@ export interface Binding {
     frameMs: number,
     queueFrames: number,
   ) => NativeSink;
+  /** Ogg/Opus at `bitrate` (bit/s), WAV without one. Both sides are silent until `listen`. */
+  Recorder: new (
+    engine: NativeEngine,
+    path: string,
+    sampleRate: number,
+    bitrate?: number,
+  ) => NativeRecorder;
   version(): string;
 }
 

@@ -14,6 +14,7 @@ export { MediaDevices, mediaDevices } from './MediaDevices';
 export { MediaStream } from './MediaStream';
 export { MediaStreamTrack } from './MediaStreamTrack';
 export { MediaStreamTrackEvent } from './MediaStreamTrackEvent';
+export { CallRecorder } from './media/CallRecorder';
 export { PcmSink } from './media/PcmSink';
 export { PcmSource } from './media/PcmSource';
 export { OverconstrainedError } from './OverconstrainedError';

@@ -14,7 +14,7 @@ interface Listener {
   handle: Handler<object, Report>;
 }
 
-type Space = 'connection' | 'ring' | 'sink';
+type Space = 'connection' | 'ring' | 'sink' | 'recorder';
 
 // Node's timers cannot sleep longer than 2^31-1 ms; the length does not matter, being ref'ed does.
 const FOREVER_MS = 2 ** 31 - 1;
@@ -24,6 +24,7 @@ const listeners: Record<Space, Map<number, Listener>> = {
   connection: new Map(),
   ring: new Map(),
   sink: new Map(),
+  recorder: new Map(),
 };
 const roots = new Set<object>();
 const holders = new Set<object>();
@@ -89,6 +90,7 @@ function deliver(report: Report): void {
   // Media reports are no W3C events: they need no task of their own.
   if ('ring' in report) hand('ring', report.ring, report);
   else if ('sink' in report) hand('sink', report.sink, report);
+  else if ('recorder' in report) hand('recorder', report.recorder, report);
   else if (report.type === 'log') queueTask(() => tell(report));
   else queueTask(() => hand('connection', report.connection, report));
 }

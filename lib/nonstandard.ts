@@ -31,6 +31,7 @@ export class RTCAudioSource {
     muted: false,
     tracks: new Set(),
     deviceId: null,
+    remote: false,
     sampleRate: 48000,
   };
 

@@ -10,6 +10,7 @@ import type * as api from 'webphone-rtc';
 import type { DTMFEvent } from './DTMFEvent';
 import { mediaDevices } from './MediaDevices';
 import type { MediaStreamTrack } from './MediaStreamTrack';
+import { CallRecorder, type CallRecorderOptions } from './media/CallRecorder';
 import { PcmSink, type PcmSinkOptions } from './media/PcmSink';
 import { RTCPeerConnection } from './RTCPeerConnection';
 import type { RTCRtpSender } from './RTCRtpSender';
@@ -163,6 +164,8 @@ export interface CallAudio {
   /** What the far end says. */
   readonly sink: api.PcmSink;
   readonly dtmf: CallDtmf;
+  /** Records the call from now on: caller left, what we send right. Ends with the call, or by its stop(). */
+  record(path: string, options?: Omit<CallRecorderOptions, 'left' | 'right' | 'path'>): api.CallRecorder;
 }
 
 /** The audio of a call that has been answered (its 'answered' event), with any version of the SDK. */
@@ -180,6 +183,10 @@ export function callAudio(callSession: object, options: PcmSinkOptions = {}): Ca
     },
     sink: sink as unknown as api.PcmSink,
     dtmf,
+    record: (path, settings = {}) => {
+      const sides = { left: receiver.track, right: audioSender(connection) ?? null };
+      return new CallRecorder({ ...settings, ...sides, path }) as unknown as api.CallRecorder;
+    },
   };
 }
 

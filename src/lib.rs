@@ -11,6 +11,7 @@ pub mod connection;
 pub mod error;
 pub mod media;
 pub mod negotiation;
+pub mod recording;
 pub mod rtcp;
 pub mod rtp;
 pub mod transport;

@@ -13,11 +13,12 @@ use std::time::{Duration, Instant};
 use tone::ToneFit;
 use webphone_rtc::connection::clock::WallClock;
 use webphone_rtc::connection::{Report, Session};
-use webphone_rtc::media::{Reader, Ring, Sources};
+use webphone_rtc::media::{Gate, Reader, Ring, Sources};
 use webphone_rtc::negotiation::{
     BundlePolicy, Config, Direction, Features, Fingerprint, HashAlgorithm, Kind, Negotiator, OfferOptions, Random,
     SdpType, TransceiverId, TransportId, capabilities,
 };
+use webphone_rtc::recording::{Mixer, Side};
 use webphone_rtc::transport::{Certificate, DtlsState, IceState, Transmit};
 use wire::host;
 
@@ -260,6 +261,25 @@ fn both_ends_hear_each_others_tone() {
     let mut call = connected();
     assert!(call.snr(1, 1000.0, 1000) >= 30.0);
     assert!(call.snr(0, 700.0, 1000) >= 30.0);
+}
+
+#[test]
+fn a_recording_has_what_was_heard_left_and_what_was_sent_right() {
+    let mut call = connected();
+    let (start, end) = (call.now, &call.ends[0]);
+    let mut mixer = Mixer::new(start, RATE_HZ);
+    mixer.replace(Side::Left, end.ear.as_ref().map(|ear| ear.ring().tap(RATE_HZ, Gate::new(true))));
+    mixer.replace(Side::Right, Some(end.microphone.tap(RATE_HZ, Gate::new(true))));
+    call.run(1500);
+    let mut pcm = Vec::new();
+    while mixer.mix(call.now, &mut pcm) {}
+    assert_eq!(pcm.len(), 2 * 1500 * RATE_HZ as usize / 1000);
+    // The first of it belongs to packets that were under way.
+    let side = |first: usize| pcm.iter().copied().skip(first).step_by(2).skip(1600).collect::<Vec<_>>();
+    for (side, hz) in [(side(0), 700.0), (side(1), 1000.0)] {
+        let worst = side.chunks_exact(320).map(|piece| piece_snr_db(piece, hz)).fold(f64::MAX, f64::min);
+        assert!(worst > 20.0, "{hz} Hz: {worst} dB");
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ const OPUS = { payloadType: 111, mimeType: 'audio/opus', clockRate: 48000, chann
 const EVENTS = { payloadType: 126, mimeType: 'audio/telephone-event', clockRate: 8000, channels: 1 };
 
 /** Everything that was made, for tests to look at and to act through. */
-const made = { engines: [], connections: [], rings: [], sinks: [] };
+const made = { engines: [], connections: [], rings: [], sinks: [], recorders: [] };
 let lastId = 0;
 
 class Engine {
@@ -496,4 +496,35 @@ class Sink {
   }
 }
 
-module.exports = { Engine, Connection, Certificate, Ring, Sink, version: () => '0.0.0', made };
+/** Writes nothing; ended by hand: end(report). */
+class Recorder {
+  constructor(engine, path, sampleRate, bitrate) {
+    if (Recorder.broken) throw new Error('no thread');
+    Object.assign(this, { engine, path, sampleRate, bitrate, id: ++lastId, written: 0, finished: 0, waited: [] });
+    /** What each side is: its ring, and whether it is heard. */
+    this.sides = { left: {}, right: {} };
+    this.listened = [];
+    made.recorders.push(this);
+  }
+  listen(side, ring) {
+    this.sides[side].ring = ring;
+    this.listened.push(side);
+  }
+  setAudible(side, audible) {
+    this.sides[side].audible = audible;
+  }
+  writtenMs() {
+    return this.written;
+  }
+  finish() {
+    this.finished++;
+  }
+  wait(limitMs) {
+    this.waited.push(limitMs);
+  }
+  end(report) {
+    this.engine.report({ type: 'recorded', recorder: this.id, durationMs: 0, droppedMs: 0, ...report });
+  }
+}
+
+module.exports = { Engine, Connection, Certificate, Ring, Sink, Recorder, version: () => '0.0.0', made };

@@ -1,5 +1,6 @@
 // Compiled, never run: the public types fit where lib.dom's are expected, and say what is added.
 import {
+  CallRecorder,
   connectionId,
   DTMFEvent,
   MediaStream,
@@ -44,10 +45,13 @@ async function uses(): Promise<void> {
   const call = callAudio({}, { frameMs: 10 });
   call.dtmf.on('digit', () => {});
   call.source.write(new Int16Array(160));
+  const recorder = new CallRecorder({ left: track, right: sender, path: 'a.opus', bitrate: 64000 });
+  recorder.on('error', (error) => error.message).on('end', ({ durationMs, error }) => durationMs > 0 && error?.name);
+  const { droppedMs }: { droppedMs: number } = await call.record('b.wav', { sampleRate: 8000 }).stop();
   const session = webRtcSessionFactory({ callId: '', direction: 'inbound', stunServers: [] });
   await session.createOffer({ iceRestart: true });
   track.forceStop();
-  console.log(written, sender, new DTMFEvent('dtmf', { tone: '1' }));
+  console.log(droppedMs, written, sender, new DTMFEvent('dtmf', { tone: '1' }));
 }
 
 // @ts-expect-error an interface without a constructor
@@ -56,6 +60,8 @@ setLogger(console, { level: 'debug' });
 setLogger(null);
 // @ts-expect-error no logger
 setLogger({ info() {} });
+// @ts-expect-error no path
+new CallRecorder({ left: null });
 // @ts-expect-error not a configuration
 new RTCPeerConnection({ loopback: 'yes' });
 

@@ -7,6 +7,7 @@ import { EventEmitter } from 'node:events';
 import { binding, type MediaReport, type NativeRing } from '../binding';
 import { listen, theEngine } from '../lane';
 import { createTrack, type MediaStreamTrack } from '../MediaStreamTrack';
+import { isObject } from '../webidl/converters';
 import { type Pcm, toIntegerBetween, toSampleRate, toSamples } from './pcm';
 import type { Signal } from './signal';
 
@@ -29,7 +30,14 @@ interface Mark {
   key: string;
 }
 
+let ringOf: (source: PcmSource) => NativeRing;
+let is: (value: unknown) => value is PcmSource;
+
 export class PcmSource extends EventEmitter {
+  static {
+    ringOf = (source) => source.#ring;
+    is = (value): value is PcmSource => isObject(value) && #ring in value;
+  }
   // Not made in the constructor: a closure there would hold `this`, as its siblings do.
   static readonly #deliver = (source: PcmSource, report: MediaReport): void => source.#report(report);
 
@@ -60,6 +68,7 @@ export class PcmSource extends EventEmitter {
       muted: false,
       tracks: new Set(),
       deviceId: device?.deviceId ?? null,
+      remote: false,
       sampleRate: this.sampleRate,
     };
   }
@@ -189,4 +198,11 @@ export class PcmSource extends EventEmitter {
       settle?.(true);
     }
   }
+}
+
+export const isPcmSource = is;
+
+/** What its tracks carry. */
+export function sourceRing(source: PcmSource): NativeRing {
+  return ringOf(source);
 }

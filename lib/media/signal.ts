@@ -18,6 +18,8 @@ export interface Signal {
   /** Live tracks; a track leaves when it ends. */
   readonly tracks: Set<MediaStreamTrack>;
   readonly deviceId: string | null;
+  /** A connection plays it. */
+  readonly remote: boolean;
   readonly sampleRate: number;
 }
 
@@ -31,6 +33,7 @@ export function blankVideo(deviceId: string, label: string): Signal {
     muted: false,
     tracks: new Set(),
     deviceId,
+    remote: false,
     sampleRate: 0,
   };
 }

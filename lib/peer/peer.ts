@@ -301,6 +301,7 @@ export class Peer {
       muted: true,
       tracks: new Set(),
       deviceId: null,
+      remote: true,
       sampleRate: 48000,
     };
     const transceiver = createTransceiver(

@@ -17,10 +17,15 @@ type Owner = (Weak<RefCell<Connection>>, TransceiverId);
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);
 
 /// The facade lets fewer pass. Beyond these a filter between two rates would be of any size.
-const RATES_HZ: RangeInclusive<u32> = 8000..=48_000;
+pub(super) const RATES_HZ: RangeInclusive<u32> = 8000..=48_000;
 const LONGEST_FRAME_MS: u32 = 1000;
 
-fn checked(name: &str, value: u32, range: RangeInclusive<u32>) -> napi::Result<u32> {
+/// The name of a new object for its reports.
+pub(super) fn next_id() -> u32 {
+    NEXT_ID.fetch_add(1, Ordering::Relaxed)
+}
+
+pub(super) fn checked(name: &str, value: u32, range: RangeInclusive<u32>) -> napi::Result<u32> {
     if range.contains(&value) {
         return Ok(value);
     }
@@ -111,7 +116,7 @@ impl Ring {
     }
 
     fn with_events(outbox: Arc<Outbox>, signal: Arc<media::Ring>, owner: Option<Owner>) -> Self {
-        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        let id = next_id();
         signal.on_event(Some(Arc::new(move |event| outbox.push(Notice::Ring(id, event)))));
         Self { id, signal, owner }
     }
@@ -145,7 +150,7 @@ impl Sink {
     pub fn new(engine: &Engine, ring: &Ring, sample_rate: u32, frame_ms: u32, queue_frames: u32) -> napi::Result<Self> {
         let sample_rate = checked("sample_rate", sample_rate, RATES_HZ)?;
         let frame_ms = checked("frame_ms", frame_ms, 1..=LONGEST_FRAME_MS)?;
-        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        let id = next_id();
         let announced = Arc::new(AtomicBool::new(false));
         let (sink, queue) = Frames::new(&ring.signal, sample_rate, frame_ms, queue_frames as usize);
         let outlet = Outlet::new(sink, id, engine.outbox(), announced.clone());

@@ -12,6 +12,7 @@ mod connection;
 mod engine;
 mod media;
 mod outcome;
+mod recorder;
 mod report;
 mod snapshot;
 

@@ -1,10 +1,12 @@
 //! Reports as plain objects, told apart by `type`.
 
 use super::connection::Registry;
+use super::outcome::ErrorData;
 use crate::connection::log::{Entry, Value};
 use crate::connection::stats::Stats;
 use crate::connection::{Event, Notice, Report, dtls_state, ice_state};
 use crate::media::RingEvent;
+use crate::recording::Summary;
 use crate::transport::{DtlsFailure, DtlsState};
 use napi::bindgen_prelude::{Object, ToNapiValue, Uint8Array};
 use napi::{Env, JsValue, sys};
@@ -77,6 +79,8 @@ pub enum ReportData {
     Playout { ring: u32 },
     /// All that was written before this mark has been played.
     Mark { ring: u32, name: String },
+    /// A file is closed, or could not be made.
+    Recorded { recorder: u32, duration_ms: f64, dropped_ms: f64, error: Option<ErrorData> },
 }
 
 /// Why DTLS failed: what RTCError says of it.
@@ -127,6 +131,9 @@ impl ToNapiValue for Fields {
 pub fn translate(notice: Notice, connections: &Registry) -> Vec<ReportData> {
     match notice {
         Notice::Log(id, entry) => vec![log_data(id.0, *entry)],
+        Notice::Recorded(recorder, Summary { duration_ms, dropped_ms, error }) => {
+            vec![ReportData::Recorded { recorder, duration_ms, dropped_ms, error: error.map(ErrorData::from) }]
+        }
         Notice::Frames(sink) => vec![ReportData::Frames { sink }],
         Notice::Ring(ring, RingEvent::Drain) => vec![ReportData::Drain { ring }],
         Notice::Ring(ring, RingEvent::Playout) => vec![ReportData::Playout { ring }],

@@ -6,6 +6,7 @@
 use super::log::{AtomicLevel, Entry, MAX_WAITING};
 use super::report::Report;
 use crate::media::RingEvent;
+use crate::recording::Summary;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -45,6 +46,8 @@ pub enum Notice {
     Ring(u32, RingEvent),
     /// A sink has frames to be fetched.
     Frames(u32),
+    /// A recording has ended.
+    Recorded(u32, Summary),
 }
 
 /// Names a connection within its process.

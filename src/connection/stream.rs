@@ -173,6 +173,9 @@ impl Outbound {
 
     /// Sends what is due.
     pub fn send(&mut self, now: Instant, transport: &mut Transport) {
+        if let Some(source) = &self.source {
+            source.tell_time(now);
+        }
         if let Some(sender) = &mut self.sender {
             sender.poll(now, &mut |header, payload| {
                 transport.send_rtp(header, payload);
@@ -292,6 +295,7 @@ impl Inbound {
     /// Plays what is due.
     pub fn play(&mut self, now: Instant) {
         if let Some(receiver) = &mut self.receiver {
+            receiver.ring().tell_time(now);
             receiver.poll(now);
             self.outlets.retain_mut(|outlet| outlet.pump(now));
         }

@@ -1,7 +1,7 @@
 //! Sound: signals, codecs, digits, and the way between RTP packets and PCM.
 //!
 //! [`Ring`] is one signal with many readers. [`Sender`] reads a ring and makes packets; [`Receiver`] takes packets and
-//! writes a ring; [`Sink`] reads a ring as fixed frames for the application.
+//! writes a ring; [`Sink`] reads a ring as fixed frames for the application; [`Tap`] follows what a ring plays.
 //!
 //! Invariant: pure in time. `now` is an argument everywhere; nothing here sleeps, starts a thread or touches a socket.
 
@@ -24,6 +24,7 @@ mod sender;
 mod sink;
 mod sources;
 mod stretch;
+mod tap;
 mod video_receiver;
 mod video_sender;
 
@@ -36,5 +37,6 @@ pub use ring::{Hook, Reader, Ring, RingEvent, WriteOutcome};
 pub use sender::{SendSpec, Sender, SenderEvent, SenderStats};
 pub use sink::{FrameInfo, Sink, SinkQueue};
 pub use sources::{Source, Sources};
+pub use tap::{Gate, Heard, Piece, Tap};
 pub use video_receiver::{VideoReceiver, VideoReceiverStats};
 pub use video_sender::{HEIGHT, VideoSendSpec, VideoSender, VideoSenderStats, WIDTH, Wish};

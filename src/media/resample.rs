@@ -34,13 +34,14 @@ impl Table {
         static TABLES: OnceLock<Mutex<Tables>> = OnceLock::new();
         let divisor = gcd(from_hz, to_hz);
         let key = ((to_hz / divisor) as usize, (from_hz / divisor) as usize);
-        let mut tables = TABLES.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, table)) = tables.iter().find(|(known, _)| *known == key) {
-            return table.clone();
-        }
-        let table = Arc::new(Self::new(key.0, key.1));
-        tables.push((key, table.clone()));
-        table
+        let tables = || TABLES.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+        let known = tables().iter().find(|(known, _)| *known == key).map(|(_, table)| table.clone());
+        known.unwrap_or_else(|| {
+            // It may take a millisecond, which no other call shall wait for. Made twice, either is right.
+            let table = Arc::new(Self::new(key.0, key.1));
+            tables().push((key, table.clone()));
+            table
+        })
     }
 
     fn new(up: usize, down: usize) -> Self {
@@ -53,13 +54,13 @@ impl Table {
         for phase in 0..up {
             let tap = |k: usize| {
                 let x = (k * up + phase) as f64 - middle;
-                cutoff * sinc(cutoff * x) * kaiser(x / middle)
+                sinc(cutoff * x) * kaiser(x / middle)
             };
-            let sum: f64 = (0..taps).map(tap).sum();
-            for k in 0..taps {
-                // Reversed: coefficient 0 meets the oldest sample. Each phase passes DC exactly.
-                phases[phase * taps + taps - 1 - k] = (tap(k) / sum) as f32;
-            }
+            // Reversed: coefficient 0 meets the oldest sample.
+            let row: Vec<f64> = (0..taps).rev().map(tap).collect();
+            // Each phase passes DC exactly.
+            let sum: f64 = row.iter().sum();
+            phases[phase * taps..][..taps].iter_mut().zip(row).for_each(|(to, tap)| *to = (tap / sum) as f32);
         }
         Self { up, down, taps, phases }
     }
@@ -132,11 +133,11 @@ impl Resampler {
     }
 
     fn take(&mut self, input: impl ExactSizeIterator<Item = i16>) {
-        self.window.reserve(input.len());
-        for sample in input {
-            self.zeros = if sample == 0 { self.zeros + 1 } else { 0 };
-            self.window.push(f32::from(sample));
-        }
+        let first = self.window.len();
+        self.window.extend(input.map(f32::from));
+        let taken = &self.window[first..];
+        let zeros = taken.iter().rev().take_while(|sample| **sample == 0.0).count();
+        self.zeros = if zeros == taken.len() { self.zeros + zeros } else { zeros };
     }
 }
 
@@ -238,17 +239,18 @@ fn sinc(x: f64) -> f64 {
     if x.abs() < 1e-9 { 1.0 } else { x.sin() / x }
 }
 
-/// Kaiser window over -1..1.
+/// Kaiser window over -1..1, but for a factor.
 fn kaiser(x: f64) -> f64 {
-    bessel_i0(BETA * (1.0 - x * x).max(0.0).sqrt()) / bessel_i0(BETA)
+    bessel_i0(BETA * (1.0 - x * x).max(0.0).sqrt())
 }
 
 /// Modified Bessel function of order 0, by its series.
 fn bessel_i0(x: f64) -> f64 {
-    let (mut sum, mut term) = (1.0, 1.0);
-    for k in 1..40 {
-        term *= (x / 2.0 / f64::from(k)).powi(2);
+    let (mut sum, mut term, mut k) = (1.0, 1.0, 1.0);
+    while term > sum * 1e-12 {
+        term *= x * x / (4.0 * k * k);
         sum += term;
+        k += 1.0;
     }
     sum
 }

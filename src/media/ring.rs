@@ -10,8 +10,10 @@
 
 use super::level::Level;
 use super::resample::Converter;
+use super::tap::{Gate, Log, Tap};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// How far readers of a queue may lie apart before the slower one loses samples.
 const SPREAD_MS: u32 = 200;
@@ -63,6 +65,9 @@ struct State {
     played: u64,
     readers: Vec<Seat>,
     next_seat: u32,
+    taps: Vec<Log>,
+    /// When what is read or written next is played; only told to taps.
+    now: Option<Instant>,
     marks: VecDeque<(u64, String)>,
     /// Frames of room that a refused writer waits for.
     wanted: Option<usize>,
@@ -125,6 +130,8 @@ impl Ring {
             played: 0,
             readers: Vec::new(),
             next_seat: 0,
+            taps: Vec::new(),
+            now: None,
             marks: VecDeque::new(),
             wanted: None,
             input: None,
@@ -148,6 +155,32 @@ impl Ring {
         Reader { ring: self.clone(), id, converter: None, scratch: Vec::new(), max_lag_ms: None }
     }
 
+    /// A follower, which hears what is played from now on while `gate` is open, and would like it at `wanted_hz`. Whoever
+    /// plays has to [tell the time](Self::tell_time).
+    pub fn tap(self: &Arc<Self>, wanted_hz: u32, gate: Gate) -> Tap {
+        let mut state = self.lock();
+        let id = state.next_seat;
+        state.next_seat = id.wrapping_add(1);
+        state.taps.push(Log::new(id, wanted_hz, gate));
+        drop(state);
+        Tap::new(self.clone(), id)
+    }
+
+    /// It is `now` for what is written (a live signal) or read (a queue) next.
+    pub fn tell_time(&self, now: Instant) {
+        self.lock().now = Some(now);
+    }
+
+    pub(super) fn untap(&self, id: u32) {
+        self.lock().taps.retain(|log| log.id != id);
+    }
+
+    pub(super) fn with_log(&self, id: u32, look: impl FnOnce(&mut Log)) {
+        if let Some(log) = self.lock().taps.iter_mut().find(|log| log.id == id) {
+            look(log);
+        }
+    }
+
     /// Writes interleaved PCM at any rate, 1 or 2 channels, any length: all of it or, when it does not fit, nothing.
     pub fn write(&self, pcm: &[i16], sample_rate_hz: u32, channels: u8) -> WriteOutcome {
         let from = (sample_rate_hz.max(1), channels.clamp(1, 2));
@@ -169,7 +202,7 @@ impl Ring {
             state.wanted = Some(state.queue / 2);
         }
         if self.live {
-            state.played = state.end;
+            state.play_all();
         }
         state.trim(self.live);
         WriteOutcome { accepted_ms: count as f64 * 1000.0 / f64::from(from.0), full }
@@ -184,7 +217,7 @@ impl Ring {
         state.take_over(rate_hz);
         state.stamp(timestamp, clock_hz);
         state.append(pcm, (rate_hz, 1));
-        state.played = state.end;
+        state.play_all();
         state.trim(true);
         state.level.add(pcm, rate_hz);
     }
@@ -252,12 +285,15 @@ impl Ring {
 
     /// Does anybody listen?
     pub fn has_readers(&self) -> bool {
-        !self.lock().readers.is_empty()
+        let state = self.lock();
+        !state.readers.is_empty() || !state.taps.is_empty()
     }
 
     /// The highest rate that a reader asks for; `None` without readers.
     pub fn wanted_hz(&self) -> Option<u32> {
-        self.lock().readers.iter().map(|seat| seat.rate_hz).max()
+        let state = self.lock();
+        let readers = state.readers.iter().map(|seat| seat.rate_hz);
+        readers.chain(state.taps.iter().map(|log| log.wanted_hz)).max()
     }
 
     /// Rate of the samples held.
@@ -356,6 +392,30 @@ impl State {
         self.samples.extend(pcm);
         self.end += (pcm.len() / usize::from(self.channels)) as u64;
         self.playing = true;
+    }
+
+    /// A live signal is played as it is written.
+    fn play_all(&mut self) {
+        self.play(self.end);
+    }
+
+    /// Everything up to `position` has been played now.
+    fn play(&mut self, position: u64) {
+        let from = std::mem::replace(&mut self.played, position).max(self.start);
+        let Some(now) = self.now.filter(|_| position > from && !self.taps.is_empty()) else { return };
+        let (channels, frames) = (usize::from(self.channels), (position - from) as usize);
+        let first = (from - self.start) as usize * channels;
+        for log in &mut self.taps {
+            let samples = self.samples.range(first..first + frames * channels).copied();
+            match channels {
+                1 => log.hear(now, frames, self.rate_hz, samples),
+                _ => {
+                    let mut right = samples.clone().skip(1).step_by(2);
+                    let mixed = |left| ((i32::from(left) + right.next().map_or(0, i32::from)) / 2) as i16;
+                    log.hear(now, frames, self.rate_hz, samples.step_by(2).map(mixed));
+                }
+            }
+        }
     }
 
     /// Gives up what no reader may ask for any more.
@@ -583,7 +643,10 @@ impl State {
         let position = seat.position;
         copy(&self.samples, first, &mut out[..taken * channels]);
         if !live && position >= self.played {
-            self.played = position;
+            self.play(position);
+            if taken < needed {
+                self.taps.iter_mut().for_each(Log::interrupt);
+            }
             out[taken * channels..].fill(0);
             self.level.add(out, self.rate_hz * u32::from(self.channels));
             self.fire(taken < needed, events);

@@ -88,6 +88,7 @@ impl Sink {
         } else {
             self.slots(now)
         };
+        self.reader.ring().tell_time(now);
         for _ in 0..frames {
             let timestamp = self.reader.timestamp();
             self.reader.pull(&mut self.frame, self.rate_hz, 1);

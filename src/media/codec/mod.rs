@@ -8,6 +8,7 @@ mod g722;
 mod opus;
 
 pub use fmtp::OpusFormat;
+pub use opus::StereoEncoder;
 
 /// A payload type as it was negotiated; the part of an SDP `rtpmap` and `fmtp` that media needs.
 #[derive(Clone, Debug, PartialEq, Eq)]

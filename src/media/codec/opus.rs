@@ -11,6 +11,7 @@ use std::ptr::NonNull;
 /// Rates that libopus works at.
 pub(super) const RATES_HZ: [u32; 5] = [8000, 12_000, 16_000, 24_000, 48_000];
 const MONO: c_int = 1;
+const STEREO: c_int = 2;
 /// Concealment comes in multiples of 2.5 ms.
 const QUANTA_PER_SECOND: u32 = 400;
 /// A frame of at most so many bytes need not be sent: the far end makes comfort noise by itself.
@@ -60,42 +61,83 @@ fn is_celt(payload: &[u8]) -> bool {
     payload.first().is_some_and(|toc| toc & 0x80 != 0)
 }
 
-pub(super) struct OpusEncoder {
+/// An encoder of libopus.
+struct Lib {
     state: NonNull<opusic_sys::OpusEncoder>,
+    channels: c_int,
+}
+
+// SAFETY: the state is plain memory without ties to a thread, and only `&mut self` changes it.
+unsafe impl Send for Lib {}
+
+impl Lib {
+    fn new(rate_hz: u32, channels: c_int, application: c_int) -> Option<Self> {
+        let (rate, mut error) = (c_int::try_from(rate_hz).ok()?, 0);
+        // SAFETY: `error` outlives the call; the result is checked before use.
+        let state = unsafe { opusic_sys::opus_encoder_create(rate, channels, application, &raw mut error) };
+        Some(Self { state: NonNull::new(state)?, channels })
+    }
+
+    fn set(&mut self, request: c_int, value: c_int) {
+        // SAFETY: the state is live; every request used takes one int.
+        unsafe { opusic_sys::opus_encoder_ctl(self.state.as_ptr(), request, value) };
+    }
+
+    fn lookahead(&self) -> u32 {
+        let mut samples: c_int = 0;
+        // SAFETY: the state is live; the request takes a pointer to one int, which outlives the call.
+        unsafe {
+            let request = opusic_sys::OPUS_GET_LOOKAHEAD_REQUEST;
+            opusic_sys::opus_encoder_ctl(self.state.as_ptr(), request, &raw mut samples)
+        };
+        samples.unsigned_abs()
+    }
+
+    fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> Option<usize> {
+        let frames = c_int::try_from(pcm.len()).ok()? / self.channels;
+        let room = c_int::try_from(out.len()).ok()?;
+        // SAFETY: `pcm` holds `frames` samples of each channel, `out` has `room` writable bytes.
+        let written =
+            unsafe { opusic_sys::opus_encode(self.state.as_ptr(), pcm.as_ptr(), frames, out.as_mut_ptr(), room) };
+        usize::try_from(written).ok().filter(|bytes| *bytes > 0)
+    }
+}
+
+impl Drop for Lib {
+    fn drop(&mut self) {
+        // SAFETY: created by `opus_encoder_create`, destroyed once.
+        unsafe { opusic_sys::opus_encoder_destroy(self.state.as_ptr()) };
+    }
+}
+
+pub(super) struct OpusEncoder {
+    lib: Lib,
     rate_hz: u32,
     settings: EncoderSettings,
     discontinued: bool,
 }
 
-// SAFETY: the state is plain memory without ties to a thread, and only `&mut self` reaches it.
-unsafe impl Send for OpusEncoder {}
-
 impl OpusEncoder {
     pub(super) fn new(rate_hz: u32, settings: &EncoderSettings) -> Option<Self> {
-        let (rate, mut error) = (c_int::try_from(rate_hz).ok()?, 0);
-        // SAFETY: `error` outlives the call; the result is checked before use.
-        let state =
-            unsafe { opusic_sys::opus_encoder_create(rate, MONO, opusic_sys::OPUS_APPLICATION_VOIP, &raw mut error) };
-        let state = NonNull::new(state)?;
-        let mut encoder = Self { state, rate_hz, settings: *settings, discontinued: false };
+        let lib = Lib::new(rate_hz, MONO, opusic_sys::OPUS_APPLICATION_VOIP)?;
+        let mut encoder = Self { lib, rate_hz, settings: *settings, discontinued: false };
         encoder.apply();
         Some(encoder)
     }
 
     fn apply(&mut self) {
         let EncoderSettings { bitrate_bps, complexity, fec, loss_percent, dtx, cbr, max_playback_hz } = self.settings;
-        self.set(opusic_sys::OPUS_SET_BITRATE_REQUEST, bitrate_bps.clamp(6000, 510_000) as c_int);
-        self.set(opusic_sys::OPUS_SET_COMPLEXITY_REQUEST, c_int::from(complexity.min(10)));
-        self.set(opusic_sys::OPUS_SET_INBAND_FEC_REQUEST, c_int::from(fec));
-        self.set(opusic_sys::OPUS_SET_PACKET_LOSS_PERC_REQUEST, c_int::from(loss_percent.min(100)));
-        self.set(opusic_sys::OPUS_SET_DTX_REQUEST, c_int::from(dtx));
-        self.set(opusic_sys::OPUS_SET_VBR_REQUEST, c_int::from(!cbr));
-        self.set(opusic_sys::OPUS_SET_MAX_BANDWIDTH_REQUEST, bandwidth(max_playback_hz));
-    }
-
-    fn set(&mut self, request: c_int, value: c_int) {
-        // SAFETY: the state is live; every request used takes one int.
-        unsafe { opusic_sys::opus_encoder_ctl(self.state.as_ptr(), request, value) };
+        for (request, value) in [
+            (opusic_sys::OPUS_SET_BITRATE_REQUEST, bitrate_bps.clamp(6000, 510_000) as c_int),
+            (opusic_sys::OPUS_SET_COMPLEXITY_REQUEST, c_int::from(complexity.min(10))),
+            (opusic_sys::OPUS_SET_INBAND_FEC_REQUEST, c_int::from(fec)),
+            (opusic_sys::OPUS_SET_PACKET_LOSS_PERC_REQUEST, c_int::from(loss_percent.min(100))),
+            (opusic_sys::OPUS_SET_DTX_REQUEST, c_int::from(dtx)),
+            (opusic_sys::OPUS_SET_VBR_REQUEST, c_int::from(!cbr)),
+            (opusic_sys::OPUS_SET_MAX_BANDWIDTH_REQUEST, bandwidth(max_playback_hz)),
+        ] {
+            self.lib.set(request, value);
+        }
     }
 }
 
@@ -116,11 +158,7 @@ impl Encoder for OpusEncoder {
     }
 
     fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> Option<usize> {
-        let (frames, room) = (c_int::try_from(pcm.len()).ok()?, c_int::try_from(out.len()).ok()?);
-        // SAFETY: `pcm` holds `frames` mono samples, `out` has `room` writable bytes.
-        let written =
-            unsafe { opusic_sys::opus_encode(self.state.as_ptr(), pcm.as_ptr(), frames, out.as_mut_ptr(), room) };
-        let bytes = usize::try_from(written).ok().filter(|bytes| *bytes > 0)?;
+        let bytes = self.lib.encode(pcm, out)?;
         self.discontinued = self.settings.dtx && bytes <= DISCONTINUED;
         Some(bytes)
     }
@@ -137,10 +175,28 @@ impl Encoder for OpusEncoder {
     }
 }
 
-impl Drop for OpusEncoder {
-    fn drop(&mut self) {
-        // SAFETY: created by `opus_encoder_create`, destroyed once.
-        unsafe { opusic_sys::opus_encoder_destroy(self.state.as_ptr()) };
+/// Encodes two signals into one stream, for a recording.
+pub struct StereoEncoder(Lib);
+
+impl StereoEncoder {
+    /// For PCM at `rate_hz`, one of the rates of libopus; `None` for another.
+    pub fn new(rate_hz: u32, bitrate_bps: u32) -> Option<Self> {
+        let mut lib = Lib::new(rate_hz, STEREO, opusic_sys::OPUS_APPLICATION_AUDIO)?;
+        lib.set(opusic_sys::OPUS_SET_BITRATE_REQUEST, bitrate_bps.clamp(6000, 510_000) as c_int);
+        lib.set(opusic_sys::OPUS_SET_COMPLEXITY_REQUEST, c_int::from(EncoderSettings::default().complexity));
+        // Each side stays on its own, also where both are alike for a while.
+        lib.set(opusic_sys::OPUS_SET_FORCE_CHANNELS_REQUEST, STEREO);
+        Some(Self(lib))
+    }
+
+    /// Samples, at its rate, by which the decoded signal lags behind.
+    pub fn delay(&self) -> u32 {
+        self.0.lookahead()
+    }
+
+    /// Encodes one frame, left and right in turn, into `out` and returns the bytes used; `None` when libopus refuses.
+    pub fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> Option<usize> {
+        self.0.encode(pcm, out)
     }
 }
 
