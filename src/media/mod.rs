@@ -21,13 +21,15 @@ pub mod resample;
 mod ring;
 mod sender;
 mod sink;
+mod speech;
 mod stretch;
 
 pub use codec::{Codec, CodecSpec, PayloadKind};
-pub use level::Level;
+pub use level::{Level, Loudness, Meter};
 pub use noise::ComfortNoise;
 pub use receiver::{Receiver, ReceiverEvent, ReceiverStats, RecvSpec};
 pub use reception::{Reception, ReceptionReport};
-pub use ring::{Hook, Reader, Ring, RingEvent, WriteOutcome};
+pub use ring::{Cleared, Hook, Reader, Ring, RingEvent, WriteOutcome};
 pub use sender::{SendSpec, Sender, SenderEvent, SenderStats};
-pub use sink::{FrameInfo, Sink, SinkQueue};
+pub use sink::{FrameInfo, Heard, Listeners, Sink, SinkQueue};
+pub use speech::{SpeechChange, SpeechDetector, SpeechSettings};
