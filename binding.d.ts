@@ -127,8 +127,8 @@ export declare class Ring {
   write(pcm: Int16Array, sampleRate: number, channels: number): boolean
   /** Frames at `sample_rate` that fit now. */
   space(sampleRate?: number | undefined | null): number
-  /** Milliseconds dropped. */
-  clear(): number
+  /** Drops what has not been played, and the marks in it, which are not reported any more. */
+  clear(): ClearedData
   /** Written and not yet played. */
   queuedMs(): number
   /** Played since the start. */
@@ -137,6 +137,8 @@ export declare class Ring {
   mark(name: string): void
   /** No more will be written. */
   end(): void
+  /** Reports levels, ten times a second while it is played, or no more. */
+  setMetered(metered: boolean): void
   /** Loudness of what was last played, 0 to 1. */
   level(): number
 }
@@ -149,6 +151,8 @@ export declare class Sink {
   get id(): number
   /** Copies the oldest frame into the caller's array; `null` when there is none. */
   read(into: Int16Array): FrameInfo | null
+  /** What is computed from the next frame on. */
+  listen(config: ListenersConfig): void
   /** No more frames are wanted. */
   close(): void
 }
@@ -193,6 +197,13 @@ export interface CertificateStats {
   fingerprintAlgorithm: string
   /** DER. */
   base64Certificate: string
+}
+
+/** What a signal has thrown away. */
+export interface ClearedData {
+  droppedMs: number
+  /** Names of the marks that will not be reached. */
+  marks: Array<string>
 }
 
 /** A codec in the wanted order. */
@@ -369,6 +380,24 @@ export interface InboundStats {
   framesReceived?: number
 }
 
+/** How loud the last 100 ms were, of 1. */
+export interface LevelData {
+  /** The signal, as it is played; or */
+  ring?: number
+  /** the sink, as it hears it. */
+  sink?: number
+  rms: number
+  peak: number
+}
+
+/** What is wanted of a sink besides frames. */
+export interface ListenersConfig {
+  levels: boolean
+  speech?: SpeechConfig
+  /** A track that is not enabled is silence. */
+  enabled: boolean
+}
+
 /** RTCOfferOptions. */
 export interface OfferOptionsData {
   /** New ICE credentials. */
@@ -498,9 +527,10 @@ export type Report =
   | { type: 'log'; connection: number; unixMs: number; level: string; namespace: string; message: string; fields: Record<string, number | string> }
   | { type: 'frames'; sink: number }
   | { type: 'drain'; ring: number }
-  | { type: 'playout'; ring: number }
   | { type: 'mark'; ring: number; name: string }
   | { type: 'recorded'; recorder: number; durationMs: number; droppedMs: number; error?: ErrorData }
+  | { type: 'speech'; sink: number; speaking: boolean; position: number; known: number; timestamp: number }
+  | { type: 'levels'; levels: Array<LevelData> }
 
 /** Negotiated state of a connection. */
 export interface Snapshot {
@@ -538,6 +568,15 @@ export interface SourceData {
   rtpTimestamp: number
   /** -dBov, 0 to 127. */
   level?: number
+}
+
+/** What counts as speech. */
+export interface SpeechConfig {
+  onsetMs: number
+  hangoverMs: number
+  /** 0 to 1. */
+  threshold: number
+  minDbfs: number
 }
 
 /** Everything that is counted. */

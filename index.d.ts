@@ -5,8 +5,8 @@
  * The W3C interfaces have the types of lib.dom; what is not in a standard is declared here.
  */
 import type { EventEmitter } from 'node:events';
-import type { Readable } from 'node:stream';
-import type { ReadableStream } from 'node:stream/web';
+import type { Readable, Writable } from 'node:stream';
+import type { ReadableStream, WritableStream } from 'node:stream/web';
 
 type Interface<T, A extends unknown[] = never> = { prototype: T; new (...args: A): T };
 
@@ -199,6 +199,17 @@ export declare const MediaStreamEvent: Interface<
 /** 16-bit samples, or the same as little-endian bytes (Buffer). */
 export type Pcm = Int16Array | Uint8Array;
 
+/** What a meter shows: of the last 100 ms. */
+export interface AudioLevel {
+  /** Root mean square, 0 to 1. */
+  rms: number;
+  /** Highest magnitude, 0 to 1. */
+  peak: number;
+  /** The same in dB against full scale, -127 for silence. A full-scale sine has an RMS of -3. */
+  rmsDbfs: number;
+  peakDbfs: number;
+}
+
 export interface PcmSourceOptions {
   /** 8000, 16000, 24000, 32000, 44100 or 48000 Hz; 16000. */
   sampleRate?: number;
@@ -209,7 +220,12 @@ export interface PcmSourceOptions {
 }
 
 /** An audio signal that the application writes, for any number of tracks. */
-export declare class PcmSource extends EventEmitter<{ drain: []; mark: [name: string, reached: boolean] }> {
+export declare class PcmSource extends EventEmitter<{
+  drain: [];
+  mark: [name: string, reached: boolean];
+  /** Ten times a second while it is played and somebody listens. */
+  level: [level: AudioLevel];
+}> {
   constructor(options?: PcmSourceOptions);
   readonly sampleRate: number;
   readonly channels: number;
@@ -222,7 +238,17 @@ export declare class PcmSource extends EventEmitter<{ drain: []; mark: [name: st
   captureFrame(pcm: Pcm, options?: { sampleRate?: number }): Promise<void>;
   /** Drops what has not been played (barge-in); returns how many milliseconds. */
   clear(): number;
-  /** Resolves when everything written so far has been played or cleared. */
+  /**
+   * Takes little-endian bytes at `sampleRate`, cut anywhere, and waits for the queue. 'finish' comes when the queue has
+   * taken all; destroy() before that is clear().
+   */
+  toNodeStream(options?: { sampleRate?: number }): Writable;
+  /** Takes samples or bytes at `sampleRate`, or frames of a PcmSink, and waits for the queue. abort() is clear(). */
+  toWebStream(options?: { sampleRate?: number }): WritableStream<Pcm | PcmFrame>;
+  /**
+   * Resolves when everything written so far has been played or cleared: it has left in packets, but for what a codec
+   * holds back of the last one.
+   */
   waitForPlayout(): Promise<void>;
   /** Emits 'mark' (name, reached) when everything written so far has been played, or cleared (reached = false). */
   mark(name: string): void;
@@ -234,6 +260,26 @@ export declare class PcmSource extends EventEmitter<{ drain: []; mark: [name: st
   readonly level: number;
 }
 
+export interface SpeechOptions {
+  /** So much speech is wanted before its start is told: less is sooner, and more often wrong; 32. */
+  onsetMs?: number;
+  /** So long without speech is its end: pauses between words must fit in; 500. */
+  hangoverMs?: number;
+  /** How much it must sound like speech, 0 to 1; 0.6. */
+  threshold?: number;
+  /** What is softer is nobody, whatever the background; -66. */
+  minDbfs?: number;
+}
+
+export interface SpeechEvent {
+  /** Where speech began or ended: samples since the sink's first, as in PcmFrame; to within some 20 ms. */
+  position: number;
+  /** Where the frames ended when that was noticed. */
+  known: number;
+  /** RTP timestamp of `position`. */
+  timestamp: number;
+}
+
 export interface PcmSinkOptions {
   /** 8000, 16000, 24000, 32000, 44100 or 48000 Hz; 16000. */
   sampleRate?: number;
@@ -241,6 +287,11 @@ export interface PcmSinkOptions {
   frameMs?: number;
   /** How many frames are kept for a reader that is late; 50. */
   queueFrames?: number;
+  /**
+   * Detects speech from the start, or how it is to be detected. Without it, that begins with a listener to
+   * 'speechstart' or 'speechend'.
+   */
+  speech?: boolean | SpeechOptions;
 }
 
 export interface PcmFrame {
@@ -248,13 +299,24 @@ export interface PcmFrame {
   samples: Int16Array;
   sampleRate: number;
   channels: 1;
-  /** RTP timestamp of the first sample. */
+  /** RTP timestamp of the first sample; of a local track, samples since the sink's first. */
   timestamp: number;
+  /** Samples before it since the sink's first, those of dropped frames too. */
+  position: number;
 }
 
 /** Reads a track as frames of one rate and one length, for life. One sink has one reader. */
 export declare class PcmSink
-  extends EventEmitter<{ data: [frame: PcmFrame]; end: [] }>
+  extends EventEmitter<{
+    data: [frame: PcmFrame];
+    /** Closed, or the track has ended; ends speech as well. */
+    end: [];
+    /** Somebody begins to speak. Told before the frame in which that was noticed. */
+    speechstart: [event: SpeechEvent];
+    speechend: [event: SpeechEvent];
+    /** Ten times a second while somebody listens. */
+    level: [level: AudioLevel];
+  }>
   implements AsyncIterable<PcmFrame>
 {
   constructor(track: globalThis.MediaStreamTrack, options?: PcmSinkOptions);
@@ -263,6 +325,8 @@ export declare class PcmSink
   readonly track: MediaStreamTrack;
   /** Frames lost because nobody read them in time. */
   readonly dropped: number;
+  /** Between 'speechstart' and 'speechend'. */
+  readonly speaking: boolean;
   readonly closed: boolean;
   /** The next frame; undefined once the sink is closed. */
   read(): Promise<PcmFrame | undefined>;

@@ -173,10 +173,26 @@ export type ConnectionReport =
 
 export type MediaReport =
   | { type: 'frames'; sink: number }
-  | { type: 'drain' | 'playout'; ring: number }
+  | { type: 'drain'; ring: number }
   | { type: 'mark'; ring: number; name: string }
   /** A file is closed, or could not be made. */
-  | { type: 'recorded'; recorder: number; durationMs: number; droppedMs: number; error?: ErrorData | null };
+  | { type: 'recorded'; recorder: number; durationMs: number; droppedMs: number; error?: ErrorData | null }
+  /** Positions count the samples of the sink's frames, dropped ones too. */
+  | { type: 'speech'; sink: number; speaking: boolean; position: number; known: number; timestamp: number };
+
+/** How loud signals and sinks are that are listened to: one report for all of them. */
+export interface LevelsReport {
+  type: 'levels';
+  levels: LevelData[];
+}
+
+/** Of a ring as it is played, or of a sink as it hears; 1 is full scale. */
+export interface LevelData {
+  ring?: number | null;
+  sink?: number | null;
+  rms: number;
+  peak: number;
+}
 
 /** For people, not for the connection's object, which may be gone when it comes. */
 export interface LogReport {
@@ -189,7 +205,7 @@ export interface LogReport {
   fields: Fields;
 }
 
-export type Report = ConnectionReport | MediaReport | LogReport;
+export type Report = ConnectionReport | MediaReport | LevelsReport | LogReport;
 
 /** Counters in W3C units (seconds, bytes, packets); times are milliseconds since the Unix epoch. Absent = not known. */
 export interface StatsData {
@@ -438,20 +454,33 @@ export interface NativeRing {
   write(pcm: Int16Array, sampleRate: number, channels: number): boolean;
   /** Frames at that rate that fit now. */
   space(sampleRate: number): number;
-  /** Milliseconds dropped. */
-  clear(): number;
+  /** Drops what has not been played. `marks` are not reported any more. */
+  clear(): { droppedMs: number; marks: string[] };
   queuedMs(): number;
   playedMs(): number;
   /** Reported when everything written before it has been played. */
   mark(name: string): void;
   end(): void;
+  /** Reports levels, ten times a second while it is played. */
+  setMetered(metered: boolean): void;
   level(): number;
+}
+
+/** What counts as speech. */
+export interface SpeechData {
+  onsetMs: number;
+  hangoverMs: number;
+  /** 0 to 1. */
+  threshold: number;
+  minDbfs: number;
 }
 
 export interface NativeSink {
   readonly id: number;
   /** Fills the caller's array with one frame; null when there is none. `dropped`: frames lost just before it. */
   read(into: Int16Array): { timestamp: number; dropped: number } | null;
+  /** What is computed from the next frame on; nothing but frames at first. A track that is not enabled is silence. */
+  listen(listeners: { levels: boolean; speech?: SpeechData | null; enabled: boolean }): void;
   close(): void;
 }
 

@@ -4,14 +4,14 @@
  * is held by one timer, and only while someone holds it.
  */
 import { clearInterval, setImmediate, setInterval } from 'node:timers';
-import { binding, type LogReport, type NativeEngine, type Report } from './binding';
+import { binding, type LevelData, type LogReport, type NativeEngine, type Report } from './binding';
 import { log, wantedLevel, watchLevel } from './log';
 
 /** Takes one report; does not hold its owner, which is handed in. */
-type Handler<T extends object, R extends Report> = (owner: T, report: R) => void;
+type Handler<T extends object, R extends Report | LevelData> = (owner: T, report: R) => void;
 interface Listener {
   owner: WeakRef<object>;
-  handle: Handler<object, Report>;
+  handle: Handler<object, Report | LevelData>;
 }
 
 type Space = 'connection' | 'ring' | 'sink' | 'recorder';
@@ -47,13 +47,16 @@ export function theEngine(): NativeEngine {
 watchLevel((level) => engine?.setLogLevel(level));
 
 /** Reports of `id` go to `handle` as long as `owner` lives. `handle` must not capture the owner. */
-export function listen<T extends object, R extends Report>(
+export function listen<T extends object, R extends Report | LevelData>(
   space: Space,
   id: number,
   owner: T,
   handle: Handler<T, R>,
 ): void {
-  listeners[space].set(id, { owner: new WeakRef(owner), handle: handle as unknown as Handler<object, Report> });
+  listeners[space].set(id, {
+    owner: new WeakRef(owner),
+    handle: handle as unknown as Handler<object, Report | LevelData>,
+  });
   forgotten.register(owner, { space, id });
 }
 
@@ -83,16 +86,31 @@ export function queueTask(task: () => void): void {
 }
 
 function drain(): void {
-  for (const report of theEngine().drain()) deliver(report);
+  for (const report of theEngine().drain()) {
+    try {
+      deliver(report);
+    } catch (error) {
+      // A listener's: nobody else may lose his report for it.
+      queueTask(() => {
+        throw error;
+      });
+    }
+  }
 }
 
 function deliver(report: Report): void {
   // Media reports are no W3C events: they need no task of their own.
-  if ('ring' in report) hand('ring', report.ring, report);
+  if (report.type === 'levels') for (const level of report.levels) deliverLevel(level);
+  else if ('ring' in report) hand('ring', report.ring, report);
   else if ('sink' in report) hand('sink', report.sink, report);
   else if ('recorder' in report) hand('recorder', report.recorder, report);
   else if (report.type === 'log') queueTask(() => tell(report));
   else queueTask(() => hand('connection', report.connection, report));
+}
+
+function deliverLevel(level: LevelData): void {
+  if (typeof level.ring === 'number') hand('ring', level.ring, level);
+  else if (typeof level.sink === 'number') hand('sink', level.sink, level);
 }
 
 /** In a task as well, so that lines of the engine and of the facade come in the order of what they tell. */
@@ -100,7 +118,7 @@ function tell({ namespace, level, connection, message, fields, unixMs }: LogRepo
   log(namespace, level, connection, message, fields, unixMs);
 }
 
-function hand(space: Space, id: number, report: Report): void {
+function hand(space: Space, id: number, report: Report | LevelData): void {
   const listener = listeners[space].get(id);
   const owner = listener?.owner.deref();
   if (owner) listener?.handle(owner, report);

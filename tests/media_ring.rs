@@ -6,7 +6,7 @@ mod media_support;
 use media_support::{ms, sine, snr_db};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use webphone_rtc::media::{Reader, Ring, RingEvent, Sink};
+use webphone_rtc::media::{Cleared, Reader, Ring, RingEvent, Sink};
 
 fn events(ring: &Arc<Ring>) -> Arc<Mutex<Vec<RingEvent>>> {
     let told = Arc::new(Mutex::new(Vec::new()));
@@ -98,24 +98,6 @@ fn marks_fire_when_the_fastest_reader_has_passed_them() {
 }
 
 #[test]
-fn playout_is_told_once_each_time_the_queue_runs_dry() {
-    let ring = Ring::new(8000, 1, 1000);
-    let told = events(&ring);
-    let mut reader = ring.reader();
-    pull(&mut reader, 160, 8000);
-    assert_eq!(take(&told), [], "nothing was ever written");
-    for _ in 0..2 {
-        ring.write(&[5; 200], 8000, 1);
-        pull(&mut reader, 160, 8000);
-        assert_eq!(take(&told), []);
-        pull(&mut reader, 160, 8000);
-        assert_eq!(take(&told), [RingEvent::Playout]);
-        pull(&mut reader, 160, 8000);
-        assert_eq!(take(&told), []);
-    }
-}
-
-#[test]
 fn clear_drops_what_is_queued_without_a_click() {
     let ring = Ring::new(16_000, 1, 1000);
     let told = events(&ring);
@@ -123,27 +105,29 @@ fn clear_drops_what_is_queued_without_a_click() {
     ring.write(&sine(200.0, 16_000, 9600), 16_000, 1);
     ring.mark("end");
     let mut heard = pull(&mut reader, 1600, 16_000);
-    let dropped = ring.clear();
-    assert!((490.0..=500.0).contains(&dropped), "{dropped}");
+    let Cleared { dropped_ms, marks } = ring.clear();
+    assert!((490.0..=500.0).contains(&dropped_ms), "{dropped_ms}");
+    assert_eq!(dropped_ms + ring.queued_ms() + ring.played_ms(), 600.0, "nothing is lost of the account");
+    assert_eq!(marks, ["end"]);
     assert!(ring.queued_ms() <= 5.0);
     heard.extend(pull(&mut reader, 1600, 16_000));
     assert!(heard[1600 + 80..].iter().all(|sample| *sample == 0), "silent after the fade");
     let largest = heard.windows(2).map(|it| (i32::from(it[0]) - i32::from(it[1])).abs()).max().unwrap();
     assert!(largest < 1200, "a step of {largest} clicks; the tone itself has 785");
-    assert_eq!(take(&told), [RingEvent::Mark("end".into()), RingEvent::Playout]);
-    assert_eq!(ring.clear(), 0.0);
+    assert_eq!(take(&told), [], "a mark that was cleared is never reached");
+    assert_eq!(ring.clear(), Cleared::default());
     ring.write(&[3; 16], 16_000, 1);
     assert_eq!(pull(&mut reader, 16, 16_000), [3; 16], "it goes on with what comes next");
 }
 
 #[test]
-fn clear_without_a_reader_drops_everything_and_tells_the_waiting() {
+fn clear_without_a_reader_drops_everything_and_tells_the_waiting_writer() {
     let ring = Ring::new(16_000, 1, 100);
     let told = events(&ring);
     ring.write(&[1; 1600], 16_000, 1);
     ring.mark("m");
-    assert_eq!(ring.clear(), 100.0);
-    assert_eq!(take(&told), [RingEvent::Mark("m".into()), RingEvent::Drain, RingEvent::Playout]);
+    assert_eq!(ring.clear(), Cleared { dropped_ms: 100.0, marks: vec!["m".into()] });
+    assert_eq!(take(&told), [RingEvent::Drain]);
 }
 
 #[test]

@@ -439,10 +439,10 @@ class Ring {
     return Math.floor(((this.queueMs - this.queued) * sampleRate) / 1000);
   }
   clear() {
-    const dropped = this.queued;
+    const cleared = { droppedMs: this.queued, marks: this.marks.map(({ name }) => name) };
     this.queued = 0;
     this.marks = [];
-    return dropped;
+    return cleared;
   }
   queuedMs() {
     return this.queued;
@@ -451,9 +451,13 @@ class Ring {
     return this.played;
   }
   mark(name) {
-    this.marks.push({ name, at: this.played + this.queued });
+    if (this.queued === 0) this.engine.report({ type: 'mark', ring: this.id, name });
+    else this.marks.push({ name, at: this.played + this.queued });
   }
   end() {}
+  setMetered(metered) {
+    this.metered = metered;
+  }
   level() {
     return 0.5;
   }
@@ -467,7 +471,6 @@ class Ring {
     this.marks = this.marks.filter(({ at }) => at > this.played);
     if (this.full) this.engine.report({ type: 'drain', ring: this.id });
     this.full = false;
-    if (this.queued === 0) this.engine.report({ type: 'playout', ring: this.id });
   }
 }
 
@@ -490,6 +493,9 @@ class Sink {
     const { dropped } = this;
     this.dropped = 0;
     return { timestamp: 960, dropped };
+  }
+  listen(listeners) {
+    this.listeners = listeners;
   }
   close() {
     this.closed = true;

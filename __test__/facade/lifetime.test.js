@@ -167,6 +167,21 @@ describe('the garbage collector', () => {
   });
 });
 
+test('a listener that throws takes no report from others', async () => {
+  const script = `
+    process.on('uncaughtException', ({ message }) => console.log(message));
+    const track = new rtc.PcmSource().createTrack();
+    const [bad, good] = [new rtc.PcmSink(track), new rtc.PcmSink(track)];
+    bad.on('data', () => { throw new Error('no ear'); });
+    good.on('data', ({ samples }) => console.log(samples[0]));
+    await turn();
+    made.sinks.forEach((sink, n) => sink.push(n));
+    await turn();
+    await turn();
+  `;
+  expect((await run(script)).split('\n').sort()).toEqual(['1', 'no ear']);
+});
+
 test('works in worker threads', async () => {
   const script = `
     const { Worker } = require('node:worker_threads');

@@ -103,6 +103,112 @@ describe('PcmSource', () => {
     ]);
   });
 
+  test('clear tells a mark that was reached just before it as reached, although its report is still on the way', async () => {
+    const source = new PcmSource();
+    const marks = [];
+    source.on('mark', (...mark) => marks.push(mark));
+    source.write(silence(50));
+    source.mark('early');
+    source.write(silence(50));
+    source.mark('late');
+    lastRing().play(60);
+    source.clear();
+    const told = [
+      ['early', true],
+      ['late', false],
+    ];
+    expect(marks).toEqual(told);
+    await settled();
+    expect(marks).toEqual(told);
+  });
+
+  test('levels are measured while somebody listens to them', async () => {
+    const source = new PcmSource();
+    const ring = lastRing();
+    expect(ring.metered).toBeUndefined();
+    const level = once(source, 'level');
+    await settled();
+    expect(ring.metered).toBe(true);
+    ring.engine.report({ type: 'levels', levels: [{ ring: ring.id, rms: 0.1, peak: 1 }] });
+    expect(await level).toEqual([{ rms: 0.1, peak: 1, rmsDbfs: -20, peakDbfs: 0 }]);
+    expect(ring.metered).toBe(false);
+  });
+
+  test('a Node stream puts cut samples together, and waits for the queue', async () => {
+    const source = new PcmSource({ sampleRate: 8000, channels: 2, queueMs: 20 });
+    const ring = lastRing();
+    const stream = source.toNodeStream();
+    const pcm = Int16Array.from({ length: 2 * 8 * 50 }, (_, index) => index);
+    const bytes = Buffer.from(pcm.buffer);
+    const cuts = [0, 1, 2, 3, 10, 401, 1000, bytes.length];
+    for (let n = 1; n < cuts.length; n++) stream.write(bytes.subarray(cuts[n - 1], cuts[n]));
+    let finished = false;
+    stream.end(() => {
+      finished = true;
+    });
+    await settled();
+    expect(finished).toBe(false);
+    for (let n = 0; n < 10; n++) {
+      ring.play(10);
+      await settled();
+    }
+    expect(finished).toBe(true);
+    expect(ring.written).toEqual([...pcm]);
+    expect(stream.destroyed).toBe(true);
+  });
+
+  test('a Node stream that is destroyed before its end is a barge-in, one that has ended is played', async () => {
+    for (const end of [true, false]) {
+      const source = new PcmSource({ queueMs: 100 });
+      const stream = source.toNodeStream();
+      stream.write(Buffer.from(silence(40).buffer));
+      if (end) await new Promise((resolve) => stream.end(resolve));
+      stream.destroy();
+      await settled();
+      expect(source.queuedMs).toBeCloseTo(end ? 40 : 0);
+    }
+  });
+
+  test('a Node stream fails with what cannot be PCM', async () => {
+    const stream = new PcmSource().toNodeStream();
+    stream.write('text');
+    const [error] = await once(stream, 'error');
+    expect(error).toBeInstanceOf(TypeError);
+    expect(() => new PcmSource().toNodeStream({ sampleRate: 1 })).toThrow(RangeError);
+    expect(() => new PcmSource().toWebStream({ sampleRate: '16000' })).toThrow(TypeError);
+  });
+
+  test('a Web stream takes samples, bytes and frames, and waits for the queue', async () => {
+    const source = new PcmSource({ sampleRate: 8000, queueMs: 20 });
+    const ring = lastRing();
+    const writer = source.toWebStream().getWriter();
+    const writes = [
+      writer.write(Int16Array.of(1, 2)),
+      writer.write(Buffer.from([3, 0, 4])),
+      writer.write(Buffer.from([0])),
+      writer.write({ samples: silence(30, 8000), sampleRate: 8000 }),
+    ];
+    let written = 0;
+    for (const write of writes) write.then(() => written++);
+    await settled();
+    expect(written).toBe(3);
+    ring.play(20);
+    await Promise.all([...writes, writer.close()]);
+    expect(ring.written).toEqual([1, 2, 3, 4, ...silence(30, 8000)]);
+  });
+
+  test('a Web stream that is aborted drops what is queued and what waits', async () => {
+    const source = new PcmSource({ queueMs: 20 });
+    const writer = source.toWebStream().getWriter();
+    const failed = [silence(100), silence(100)].map((pcm) => writer.write(pcm).catch(() => {}));
+    writer.closed.catch(() => {});
+    await settled();
+    await writer.abort();
+    await Promise.all(failed);
+    expect(source.queuedMs).toBe(0);
+    expect(await writer.write(silence(20)).catch(() => 'refused')).toBe('refused');
+  });
+
   test('takes bytes, other rates, and refuses the rest', () => {
     const source = new PcmSource();
     const ring = lastRing();
@@ -184,13 +290,111 @@ describe('PcmSink', () => {
     expect(await sink.read()).toBeUndefined();
   });
 
+  test('frames are counted in samples, dropped ones too', async () => {
+    const { track } = await microphone();
+    const sink = new PcmSink(track, { queueFrames: 2 });
+    for (let value = 0; value < 5; value++) lastSink().push(value);
+    const positions = [];
+    for (let n = 0; n < 2; n++) positions.push((await sink.read()).position);
+    lastSink().push(5);
+    positions.push((await sink.read()).position);
+    expect(positions).toEqual([960, 1280, 1600]);
+  });
+
+  test('speech and levels are looked at while somebody listens to them, and not before or after', async () => {
+    const { track } = await microphone();
+    const sink = new PcmSink(track);
+    const native = lastSink();
+    const speech = { onsetMs: 32, hangoverMs: 500, threshold: 0.6, minDbfs: -66 };
+    expect(native.listeners).toEqual({ levels: false, speech: null, enabled: true });
+    const heard = jest.fn();
+    for (const event of ['speechstart', 'speechend', 'level']) sink.on(event, heard);
+    await settled();
+    expect(native.listeners).toEqual({ levels: true, speech, enabled: true });
+    sink.off('speechstart', heard);
+    expect(native.listeners.speech).toEqual(speech);
+    sink.removeAllListeners('speechend');
+    expect(native.listeners).toEqual({ levels: true, speech: null, enabled: true });
+    sink.off('level', heard);
+    expect(native.listeners).toEqual({ levels: false, speech: null, enabled: true });
+  });
+
+  test('tells where speech begins and ends', async () => {
+    const { track } = await microphone();
+    const sink = new PcmSink(track, { speech: { onsetMs: 64, threshold: 0.7 } });
+    const native = lastSink();
+    expect(native.listeners.speech).toEqual({ onsetMs: 64, hangoverMs: 500, threshold: 0.7, minDbfs: -66 });
+    const report = (speaking, position) =>
+      native.engine.report({
+        type: 'speech',
+        sink: native.id,
+        speaking,
+        position,
+        known: position + 800,
+        timestamp: 7,
+      });
+    report(true, 1000);
+    expect(await once(sink, 'speechstart')).toEqual([{ position: 1000, known: 1800, timestamp: 7 }]);
+    expect(sink.speaking).toBe(true);
+    report(false, 5000);
+    expect(await once(sink, 'speechend')).toEqual([{ position: 5000, known: 5800, timestamp: 7 }]);
+    expect(sink.speaking).toBe(false);
+    expect(native.listeners.speech).not.toBeNull();
+    report(true, 9000);
+    await settled();
+    sink.close();
+    expect(sink.speaking).toBe(false);
+    report(false, 9500);
+    await settled();
+  });
+
+  test('levels of many come in one report, each to its own', async () => {
+    const { track } = await microphone();
+    const sinks = [new PcmSink(track), new PcmSink(track)];
+    const natives = made.sinks.slice(-2);
+    const levels = sinks.map((sink) => once(sink, 'level'));
+    const data = natives.map(({ id }, n) => ({ sink: id, rms: n / 10, peak: n / 10 }));
+    natives[0].engine.report({ type: 'levels', levels: data });
+    expect(await Promise.all(levels)).toEqual([
+      [{ rms: 0, peak: 0, rmsDbfs: -127, peakDbfs: -127 }],
+      [{ rms: 0.1, peak: 0.1, rmsDbfs: -20, peakDbfs: -20 }],
+    ]);
+  });
+
+  test('a disabled track is silence to speech and levels, too', async () => {
+    const { track } = await microphone();
+    track.enabled = false;
+    new PcmSink(track);
+    const native = lastSink();
+    expect(native.listeners.enabled).toBe(false);
+    track.enabled = true;
+    expect(native.listeners.enabled).toBe(true);
+  });
+
+  test.each([
+    ['yes', TypeError],
+    [{ onsetMs: '32' }, TypeError],
+    [{ onsetMs: 1.5 }, RangeError],
+    [{ onsetMs: -1 }, RangeError],
+    [{ hangoverMs: 20_000 }, RangeError],
+    [{ threshold: NaN }, RangeError],
+    [{ threshold: 2 }, RangeError],
+    [{ minDbfs: 10 }, RangeError],
+  ])('refuses %p as what counts as speech', async (speech, error) => {
+    const { track } = await microphone();
+    expect(() => new PcmSink(track, { speech })).toThrow(error);
+  });
+
   test('is a Node stream and a Web stream', async () => {
     const { track } = await microphone();
     const readable = new PcmSink(track, { sampleRate: 8000, frameMs: 10 }).toNodeStream();
     lastSink().push(258);
     const [bytes] = await once(readable, 'data');
     expect([bytes.length, bytes.readInt16LE(0)]).toEqual([160, 258]);
+    const closed = lastSink();
     readable.destroy();
+    // Although no frame comes any more.
+    expect(closed.closed).toBe(true);
     const reader = new PcmSink(track).toWebStream().getReader();
     lastSink().push(7);
     expect((await reader.read()).value.samples[0]).toBe(7);

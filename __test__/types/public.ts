@@ -40,6 +40,12 @@ async function uses(): Promise<void> {
   own.ontrack = ({ streams, track: remote }) => [streams[0]?.id, remote.muted];
   own.addEventListener('icecandidate', (event) => event.candidate?.address);
   for await (const frame of new PcmSink(track, { sampleRate: 16000 })) frame.samples.fill(0);
+  const source = new PcmSource();
+  source.on('level', ({ rmsDbfs, peak }) => rmsDbfs + peak);
+  const sink = new PcmSink(track, { speech: { onsetMs: 48, hangoverMs: 600 } });
+  sink.on('speechstart', ({ position, known }) => known - position).on('level', ({ rms }) => rms);
+  await sink.toWebStream().pipeTo(source.toWebStream());
+  sink.toNodeStream().pipe(source.toNodeStream({ sampleRate: 16000 }));
   new PcmSource({ queueMs: 500 }).on('mark', (name, reached) => name.length > 0 && reached);
   new nonstandard.RTCAudioSink(track).ondata = ({ samples, numberOfFrames }) => samples.length === numberOfFrames;
   const call = callAudio({}, { frameMs: 10 });

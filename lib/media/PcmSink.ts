@@ -1,15 +1,18 @@
 /**
  * PcmSink: reads a track as frames of one rate and one length, for life.
  * Invariants: frames are continuous (concealment or silence fills gaps); a slow reader loses the oldest frames, and
- * `dropped` counts them; one sink has one reader.
+ * `dropped` counts them; one sink has one reader. Levels and speech are looked at only while somebody listens.
  */
 import { EventEmitter } from 'node:events';
-import { Readable } from 'node:stream';
-import { ReadableStream } from 'node:stream/web';
-import { binding, type NativeSink } from '../binding';
+import type { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
+import { binding, type LevelData, type MediaReport, type NativeSink, type SpeechData } from '../binding';
 import { listen, theEngine } from '../lane';
 import { isMediaStreamTrack, type MediaStreamTrack, observe, trackSlots, unobserve } from '../MediaStreamTrack';
+import { toAudioLevel } from './level';
 import { toIntegerBetween, toSampleRate } from './pcm';
+import { type SpeechEvent, type SpeechOptions, toSpeechData } from './speech';
+import { readable, readableWeb } from './streams';
 
 export interface PcmSinkOptions {
   /** 8000, 16000, 24000, 32000, 44100 or 48000 Hz. */
@@ -18,6 +21,8 @@ export interface PcmSinkOptions {
   frameMs?: number;
   /** How many frames are kept for a reader that is late. */
   queueFrames?: number;
+  /** Detects speech from the start, or how; without it that begins with a listener to 'speechstart' or 'speechend'. */
+  speech?: boolean | SpeechOptions;
 }
 
 export interface PcmFrame {
@@ -27,13 +32,16 @@ export interface PcmFrame {
   channels: 1;
   /** RTP timestamp of the first sample; of a local track, samples since its start. */
   timestamp: number;
+  /** Samples before it since the sink's first, those of dropped frames too. */
+  position: number;
 }
 
 const FRAME_MS = [10, 20, 30, 40, 60];
+const HEARD = ['speechstart', 'speechend', 'level'];
 
 export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
   // Not made in the constructor: a closure there would hold `this`, as its siblings do.
-  static readonly #deliver = (sink: PcmSink): void => sink.#pump();
+  static readonly #deliver = (sink: PcmSink, report: MediaReport | LevelData): void => sink.#report(report);
 
   readonly sampleRate: number;
   readonly frameMs: number;
@@ -44,8 +52,11 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
   readonly #observer = { trackChanged: () => this.#trackChanged() };
   #waiting: ((result: IteratorResult<PcmFrame>) => void)[] = [];
   #dropped = 0;
+  #position = 0;
   #closed = false;
   #flowing = false;
+  readonly #speech: { settings: SpeechData; always: boolean };
+  #speaking = false;
 
   constructor(track: MediaStreamTrack, options: PcmSinkOptions = {}) {
     super();
@@ -56,6 +67,7 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     this.frameMs = options.frameMs ?? 20;
     if (!FRAME_MS.includes(this.frameMs)) throw new RangeError(`frameMs is not one of ${FRAME_MS.join(', ')}`);
     const queueFrames = toIntegerBetween(options.queueFrames ?? 50, 1, 10_000, 'queueFrames');
+    this.#speech = { settings: toSpeechData(options.speech), always: Boolean(options.speech) };
     this.#frameLength = (this.sampleRate * this.frameMs) / 1000;
     const ring = trackSlots(track).signal.ring();
     this.#native = ring && new binding.Sink(theEngine(), ring, this.sampleRate, this.frameMs, queueFrames);
@@ -64,13 +76,24 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     observe(track, this.#observer);
     this.on('newListener', (event) => {
       if (event === 'data') this.#flow();
+      // The listener is counted in a moment.
+      else if (HEARD.includes(event as string)) queueMicrotask(() => this.#listen());
+    });
+    this.on('removeListener', (event) => {
+      if (HEARD.includes(event as string)) this.#listen();
     });
     if (track.readyState === 'ended') this.close();
+    else this.#listen();
   }
 
   /** Frames lost because nobody read them in time. */
   get dropped(): number {
     return this.#dropped;
+  }
+
+  /** Between 'speechstart' and 'speechend'. */
+  get speaking(): boolean {
+    return this.#speaking;
   }
 
   get closed(): boolean {
@@ -95,31 +118,18 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
 
   /** Frames as little-endian bytes. */
   toNodeStream(): Readable {
-    return Readable.from(
-      (async function* (sink: PcmSink) {
-        for await (const { samples } of sink) {
-          yield Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
-        }
-      })(this),
-      { objectMode: false },
-    );
+    return readable(this);
   }
 
   toWebStream(): ReadableStream<PcmFrame> {
-    return new ReadableStream<PcmFrame>({
-      pull: async (controller) => {
-        const result = await this.#next();
-        if (result.done) controller.close();
-        else controller.enqueue(result.value);
-      },
-      cancel: () => this.close(),
-    });
+    return readableWeb(this);
   }
 
   /** Stops reading. The track goes on. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#speaking = false;
     unobserve(this.track, this.#observer);
     this.#native?.close();
     for (const resolve of this.#waiting.splice(0)) resolve({ done: true, value: undefined });
@@ -157,12 +167,37 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     const read = this.#native?.read(samples);
     if (!read) return null;
     this.#dropped += read.dropped;
+    const position = this.#position + read.dropped * this.#frameLength;
+    this.#position = position + this.#frameLength;
     // Clones share the signal, `enabled` belongs to the track.
     if (!trackSlots(this.track).enabled) samples.fill(0);
-    return { samples, sampleRate: this.sampleRate, channels: 1, timestamp: read.timestamp };
+    return { samples, sampleRate: this.sampleRate, channels: 1, timestamp: read.timestamp, position };
+  }
+
+  /** Has the engine compute what somebody listens to, and nothing else. */
+  #listen(): void {
+    if (this.#closed) return;
+    const heard = this.listenerCount('speechstart') + this.listenerCount('speechend') > 0;
+    const speech = this.#speech.always || heard ? this.#speech.settings : null;
+    if (!speech) this.#speaking = false;
+    const levels = this.listenerCount('level') > 0;
+    this.#native?.listen({ levels, speech, enabled: trackSlots(this.track).enabled });
+  }
+
+  #report(report: MediaReport | LevelData): void {
+    if (this.#closed) return;
+    if (!('type' in report)) this.emit('level', toAudioLevel(report));
+    else if (report.type === 'frames') this.#pump();
+    else if (report.type === 'speech') {
+      const { speaking, position, known, timestamp } = report;
+      const event: SpeechEvent = { position, known, timestamp };
+      this.#speaking = speaking;
+      this.emit(speaking ? 'speechstart' : 'speechend', event);
+    }
   }
 
   #trackChanged(): void {
     if (this.track.readyState === 'ended') this.close();
+    else this.#listen();
   }
 }

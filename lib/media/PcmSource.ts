@@ -4,12 +4,17 @@
  * write that finds the queue full waits here and is never lost, as with a Node Writable.
  */
 import { EventEmitter } from 'node:events';
-import { binding, type MediaReport, type NativeRing } from '../binding';
+import type { Writable } from 'node:stream';
+import type { WritableStream } from 'node:stream/web';
+import { binding, type LevelData, type MediaReport, type NativeRing } from '../binding';
 import { listen, theEngine } from '../lane';
 import { createTrack, type MediaStreamTrack } from '../MediaStreamTrack';
 import { isObject } from '../webidl/converters';
+import { toAudioLevel } from './level';
+import type { PcmFrame } from './PcmSink';
 import { type Pcm, toIntegerBetween, toSampleRate, toSamples } from './pcm';
 import type { Signal } from './signal';
+import { writable, writableWeb } from './streams';
 
 export interface PcmSourceOptions {
   /** 8000, 16000, 24000, 32000, 44100 or 48000 Hz. */
@@ -39,7 +44,7 @@ export class PcmSource extends EventEmitter {
     is = (value): value is PcmSource => isObject(value) && #ring in value;
   }
   // Not made in the constructor: a closure there would hold `this`, as its siblings do.
-  static readonly #deliver = (source: PcmSource, report: MediaReport): void => source.#report(report);
+  static readonly #deliver = (source: PcmSource, report: MediaReport | LevelData): void => source.#report(report);
 
   readonly sampleRate: number;
   readonly channels: number;
@@ -71,6 +76,14 @@ export class PcmSource extends EventEmitter {
       remote: false,
       sampleRate: this.sampleRate,
     };
+    const meter = () => this.#ring.setMetered(this.listenerCount('level') > 0);
+    this.on('newListener', (event) => {
+      // The listener is counted in a moment.
+      if (event === 'level') queueMicrotask(meter);
+    });
+    this.on('removeListener', (event) => {
+      if (event === 'level') meter();
+    });
   }
 
   /** A live track that carries this signal. Every track hears the same. */
@@ -94,16 +107,36 @@ export class PcmSource extends EventEmitter {
 
   /** Drops what has not been played (barge-in); returns how many milliseconds. Pending marks are told as cleared. */
   clear(): number {
-    const dropped = this.#waitingMs() + this.#ring.clear();
     const waiting = this.#waiting;
+    const { droppedMs, marks } = this.#ring.clear();
+    const dropped = this.#waitingMs() + droppedMs;
     this.#waiting = [];
-    for (const item of waiting) if ('pcm' in item) item.taken?.();
+    for (const item of waiting) {
+      if ('pcm' in item) item.taken?.();
+      else marks.push(item.key);
+    }
+    // A mark that is in neither was reached just now: its report is on the way, and comes too late.
     for (const [key, settle] of [...this.#marks]) {
       this.#marks.delete(key);
-      settle(false);
+      settle(!marks.includes(key));
     }
     this.#drained();
     return dropped;
+  }
+
+  /**
+   * Takes little-endian bytes at `sampleRate`, cut anywhere. 'finish' comes when the queue has taken all; destroy()
+   * before that is clear().
+   */
+  toNodeStream(options: { sampleRate?: number } = {}): Writable {
+    if (options.sampleRate !== undefined) toSampleRate(options.sampleRate, 'sampleRate');
+    return writable(this, options);
+  }
+
+  /** Takes samples or bytes at `sampleRate`, or frames of a PcmSink. abort() is clear(). */
+  toWebStream(options: { sampleRate?: number } = {}): WritableStream<Pcm | PcmFrame> {
+    if (options.sampleRate !== undefined) toSampleRate(options.sampleRate, 'sampleRate');
+    return writableWeb(this, options);
   }
 
   /** Resolves when everything written so far has been played or cleared. */
@@ -190,8 +223,9 @@ export class PcmSource extends EventEmitter {
     return ms;
   }
 
-  #report(report: MediaReport): void {
-    if (report.type === 'drain') this.#refill();
+  #report(report: MediaReport | LevelData): void {
+    if (!('type' in report)) this.emit('level', toAudioLevel(report));
+    else if (report.type === 'drain') this.#refill();
     else if (report.type === 'mark') {
       const settle = this.#marks.get(report.name);
       this.#marks.delete(report.name);

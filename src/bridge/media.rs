@@ -1,8 +1,8 @@
 //! Audio signals and sinks as JavaScript holds them. PCM crosses as a borrowed slice: one copy each way.
 
 use super::engine::Engine;
-use crate::connection::{Connection, Notice, Outbox, Outlet};
-use crate::media::{self, Sink as Frames, SinkQueue};
+use crate::connection::{Connection, Metered, Notice, Outbox, Outlet};
+use crate::media::{self, Listeners, RingEvent, Sink as Frames, SinkQueue, SpeechSettings};
 use crate::negotiation::TransceiverId;
 use napi::bindgen_prelude::Int16ArraySlice;
 use napi_derive::napi;
@@ -31,6 +31,33 @@ pub(super) fn checked(name: &str, value: u32, range: RangeInclusive<u32>) -> nap
     }
     let reason = format!("{name} is {value}, not from {} to {}", range.start(), range.end());
     Err(napi::Error::new(napi::Status::InvalidArg, reason))
+}
+
+/// What a signal has thrown away.
+#[napi(object, object_from_js = false)]
+pub struct ClearedData {
+    pub dropped_ms: f64,
+    /// Names of the marks that will not be reached.
+    pub marks: Vec<String>,
+}
+
+/// What counts as speech.
+#[napi(object, object_to_js = false)]
+pub struct SpeechConfig {
+    pub onset_ms: u32,
+    pub hangover_ms: u32,
+    /// 0 to 1.
+    pub threshold: f64,
+    pub min_dbfs: f64,
+}
+
+/// What is wanted of a sink besides frames.
+#[napi(object, object_to_js = false)]
+pub struct ListenersConfig {
+    pub levels: bool,
+    pub speech: Option<SpeechConfig>,
+    /// A track that is not enabled is silence.
+    pub enabled: bool,
 }
 
 /// One audio signal.
@@ -72,10 +99,11 @@ impl Ring {
         self.signal.space(sample_rate.unwrap_or_else(|| self.signal.rate_hz())) as u32
     }
 
-    /// Milliseconds dropped.
+    /// Drops what has not been played, and the marks in it, which are not reported any more.
     #[napi(catch_unwind)]
-    pub fn clear(&self) -> f64 {
-        self.signal.clear()
+    pub fn clear(&self) -> ClearedData {
+        let media::Cleared { dropped_ms, marks } = self.signal.clear();
+        ClearedData { dropped_ms, marks }
     }
 
     /// Written and not yet played.
@@ -102,6 +130,12 @@ impl Ring {
         self.signal.end();
     }
 
+    /// Reports levels, ten times a second while it is played, or no more.
+    #[napi(catch_unwind)]
+    pub fn set_metered(&self, metered: bool) {
+        self.signal.set_metered(metered);
+    }
+
     /// Loudness of what was last played, 0 to 1.
     #[napi(catch_unwind)]
     pub fn level(&self) -> f64 {
@@ -117,7 +151,11 @@ impl Ring {
 
     fn with_events(outbox: Arc<Outbox>, signal: Arc<media::Ring>, owner: Option<Owner>) -> Self {
         let id = next_id();
-        signal.on_event(Some(Arc::new(move |event| outbox.push(Notice::Ring(id, event)))));
+        signal.on_event(Some(Arc::new(move |event| match event {
+            RingEvent::Drain => outbox.push(Notice::Drain(id)),
+            RingEvent::Mark(name) => outbox.push(Notice::Mark(id, name)),
+            RingEvent::Level(loudness) => outbox.meter(Metered::Ring(id), loudness),
+        })));
         Self { id, signal, owner }
     }
 
@@ -183,11 +221,29 @@ impl Sink {
         info.map(|info| FrameData { timestamp: info.timestamp, dropped: info.dropped as f64 })
     }
 
+    /// What is computed from the next frame on.
+    #[napi(catch_unwind)]
+    pub fn listen(&self, config: ListenersConfig) -> napi::Result<()> {
+        let ListenersConfig { levels, speech, enabled } = config;
+        let speech = speech.map(speech_settings).transpose()?;
+        self.queue.listen(Listeners { levels, speech, enabled });
+        Ok(())
+    }
+
     /// No more frames are wanted.
     #[napi(catch_unwind)]
     pub fn close(&self) {
         self.queue.close();
     }
+}
+
+fn speech_settings(config: SpeechConfig) -> napi::Result<SpeechSettings> {
+    let SpeechConfig { onset_ms, hangover_ms, threshold, min_dbfs } = config;
+    if !(0.0..=1.0).contains(&threshold) || !(-100.0..=0.0).contains(&min_dbfs) {
+        let reason = format!("threshold {threshold} or min_dbfs {min_dbfs} is out of range");
+        return Err(napi::Error::new(napi::Status::InvalidArg, reason));
+    }
+    Ok(SpeechSettings { onset_ms, hangover_ms, threshold: threshold as f32, min_dbfs: min_dbfs as f32 })
 }
 
 impl Drop for Sink {

@@ -4,8 +4,8 @@ use super::connection::Registry;
 use super::outcome::ErrorData;
 use crate::connection::log::{Entry, Value};
 use crate::connection::stats::Stats;
-use crate::connection::{Event, Notice, Report, dtls_state, ice_state};
-use crate::media::RingEvent;
+use crate::connection::{Event, Metered, Notice, Report, dtls_state, ice_state};
+use crate::media::Loudness;
 use crate::recording::Summary;
 use crate::transport::{DtlsFailure, DtlsState};
 use napi::bindgen_prelude::{Object, ToNapiValue, Uint8Array};
@@ -75,12 +75,26 @@ pub enum ReportData {
     Frames { sink: u32 },
     /// A signal that refused a write has room again.
     Drain { ring: u32 },
-    /// All that was written has been played.
-    Playout { ring: u32 },
     /// All that was written before this mark has been played.
     Mark { ring: u32, name: String },
     /// A file is closed, or could not be made.
     Recorded { recorder: u32, duration_ms: f64, dropped_ms: f64, error: Option<ErrorData> },
+    /// Speech has begun or ended in the frames of a sink. Positions count the samples of its frames, dropped ones too;
+    /// `known` is where its frames ended when that was noticed.
+    Speech { sink: u32, speaking: bool, position: f64, known: f64, timestamp: u32 },
+    /// How loud signals and sinks are.
+    Levels { levels: Vec<LevelData> },
+}
+
+/// How loud the last 100 ms were, of 1.
+#[napi(object, object_from_js = false)]
+pub struct LevelData {
+    /// The signal, as it is played; or
+    pub ring: Option<u32>,
+    /// the sink, as it hears it.
+    pub sink: Option<u32>,
+    pub rms: f64,
+    pub peak: f64,
 }
 
 /// Why DTLS failed: what RTCError says of it.
@@ -135,13 +149,28 @@ pub fn translate(notice: Notice, connections: &Registry) -> Vec<ReportData> {
             vec![ReportData::Recorded { recorder, duration_ms, dropped_ms, error: error.map(ErrorData::from) }]
         }
         Notice::Frames(sink) => vec![ReportData::Frames { sink }],
-        Notice::Ring(ring, RingEvent::Drain) => vec![ReportData::Drain { ring }],
-        Notice::Ring(ring, RingEvent::Playout) => vec![ReportData::Playout { ring }],
-        Notice::Ring(ring, RingEvent::Mark(name)) => vec![ReportData::Mark { ring, name }],
+        Notice::Drain(ring) => vec![ReportData::Drain { ring }],
+        Notice::Mark(ring, name) => vec![ReportData::Mark { ring, name }],
+        Notice::Speech(sink, change, timestamp) => vec![ReportData::Speech {
+            sink,
+            speaking: change.speaking,
+            position: change.position as f64,
+            known: change.known as f64,
+            timestamp,
+        }],
+        Notice::Levels(levels) => vec![ReportData::Levels { levels: levels.into_iter().map(level_data).collect() }],
         Notice::Connection(id, report) => {
             connections.digest(id, report).into_iter().filter_map(|event| event_data(id.0, event)).collect()
         }
     }
+}
+
+fn level_data((metered, loudness): (Metered, Loudness)) -> LevelData {
+    let (ring, sink) = match metered {
+        Metered::Ring(id) => (Some(id), None),
+        Metered::Sink(id) => (None, Some(id)),
+    };
+    LevelData { ring, sink, rms: loudness.rms, peak: loudness.peak }
 }
 
 fn log_data(connection: u32, entry: Entry) -> ReportData {

@@ -24,7 +24,7 @@ mod task;
 mod video;
 
 pub use counters::{dtls_state, ice_state};
-pub use outbox::{ConnectionId, Doorbell, Notice, Outbox};
+pub use outbox::{ConnectionId, Doorbell, Metered, Notice, Outbox};
 pub use outlet::Outlet;
 pub use report::Report;
 pub use session::Session;
@@ -235,7 +235,7 @@ impl Connection {
 
     /// Frames for `outlet`, which reads the remote track of transceiver `id`, are cut in the task that plays it.
     pub fn add_outlet(&self, id: TransceiverId, outlet: Outlet) {
-        self.mailbox.send(Command::Outlet(id, outlet));
+        self.mailbox.send(Command::Outlet(id, Box::new(outlet)));
     }
 
     /// Asks for the counters; they come back as [`Report::Stats`] with the same number.

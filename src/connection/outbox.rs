@@ -1,11 +1,12 @@
 //! The one ordered way from the engine to JavaScript.
 //!
 //! Invariant: reports of one connection come out in the order they went in, and after a push that found the box
-//! drained the doorbell rings exactly once, whatever number of reports follow before the next drain.
+//! drained the doorbell rings exactly once, whatever number of reports follow before the next drain. Of the levels of
+//! one signal only the newest is kept: a reader that was late wants no history of a meter.
 
 use super::log::{AtomicLevel, Entry, MAX_WAITING};
 use super::report::Report;
-use crate::media::RingEvent;
+use crate::media::{Loudness, SpeechChange};
 use crate::recording::Summary;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +28,7 @@ pub struct Outbox {
 #[derive(Default)]
 struct State {
     notices: VecDeque<Notice>,
+    levels: Vec<(Metered, Loudness)>,
     /// How many of them are log lines.
     lines: usize,
     /// The doorbell has rung and nobody has drained since.
@@ -42,12 +44,27 @@ pub enum Notice {
     Connection(ConnectionId, Report),
     /// A line for the log of a connection.
     Log(ConnectionId, Box<Entry>),
-    /// Something happened to an audio signal.
-    Ring(u32, RingEvent),
+    /// An audio signal that refused a write has room again.
+    Drain(u32),
+    /// An audio signal has been played up to the mark of this name.
+    Mark(u32, String),
     /// A sink has frames to be fetched.
     Frames(u32),
     /// A recording has ended.
     Recorded(u32, Summary),
+    /// Somebody begins or ends to speak in the frames of a sink; with the timestamp of that moment.
+    Speech(u32, SpeechChange, u32),
+    /// How loud signals are: one notice for all that were measured since the last drain ([`Outbox::meter`]).
+    Levels(Vec<(Metered, Loudness)>),
+}
+
+/// What has a meter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metered {
+    /// What a signal plays.
+    Ring(u32),
+    /// What a sink hears.
+    Sink(u32),
 }
 
 /// Names a connection within its process.
@@ -76,11 +93,31 @@ impl Outbox {
         }
     }
 
+    /// Tells how loud a signal is, in place of what was told before and not yet drained.
+    pub fn meter(&self, metered: Metered, loudness: Loudness) {
+        let ring = {
+            let mut state = self.state();
+            if state.closed {
+                return;
+            }
+            state.levels.retain(|it| it.0 != metered);
+            state.levels.push((metered, loudness));
+            !std::mem::replace(&mut state.rung, true)
+        };
+        if ring {
+            self.doorbell.ring();
+        }
+    }
+
     /// Takes all that is there; the next push rings again.
     pub fn drain(&self) -> VecDeque<Notice> {
         let mut state = self.state();
         state.rung = false;
         state.lines = 0;
+        let levels = std::mem::take(&mut state.levels);
+        if !levels.is_empty() {
+            state.notices.push_back(Notice::Levels(levels));
+        }
         std::mem::take(&mut state.notices)
     }
 
@@ -89,6 +126,7 @@ impl Outbox {
         let mut state = self.state();
         state.closed = true;
         state.notices.clear();
+        state.levels.clear();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -140,10 +178,29 @@ mod tests {
     }
 
     #[test]
+    fn levels_come_out_as_one_notice_that_knows_only_the_newest() {
+        let (outbox, rings) = outbox();
+        let loudness = |rms| Loudness { rms, peak: 1.0 };
+        for n in 0..100 {
+            outbox.meter(Metered::Sink(1), loudness(f64::from(n)));
+            outbox.meter(Metered::Ring(1), loudness(0.5));
+        }
+        outbox.push(Notice::Frames(1));
+        assert_eq!(rings.load(Ordering::Relaxed), 1);
+        let notices = outbox.drain();
+        let [Notice::Frames(1), Notice::Levels(levels)] = notices.iter().collect::<Vec<_>>()[..] else {
+            panic!("{notices:?}");
+        };
+        assert_eq!(*levels, [(Metered::Sink(1), loudness(99.0)), (Metered::Ring(1), loudness(0.5))]);
+        assert!(outbox.drain().is_empty());
+    }
+
+    #[test]
     fn a_closed_box_keeps_nothing_and_is_silent() {
         let (outbox, rings) = outbox();
         outbox.close();
         outbox.push(Notice::Frames(1));
+        outbox.meter(Metered::Sink(1), Loudness::default());
         assert_eq!(rings.load(Ordering::Relaxed), 0);
         assert!(outbox.drain().is_empty());
     }

@@ -1,11 +1,12 @@
-//! A sink with the bell that tells JavaScript of its frames.
+//! A sink with the bell that tells JavaScript of its frames, and of what was heard in them.
 //!
-//! Invariant: between two reads that emptied the queue, JavaScript is told at most once.
+//! Invariant: between two reads that emptied the queue, JavaScript is told of frames at most once. Speech that
+//! begins or ends is told before the frame in which it was noticed.
 
-use super::outbox::{Notice, Outbox};
+use super::outbox::{Metered, Notice, Outbox};
 use super::runtime;
 use crate::error::Result;
-use crate::media::Sink;
+use crate::media::{Noticed, Sink};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -26,7 +27,14 @@ impl Outlet {
 
     /// Cuts what is ready `now`; `false` when nothing will come any more.
     pub fn pump(&mut self, now: Instant) -> bool {
-        if self.sink.pump(now) > 0 && !self.announced.swap(true, Ordering::AcqRel) {
+        let frames = self.sink.pump(now);
+        while let Some(heard) = self.sink.poll() {
+            match heard {
+                Noticed::Level(loudness) => self.outbox.meter(Metered::Sink(self.id), loudness),
+                Noticed::Speech(change, timestamp) => self.outbox.push(Notice::Speech(self.id, change, timestamp)),
+            }
+        }
+        if frames > 0 && !self.announced.swap(true, Ordering::AcqRel) {
             self.outbox.push(Notice::Frames(self.id));
         }
         !self.sink.done()

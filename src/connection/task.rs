@@ -53,7 +53,7 @@ pub(super) enum Command {
     Encoding(TransceiverId, Encoding),
     Dtmf { id: TransceiverId, tones: String, duration_ms: u32, gap_ms: u32 },
     ReceiverRing(TransceiverId, Arc<Ring>),
-    Outlet(TransceiverId, Outlet),
+    Outlet(TransceiverId, Box<Outlet>),
     Sources(TransceiverId, Arc<Sources>),
     Stats(u32),
     Close,
@@ -175,8 +175,8 @@ impl Driver {
                 self.session.insert_dtmf(now, id, &tones, duration_ms, gap_ms);
             }
             Command::ReceiverRing(id, ring) => self.session.set_receiver_ring(id, ring),
+            Command::Outlet(id, outlet) => self.session.add_outlet(id, *outlet),
             Command::Sources(id, sources) => self.session.set_sources(id, sources),
-            Command::Outlet(id, outlet) => self.session.add_outlet(id, outlet),
             Command::Stats(request) => {
                 let stats = self.session.stats(now);
                 self.report(Report::Stats(request, Box::new(stats)));

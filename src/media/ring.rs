@@ -8,7 +8,7 @@
 //! is paced by its writer (a remote track): it keeps only the recent past, never fills up, and gives whole blocks
 //! or nothing, because half a block would be a hole in the middle of a frame.
 
-use super::level::Level;
+use super::level::{Level, Loudness, Meter};
 use super::resample::Converter;
 use super::tap::{Gate, Log, Tap};
 use std::collections::VecDeque;
@@ -23,14 +23,23 @@ const FADE_MS: u32 = 5;
 const CLEAR_SKIP_MS: u32 = 40;
 
 /// What happens to a ring; told to the hook of [`Ring::on_event`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum RingEvent {
     /// After a write that was refused or that filled the queue: there is room again.
     Drain,
     /// The fastest reader has passed the mark of this name.
     Mark(String),
-    /// Everything written has been played and the fastest reader found nothing more.
-    Playout,
+    /// How loud the last 100 ms were that were played, silence included; told while [`Ring::set_metered`] is on.
+    Level(Loudness),
+}
+
+/// What a [`Ring::clear`] has thrown away.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cleared {
+    /// Milliseconds that will not be played.
+    pub dropped_ms: f64,
+    /// Names of the marks that will not be passed.
+    pub marks: Vec<String>,
 }
 
 /// What became of a write.
@@ -75,10 +84,15 @@ struct State {
     input: Option<Input>,
     /// RTP time of positions, one for each discontinuity, oldest first.
     stamps: VecDeque<Stamp>,
-    /// Something was written since the last [`RingEvent::Playout`].
-    playing: bool,
     ended: bool,
     level: Level,
+    meter: Option<Meter>,
+    /// The reader that was last to play something new: of several at one position only this one plays silence.
+    leader: u32,
+    /// The leader found less than it wanted, last time.
+    dry: bool,
+    /// Something was written since.
+    fresh: bool,
 }
 
 /// A reader as its ring knows it.
@@ -92,11 +106,20 @@ struct Seat {
 struct Input {
     from: (u32, u8),
     converter: Converter,
-    /// Frames of filter delay still to be left out at the start, and owed at the end.
+    /// Frames of filter delay still to be left out at the start.
     lead: usize,
-    tail: usize,
+    /// Frames written, and frames that have come out for them.
+    taken: u64,
+    given: u64,
     /// Kept between writes to spare allocations.
     scratch: Vec<i16>,
+}
+
+impl Input {
+    /// Frames that are due for `count` more than were taken, less those that have come out.
+    fn owed(&self, count: u64, rate_hz: u32) -> usize {
+        ((self.taken + count) * u64::from(rate_hz) / u64::from(self.from.0) - self.given) as usize
+    }
 }
 
 /// The RTP timestamp of a position.
@@ -136,9 +159,12 @@ impl Ring {
             wanted: None,
             input: None,
             stamps: VecDeque::new(),
-            playing: false,
             ended: false,
             level: Level::default(),
+            meter: None,
+            leader: 0,
+            dry: true,
+            fresh: false,
         };
         Arc::new(Self { live, state: Mutex::new(state), hook: Mutex::new(None) })
     }
@@ -189,9 +215,8 @@ impl Ring {
         if state.ended || count == 0 {
             return WriteOutcome { accepted_ms: 0.0, full: state.ended || state.room() == 0 };
         }
-        let room = state.room();
         let wanted = state.converted(count, from);
-        if !self.live && wanted > room {
+        if !self.live && wanted > state.room() {
             // Half at most: whoever waits for an empty queue comes too late for the next sample.
             state.wanted = Some(wanted.min(state.queue / 2));
             return WriteOutcome { accepted_ms: 0.0, full: true };
@@ -228,24 +253,23 @@ impl Ring {
         if state.ended {
             return 0;
         }
-        (state.room() as u64 * u64::from(sample_rate_hz) / u64::from(state.rate_hz)) as usize
+        state.space(sample_rate_hz.max(1))
     }
 
-    /// Throws away what is queued, with a short fade instead of a click, and returns the milliseconds dropped.
-    /// Marks in the dropped part fire as soon as the fade has been played.
-    pub fn clear(&self) -> f64 {
+    /// Throws away what is queued, with a short fade instead of a click, and the marks that were not passed.
+    pub fn clear(&self) -> Cleared {
         let mut events = Vec::new();
         let mut state = self.lock();
-        let dropped_ms = state.clear(&mut events);
+        let cleared = state.clear(&mut events);
         drop(state);
         self.tell(events);
-        dropped_ms
+        cleared
     }
 
     /// Milliseconds written and not yet played.
     pub fn queued_ms(&self) -> f64 {
         let state = self.lock();
-        state.ms(state.end - state.played)
+        state.ms(state.final_end() - state.played)
     }
 
     /// Milliseconds played by the fastest reader since the start.
@@ -258,7 +282,7 @@ impl Ring {
     pub fn mark(&self, name: &str) {
         let mut events = Vec::new();
         let mut state = self.lock();
-        let end = state.end;
+        let end = state.final_end();
         if end <= state.played {
             events.push(RingEvent::Mark(name.into()));
         } else {
@@ -281,6 +305,14 @@ impl Ring {
     /// Loudness of what was last played.
     pub fn level(&self) -> Level {
         self.lock().level
+    }
+
+    /// Tells [`RingEvent::Level`] from now on, or no more. Only of a queue.
+    pub fn set_metered(&self, metered: bool) {
+        let mut state = self.lock();
+        if metered != state.meter.is_some() {
+            state.meter = metered.then(|| Meter::new(state.rate_hz * u32::from(state.channels)));
+        }
     }
 
     /// Does anybody listen?
@@ -332,22 +364,37 @@ impl State {
         frames as f64 * 1000.0 / f64::from(self.rate_hz)
     }
 
+    /// Where the signal will end once the filter of the writer's rate has let out all that was written.
+    fn final_end(&self) -> u64 {
+        self.end + self.owed() as u64
+    }
+
+    fn owed(&self) -> usize {
+        self.input.as_ref().map_or(0, |input| input.owed(0, self.rate_hz))
+    }
+
     fn room(&self) -> usize {
-        self.queue.saturating_sub((self.end - self.played) as usize)
+        self.queue.saturating_sub((self.final_end() - self.played) as usize)
     }
 
     /// Frames that `count` frames of `from` become here.
     fn converted(&self, count: usize, from: (u32, u8)) -> usize {
-        if from.0 == self.rate_hz {
-            return count;
-        }
         match &self.input {
-            Some(input) if input.from == from => input.converter.available(count).saturating_sub(input.lead),
+            Some(input) if input.from == from => input.owed(count as u64, self.rate_hz) - input.owed(0, self.rate_hz),
             _ => (count as u64 * u64::from(self.rate_hz) / u64::from(from.0)) as usize,
         }
     }
 
+    /// The most frames at `from_hz` that become no more than there is room for.
+    fn space(&self, from_hz: u32) -> usize {
+        let taken = self.input.as_ref().filter(|input| input.from.0 == from_hz).map_or(0, |input| input.taken);
+        let (from_hz, rate_hz) = (u64::from(from_hz), u64::from(self.rate_hz));
+        let most = taken * rate_hz / from_hz + self.room() as u64;
+        (((most + 1) * from_hz - 1) / rate_hz - taken) as usize
+    }
+
     fn append(&mut self, pcm: &[i16], from: (u32, u8)) {
+        self.fresh = true;
         let to = (self.rate_hz, self.channels);
         if from == to {
             self.flush_input();
@@ -358,13 +405,17 @@ impl State {
             self.flush_input();
             let converter = Converter::new(from, to);
             let lead = converter.delay();
-            self.input = Some(Input { from, converter, lead, tail: lead, scratch: Vec::new() });
+            self.input = Some(Input { from, converter, lead, taken: 0, given: 0, scratch: Vec::new() });
         }
-        self.convert(pcm);
+        if let Some(mut input) = self.input.take() {
+            input.taken += (pcm.len() / usize::from(from.1)) as u64;
+            self.convert(&mut input, pcm);
+            self.input = Some(input);
+        }
     }
 
-    fn convert(&mut self, pcm: &[i16]) {
-        let Some(mut input) = self.input.take() else { return };
+    /// Puts what comes out for `pcm` at the end; never more than is due for what was written.
+    fn convert(&mut self, input: &mut Input, pcm: &[i16]) {
         let channels = usize::from(self.channels);
         let count = input.converter.available(pcm.len() / usize::from(input.from.1));
         let mut scratch = std::mem::take(&mut input.scratch);
@@ -373,25 +424,25 @@ impl State {
         input.converter.convert(pcm, &mut scratch);
         let skipped = input.lead.min(count);
         input.lead -= skipped;
-        self.extend(&scratch[skipped * channels..]);
+        let given = (count - skipped).min(input.owed(0, self.rate_hz));
+        input.given += given as u64;
+        self.extend(&scratch[skipped * channels..][..given * channels]);
         input.scratch = scratch;
-        self.input = Some(input);
     }
 
     /// Lets out what the filter of the writer's rate still holds: the writer paused, ended or changed its rate.
     fn flush_input(&mut self) {
-        let Some(input) = &self.input else { return };
-        let silence = input.converter.needed(input.tail) * usize::from(input.from.1);
-        if input.tail > 0 && input.lead < input.tail {
-            self.convert(&vec![0; silence]);
+        let Some(mut input) = self.input.take() else { return };
+        let owed = input.owed(0, self.rate_hz);
+        if owed > 0 {
+            let silence = input.converter.needed(input.lead + owed) * usize::from(input.from.1);
+            self.convert(&mut input, &vec![0; silence]);
         }
-        self.input = None;
     }
 
     fn extend(&mut self, pcm: &[i16]) {
         self.samples.extend(pcm);
         self.end += (pcm.len() / usize::from(self.channels)) as u64;
-        self.playing = true;
     }
 
     /// A live signal is played as it is written.
@@ -435,7 +486,8 @@ impl State {
         }
     }
 
-    fn clear(&mut self, events: &mut Vec<RingEvent>) -> f64 {
+    fn clear(&mut self, events: &mut Vec<RingEvent>) -> Cleared {
+        let before = self.final_end();
         self.input = None;
         let fade = if self.readers.is_empty() { 0 } else { frames(FADE_MS, self.rate_hz) };
         let fade = fade.min((self.end - self.played) as usize);
@@ -445,25 +497,21 @@ impl State {
                 *sample = (i64::from(*sample) * (fade - n) as i64 / (fade + 1) as i64) as i16;
             }
         }
-        let end = self.played + fade as u64;
-        let dropped_ms = self.ms(self.end - end);
+        self.end = self.played + fade as u64;
         self.samples.truncate((first + fade) * channels);
-        self.end = end;
-        for mark in &mut self.marks {
-            mark.0 = mark.0.min(end);
-        }
         let far = frames(CLEAR_SKIP_MS, self.rate_hz) as u64;
         for seat in &mut self.readers {
             if self.played - seat.position > far {
                 seat.position = self.played;
             }
         }
-        self.fire(self.end == self.played, events);
-        dropped_ms
+        let marks = self.marks.drain(..).map(|mark| mark.1).collect();
+        self.fire(events);
+        Cleared { dropped_ms: self.ms(before - self.end), marks }
     }
 
-    /// Collects the events that the present positions cause; `emptied`: a reader found less than it asked for.
-    fn fire(&mut self, emptied: bool, events: &mut Vec<RingEvent>) {
+    /// Collects the events that the present positions cause.
+    fn fire(&mut self, events: &mut Vec<RingEvent>) {
         while self.marks.front().is_some_and(|mark| mark.0 <= self.played) {
             events.extend(self.marks.pop_front().map(|mark| RingEvent::Mark(mark.1)));
         }
@@ -471,22 +519,36 @@ impl State {
             self.wanted = None;
             events.push(RingEvent::Drain);
         }
-        if emptied && std::mem::take(&mut self.playing) {
-            events.push(RingEvent::Playout);
-        }
     }
 
-    /// A live writer changed its rate: the past is given up, everybody goes on from here.
+    /// A live writer changed its rate: what was not read yet goes on at the new one, so that nobody misses a moment.
     fn take_over(&mut self, rate_hz: u32) {
         if rate_hz == self.rate_hz || rate_hz == 0 {
             return;
         }
-        self.queue = (self.queue as u64 * u64::from(rate_hz) / u64::from(self.rate_hz)) as usize;
+        let (from, to) = ((self.rate_hz, self.channels), (rate_hz, self.channels));
+        let scaled = |frames: u64| frames * u64::from(rate_hz) / u64::from(from.0);
+        self.queue = scaled(self.queue as u64) as usize;
+        let timestamp = self.timestamp(self.end);
+        let clock_hz = self.stamps.back().map(|stamp| stamp.clock_hz);
+        let past: Vec<i16> = std::mem::take(&mut self.samples).into();
         self.rate_hz = rate_hz;
-        self.samples.clear();
+        let kept = self.end - self.start;
+        self.end = self.start;
+        let converter = Converter::new(from, to);
+        let lead = converter.delay();
+        let mut input = Input { from, converter, lead, taken: kept, given: 0, scratch: Vec::new() };
+        self.convert(&mut input, &past);
+        self.input = Some(input);
+        self.flush_input();
+        for seat in &mut self.readers {
+            seat.position = self.start + scaled(seat.position.max(self.start) - self.start);
+            seat.dropped = scaled(seat.dropped);
+        }
         self.stamps.clear();
-        self.start = self.end;
-        self.readers.iter_mut().for_each(|seat| seat.position = self.end);
+        if let (Some(timestamp), Some(clock_hz)) = (timestamp, clock_hz) {
+            self.stamps.push_back(Stamp { position: self.end, timestamp, clock_hz });
+        }
     }
 
     fn stamp(&mut self, timestamp: u32, clock_hz: u32) {
@@ -525,7 +587,8 @@ pub struct Reader {
 
 impl Reader {
     /// Fills `out` (interleaved) at `rate_hz` and returns how many of its frames are real; the rest is silence.
-    /// Real samples come first. A filter between two rates adds its delay, so the first are faint.
+    /// Real samples come first, but at a head start (see `State::meet`). A filter between two rates adds its delay, so
+    /// the first are faint.
     pub fn pull(&mut self, out: &mut [i16], rate_hz: u32, channels: u8) -> usize {
         let to = (rate_hz.max(1), channels.clamp(1, 2));
         let outputs = out.len() / usize::from(to.1);
@@ -542,7 +605,6 @@ impl Reader {
         let lag = self.max_lag_ms.map(|ms| (frames(ms, from.0).max(2 * needed), needed));
         let taken = state.take(self.id, to.0, needed, ring.live, lag, &mut self.scratch, &mut events);
         drop(state);
-        self.scratch[taken * usize::from(from.1)..].fill(0); // Left over from the last pull.
         converter.convert(&self.scratch, out);
         ring.tell(events);
         if taken == needed { outputs } else { (taken * outputs).div_ceil(needed).min(outputs) }
@@ -564,6 +626,11 @@ impl Reader {
         let state = self.ring.lock();
         let position = state.readers.iter().find(|seat| seat.id == self.id)?.position;
         state.timestamp(position.max(state.start))
+    }
+
+    /// Clock of that timestamp.
+    pub fn clock_hz(&self) -> Option<u32> {
+        self.ring.lock().stamps.back().map(|stamp| stamp.clock_hz)
     }
 
     /// Says at which rate this reader will pull, before it does: a receiver decodes at the highest rate asked for.
@@ -618,10 +685,9 @@ impl State {
         out: &mut [i16],
         events: &mut Vec<RingEvent>,
     ) -> usize {
-        if self.waiting(id) < needed && !live {
-            self.flush_input();
-        }
+        let cushion = if live { 0 } else { self.meet(needed.saturating_sub(self.waiting(id))) };
         let (start, end) = (self.start, self.end);
+        out.fill(0);
         let Some(seat) = self.readers.iter_mut().find(|seat| seat.id == id) else { return 0 };
         seat.rate_hz = rate_hz;
         if seat.position < start {
@@ -641,18 +707,39 @@ impl State {
         let first = (seat.position - start) as usize * channels;
         seat.position += taken as u64;
         let position = seat.position;
-        copy(&self.samples, first, &mut out[..taken * channels]);
-        if !live && position >= self.played {
+        let cushion = cushion * channels;
+        copy(&self.samples, first, &mut out[cushion..][..taken * channels]);
+        if !live && (position > self.played || (position == self.played && self.leads(id))) {
             self.play(position);
             if taken < needed {
                 self.taps.iter_mut().for_each(Log::interrupt);
             }
-            out[taken * channels..].fill(0);
+            (self.leader, self.fresh, self.dry) = (id, false, taken < needed);
             self.level.add(out, self.rate_hz * u32::from(self.channels));
-            self.fire(taken < needed, events);
+            events.extend(self.meter.as_mut().and_then(|meter| meter.add(out)).map(RingEvent::Level));
+            self.fire(events);
         }
         self.trim(live);
         taken
+    }
+
+    /// The leader, or the first reader where that has gone.
+    fn leads(&self, id: u32) -> bool {
+        let leader = self.readers.iter().find(|seat| seat.id == self.leader).or(self.readers.first());
+        leader.is_some_and(|seat| seat.id == id)
+    }
+
+    /// Somebody wants `missing` frames more than are there. Lets out what the filter of the writer's rate holds, as it
+    /// must be when the writer has stopped. But one that has just begun, and writes each frame just in time, would lose
+    /// the filter's tail again and again: it gets a head start, once, of the frames returned.
+    fn meet(&mut self, missing: usize) -> usize {
+        if missing > 0 && self.fresh && self.dry && missing <= self.owed() {
+            return missing;
+        }
+        if missing > 0 {
+            self.flush_input();
+        }
+        0
     }
 }
 

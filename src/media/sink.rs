@@ -1,9 +1,12 @@
 //! A ring read as fixed frames: rate and frame length never change, no frame is missing.
 //!
 //! Invariant: frames follow each other without a gap; if the application is too slow the oldest are dropped and
-//! counted, never the newest, and nobody waits for it.
+//! counted, never the newest, and nobody waits for it. Levels and speech are of the very samples in the frames, and
+//! are looked at only while somebody listens to them.
 
+use super::level::{Loudness, Meter};
 use super::ring::{Reader, Ring};
+use super::speech::{SpeechChange, SpeechDetector, SpeechSettings};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,7 +23,18 @@ pub struct Sink {
     frame_time: Duration,
     /// The next slot of a signal that is paced by its readers.
     due: Option<Instant>,
-    enabled: bool,
+    /// Samples cut so far.
+    position: u64,
+    ears: Ears,
+    heard: VecDeque<Noticed>,
+}
+
+/// What listens to the frames, besides the application.
+#[derive(Default)]
+struct Ears {
+    meter: Option<Meter>,
+    /// With the position at which it began to listen.
+    speech: Option<(u64, SpeechDetector)>,
 }
 
 /// The half that the application reads: frames that wait.
@@ -40,6 +54,28 @@ struct Frames {
     unreported: u64,
     dropped: u64,
     closed: bool,
+    listeners: Listeners,
+}
+
+/// What is wanted of a sink besides frames.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Listeners {
+    /// Loudness, ten times a second.
+    pub levels: bool,
+    /// Starts and ends of speech.
+    pub speech: Option<SpeechSettings>,
+    /// A track that is not enabled is silence, to everybody.
+    pub enabled: bool,
+}
+
+/// What was heard in the frames.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Noticed {
+    /// How loud the last 100 ms were.
+    Level(Loudness),
+    /// Speech has begun or ended; positions count the samples of all frames since the first, dropped ones too. With
+    /// the timestamp of that sample, as frames have it.
+    Speech(SpeechChange, u32),
 }
 
 /// What came with a frame.
@@ -66,22 +102,19 @@ impl Sink {
             frame: vec![0; frame_samples],
             frame_time: Duration::from_millis(u64::from(frame_ms)),
             due: None,
-            enabled: true,
+            position: 0,
+            ears: Ears::default(),
+            heard: VecDeque::new(),
         };
         (sink, queue)
-    }
-
-    /// A disabled track gives silence.
-    pub fn set_enabled(&mut self, enabled: bool) {
-        self.enabled = enabled;
     }
 
     /// Cuts the frames that are ready `now` and returns how many. A live signal gives frames as they come: call this
     /// after the receiver was polled. A queue is read in real time: see [`next_due`](Self::next_due).
     pub fn pump(&mut self, now: Instant) -> usize {
-        let frames = if self.queue.closed() {
-            0
-        } else if self.reader.ring().is_live() {
+        let Some(listeners) = self.queue.listeners() else { return 0 };
+        self.ears.attend(&listeners, self.rate_hz, self.position);
+        let frames = if self.reader.ring().is_live() {
             let (samples, frame) = (self.reader.available(self.rate_hz, 1), self.frame.len());
             // The last frame of a signal that has ended is filled up with silence.
             if self.reader.ring().ended() { samples.div_ceil(frame) } else { samples / frame }
@@ -90,14 +123,38 @@ impl Sink {
         };
         self.reader.ring().tell_time(now);
         for _ in 0..frames {
-            let timestamp = self.reader.timestamp();
+            let timestamp = self.reader.timestamp().unwrap_or(self.position as u32);
             self.reader.pull(&mut self.frame, self.rate_hz, 1);
-            if !self.enabled {
+            if !listeners.enabled {
                 self.frame.fill(0);
             }
+            self.listen(timestamp);
             self.queue.push(timestamp, &self.frame);
+            self.position += self.frame.len() as u64;
         }
         frames
+    }
+
+    /// What was heard in the frames that were cut, oldest first.
+    pub fn poll(&mut self) -> Option<Noticed> {
+        self.heard.pop_front()
+    }
+
+    /// Lets the ears hear a frame that begins with `timestamp`.
+    fn listen(&mut self, timestamp: u32) {
+        if let Some(loudness) = self.ears.meter.as_mut().and_then(|meter| meter.add(&self.frame)) {
+            self.heard.push_back(Noticed::Level(loudness));
+        }
+        let Some((first, detector)) = &mut self.ears.speech else { return };
+        detector.feed(&self.frame);
+        while let Some(mut change) = detector.poll() {
+            change.position += *first;
+            change.known += *first;
+            let samples = change.position as i64 - self.position as i64;
+            let clock_hz = self.reader.clock_hz().unwrap_or(self.rate_hz);
+            let ticks = samples * i64::from(clock_hz) / i64::from(self.rate_hz);
+            self.heard.push_back(Noticed::Speech(change, timestamp.wrapping_add(ticks as u32)));
+        }
     }
 
     /// When the next frame of a queue is due, once pumped; `None` for a live signal, whose writer sets the pace.
@@ -123,6 +180,25 @@ impl Sink {
         let late = (now - due).as_nanos() / self.frame_time.as_nanos();
         self.due = Some(due + self.frame_time.saturating_mul(late as u32 + 1));
         if late > u128::from(MAX_LATE_FRAMES) { 1 } else { late as usize + 1 }
+    }
+}
+
+impl Ears {
+    /// Listens from `position` on to what is wanted, and to nothing else.
+    fn attend(&mut self, listeners: &Listeners, rate_hz: u32, position: u64) {
+        if listeners.levels != self.meter.is_some() {
+            self.meter = listeners.levels.then(|| Meter::new(rate_hz));
+        }
+        let settings = self.speech.as_ref().map(|(_, detector)| detector.settings());
+        if listeners.speech.as_ref() != settings {
+            self.speech = listeners.speech.map(|settings| (position, SpeechDetector::new(rate_hz, settings)));
+        }
+    }
+}
+
+impl Default for Listeners {
+    fn default() -> Self {
+        Self { levels: false, speech: None, enabled: true }
     }
 }
 
@@ -170,7 +246,18 @@ impl SinkQueue {
         self.lock().closed
     }
 
-    fn push(&self, timestamp: Option<u32>, pcm: &[i16]) {
+    /// What is wanted from the next frame on.
+    pub fn listen(&self, listeners: Listeners) {
+        self.lock().listeners = listeners;
+    }
+
+    /// What is wanted; `None` once closed.
+    fn listeners(&self) -> Option<Listeners> {
+        let frames = self.lock();
+        (!frames.closed).then_some(frames.listeners)
+    }
+
+    fn push(&self, timestamp: u32, pcm: &[i16]) {
         let mut frames = self.lock();
         if frames.waiting.len() >= self.limit
             && let Some((_, old)) = frames.waiting.pop_front()
@@ -182,7 +269,6 @@ impl SinkQueue {
         let mut frame = frames.spare.pop().unwrap_or_default();
         frame.clear();
         frame.extend_from_slice(pcm);
-        let timestamp = timestamp.unwrap_or_default();
         frames.waiting.push_back((timestamp, frame));
     }
 
