@@ -277,7 +277,10 @@ fn a_recording_has_what_was_heard_left_and_what_was_sent_right() {
     // The first of it belongs to packets that were under way.
     let side = |first: usize| pcm.iter().copied().skip(first).step_by(2).skip(1600).collect::<Vec<_>>();
     for (side, hz) in [(side(0), 700.0), (side(1), 1000.0)] {
-        let worst = side.chunks_exact(320).map(|piece| piece_snr_db(piece, hz)).fold(f64::MAX, f64::min);
+        let worst = side
+            .chunks_exact(320)
+            .map(|piece| ToneFit::new(hz, RATE_HZ, 320).fit(piece).snr_db())
+            .fold(f64::MAX, f64::min);
         assert!(worst > 20.0, "{hz} Hz: {worst} dB");
     }
 }
