@@ -129,7 +129,7 @@ impl Case {
             concealed: share(|stats| stats.concealed_samples - stats.silent_concealed_samples),
             discarded: (after.discarded - before.discarded) as f64 * 1e3 / packets,
             stretched_ms: stretched_ms(&stream, &replay, (from, to)),
-            bad: if stream.sound == Sound::Tone { bad(&replay) } else { Vec::new() },
+            bad: if stream.sound == Sound::Speech { Vec::new() } else { bad(&replay) },
             quality,
             note: String::new(),
             name,
@@ -179,9 +179,10 @@ impl Outcome {
         let frames = self.replay.frames[from..to].iter().zip(&self.bad[from..to]);
         let middle = self.stream.clock_hz() / 100;
         let good = frames.filter(|(frame, bad)| {
-            !**bad && self.stream.packet_at(frame.timestamp.wrapping_add(middle), frame.at).is_some()
+            let packet = self.stream.packet_at(frame.timestamp.wrapping_add(middle), frame.at);
+            !**bad && packet.is_some_and(|packet| self.stream.packets[packet].sounding)
         });
-        let sent = self.stream.packets.iter().filter(|packet| packet.at >= self.from);
+        let sent = self.stream.packets.iter().filter(|packet| packet.at >= self.from && packet.sounding);
         let sent: f64 = sent.map(|packet| f64::from(packet.ticks)).sum();
         good.count() as f64 * f64::from(self.stream.clock_hz()) / 50.0 / sent
     }
@@ -267,7 +268,7 @@ const COLUMNS: [&str; 11] = [
     "stretched -/+ ms/min",
     "bad tone %",
     "speech dB/bad %",
-    "",
+    "notes",
 ];
 
 impl Table {
