@@ -49,6 +49,8 @@ pub struct Outcome {
     /// Of a tone, for each frame.
     bad: Vec<bool>,
     pub quality: Option<Quality>,
+    /// What a decoder could make of what arrives, if it can conceal and something is lost.
+    pub best: Option<Quality>,
     /// What else is to be said of it.
     pub note: String,
 }
@@ -115,22 +117,22 @@ impl Case {
             (of(after) - of(before)) as f64 / (after.total_samples - before.total_samples).max(1) as f64
         };
         let packets = (after.packets - before.packets).max(1) as f64;
-        let quality = (stream.sound == Sound::Speech).then(|| {
-            let packets = stream.packets.iter().filter(|packet| packet.at < from);
-            let ticks: usize = packets.map(|packet| packet.ticks as usize).sum();
-            speech::compare(&stream, &replay, ticks * 16_000 / stream.clock_hz() as usize)
-        });
+        let lost = trace.lost(&stream, from);
+        let ticks = stream.packets.iter().filter(|packet| packet.at < from).map(|packet| packet.ticks as usize);
+        let start = ticks.sum::<usize>() * 16_000 / stream.clock_hz() as usize;
+        let speech = stream.sound == Sound::Speech;
         let outcome = Outcome {
             from,
             to,
-            lost: trace.lost(&stream, from),
+            lost,
             jitter_ms: (quantile(&trace.jitter_ms(), 0.95), quantile(&trace.jitter_ms(), 0.99)),
             delay_ms: delay_ms(&stream, &trace, &replay, (from, to)),
             concealed: share(|stats| stats.concealed_samples - stats.silent_concealed_samples),
             discarded: (after.discarded - before.discarded) as f64 * 1e3 / packets,
             stretched_ms: stretched_ms(&stream, &replay, (from, to)),
             bad: if stream.sound == Sound::Speech { Vec::new() } else { bad(&replay) },
-            quality,
+            quality: speech.then(|| speech::compare(&stream, &replay, start)),
+            best: if speech && lost.0 > 0.0 { speech::compare_best(&stream, &trace, start) } else { None },
             note: String::new(),
             name,
             stream,
@@ -251,6 +253,10 @@ fn bad(replay: &Replay) -> Vec<bool> {
     fits.map(|fit| fit.snr_db() < BAD_SNR_DB || fit.amplitude < BAD_LEVEL).collect()
 }
 
+fn speech_cell(quality: &Quality) -> String {
+    format!("{:.2} / {:.2}", quality.distance_db, quality.bad * 100.0)
+}
+
 /// The rows of one kind of trace; printed at once, so that tests side by side do not mix.
 pub struct Table {
     text: String,
@@ -293,7 +299,7 @@ impl Table {
             format!("{discarded:.1}"),
             format!("{:.0} / {:.0}", stretched_ms.0, stretched_ms.1),
             if tone { format!("{:.2}", outcome.bad() * 100.0) } else { String::new() },
-            quality.map_or(String::new(), |it| format!("{:.2} / {:.2}", it.distance_db, it.bad * 100.0)),
+            [*quality, outcome.best].iter().flatten().map(speech_cell).collect::<Vec<_>>().join(", best "),
             outcome.note.clone(),
         ];
         writeln!(self.text, "| {} |", cells.join(" | ")).unwrap();
