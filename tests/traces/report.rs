@@ -49,6 +49,8 @@ pub struct Outcome {
     /// Of a tone, for each frame.
     bad: Vec<bool>,
     pub quality: Option<Quality>,
+    /// What a decoder could make of what arrives, if it can conceal and something is lost.
+    pub best: Option<Quality>,
     /// What else is to be said of it.
     pub note: String,
 }
@@ -115,22 +117,22 @@ impl Case {
             (of(after) - of(before)) as f64 / (after.total_samples - before.total_samples).max(1) as f64
         };
         let packets = (after.packets - before.packets).max(1) as f64;
-        let quality = (stream.sound == Sound::Speech).then(|| {
-            let packets = stream.packets.iter().filter(|packet| packet.at < from);
-            let ticks: usize = packets.map(|packet| packet.ticks as usize).sum();
-            speech::compare(&stream, &replay, ticks * 16_000 / stream.clock_hz() as usize)
-        });
+        let lost = trace.lost(&stream, from);
+        let ticks = stream.packets.iter().filter(|packet| packet.at < from).map(|packet| packet.ticks as usize);
+        let start = ticks.sum::<usize>() * 16_000 / stream.clock_hz() as usize;
+        let speech = stream.sound == Sound::Speech;
         let outcome = Outcome {
             from,
             to,
-            lost: trace.lost(&stream, from),
+            lost,
             jitter_ms: (quantile(&trace.jitter_ms(), 0.95), quantile(&trace.jitter_ms(), 0.99)),
             delay_ms: delay_ms(&stream, &trace, &replay, (from, to)),
             concealed: share(|stats| stats.concealed_samples - stats.silent_concealed_samples),
             discarded: (after.discarded - before.discarded) as f64 * 1e3 / packets,
             stretched_ms: stretched_ms(&stream, &replay, (from, to)),
-            bad: if stream.sound == Sound::Tone { bad(&replay) } else { Vec::new() },
-            quality,
+            bad: if stream.sound == Sound::Speech { Vec::new() } else { bad(&replay) },
+            quality: speech.then(|| speech::compare(&stream, &replay, start)),
+            best: if speech && lost.0 > 0.0 { speech::compare_best(&stream, &trace, start) } else { None },
             note: String::new(),
             name,
             stream,
@@ -179,9 +181,10 @@ impl Outcome {
         let frames = self.replay.frames[from..to].iter().zip(&self.bad[from..to]);
         let middle = self.stream.clock_hz() / 100;
         let good = frames.filter(|(frame, bad)| {
-            !**bad && self.stream.packet_at(frame.timestamp.wrapping_add(middle), frame.at).is_some()
+            let packet = self.stream.packet_at(frame.timestamp.wrapping_add(middle), frame.at);
+            !**bad && packet.is_some_and(|packet| self.stream.packets[packet].sounding)
         });
-        let sent = self.stream.packets.iter().filter(|packet| packet.at >= self.from);
+        let sent = self.stream.packets.iter().filter(|packet| packet.at >= self.from && packet.sounding);
         let sent: f64 = sent.map(|packet| f64::from(packet.ticks)).sum();
         good.count() as f64 * f64::from(self.stream.clock_hz()) / 50.0 / sent
     }
@@ -250,6 +253,10 @@ fn bad(replay: &Replay) -> Vec<bool> {
     fits.map(|fit| fit.snr_db() < BAD_SNR_DB || fit.amplitude < BAD_LEVEL).collect()
 }
 
+fn speech_cell(quality: &Quality) -> String {
+    format!("{:.2} / {:.2}", quality.distance_db, quality.bad * 100.0)
+}
+
 /// The rows of one kind of trace; printed at once, so that tests side by side do not mix.
 pub struct Table {
     text: String,
@@ -267,7 +274,7 @@ const COLUMNS: [&str; 11] = [
     "stretched -/+ ms/min",
     "bad tone %",
     "speech dB/bad %",
-    "",
+    "notes",
 ];
 
 impl Table {
@@ -292,7 +299,7 @@ impl Table {
             format!("{discarded:.1}"),
             format!("{:.0} / {:.0}", stretched_ms.0, stretched_ms.1),
             if tone { format!("{:.2}", outcome.bad() * 100.0) } else { String::new() },
-            quality.map_or(String::new(), |it| format!("{:.2} / {:.2}", it.distance_db, it.bad * 100.0)),
+            [*quality, outcome.best].iter().flatten().map(speech_cell).collect::<Vec<_>>().join(", best "),
             outcome.note.clone(),
         ];
         writeln!(self.text, "| {} |", cells.join(" | ")).unwrap();

@@ -4,6 +4,7 @@
 //! where the waveforms fit best, and compared in bands of the ear. Speech that was never played finds nothing like it,
 //! so that both skipped and bridged speech count.
 
+use super::path::Trace;
 use super::replay::{FRAME_SAMPLES, Replay};
 use super::stream::Stream;
 use super::wav;
@@ -46,11 +47,45 @@ pub fn reference(stream: &Stream) -> Vec<i16> {
     wav::resampled(&pcm, rate_hz, 16_000)
 }
 
-/// Compares from sample `from` of the reference on.
+/// What the same decoder can make of what arrives if it waits for all of it: lost packets from the next one's
+/// redundancy, or by its own concealment. `None` if the codec has none.
+fn best(stream: &Stream, trace: &Trace) -> Option<Vec<i16>> {
+    let rate_hz = stream.codec.native_hz(16_000);
+    let mut decoder = stream.codec.decoder(rate_hz)?;
+    let mut pcm = Vec::new();
+    for (n, packet) in stream.packets.iter().enumerate() {
+        let samples = packet.ticks as usize * rate_hz as usize / stream.clock_hz() as usize;
+        let next = stream.packets.get(n + 1).filter(|_| trace.first[n + 1].is_some());
+        let played = match trace.first[n] {
+            Some(_) => decoder.decode(&packet.payload, &mut pcm),
+            None => {
+                next.is_some_and(|next| decoder.recover(&next.payload, samples, &mut pcm))
+                    || decoder.conceal(samples, false, &mut pcm)
+            }
+        };
+        if !played {
+            return None;
+        }
+    }
+    Some(wav::resampled(&pcm, rate_hz, 16_000))
+}
+
+/// How good what was heard is from sample `from` of the reference on.
 pub fn compare(stream: &Stream, replay: &Replay, from: usize) -> Quality {
-    let reference: Vec<f32> = reference(stream).into_iter().map(f32::from).collect();
-    let heard: Vec<f32> = replay.heard.iter().copied().map(f32::from).collect();
+    let reference = reference(stream);
     let played = places(stream, replay, reference.len());
+    judge(stream, &reference, &replay.heard, &played, from)
+}
+
+/// How good it could be with this codec; see [`best`].
+pub fn compare_best(stream: &Stream, trace: &Trace, from: usize) -> Option<Quality> {
+    let reference = reference(stream);
+    let played: Vec<i64> = (0..reference.len() / CELL + 2).map(|cell| (cell * CELL) as i64).collect();
+    Some(judge(stream, &reference, &best(stream, trace)?, &played, from))
+}
+
+fn judge(stream: &Stream, reference: &[i16], heard: &[i16], played: &[i64], from: usize) -> Quality {
+    let [reference, heard]: [Vec<f32>; 2] = [reference, heard].map(|pcm| pcm.iter().copied().map(f32::from).collect());
     let spectrum = Spectrum::new(if stream.clock_hz() == 8000 { 3400.0 } else { 7000.0 });
     let starts = (from..reference.len().saturating_sub(WINDOW)).step_by(HOP);
     let bands: Vec<_> = starts.map(|start| (start, spectrum.bands(&reference[start..start + WINDOW]))).collect();

@@ -22,11 +22,19 @@ const COMFORT_NOISE: u8 = 13;
 const TONE_COMPLEXITY: u8 = 9;
 /// -60 dBov.
 const NOISE_LEVEL: &[u8] = &[60];
+/// [`Sound::Spurts`]: this much tone, then this much silence.
+pub const SPURT: Duration = Duration::from_secs(2);
+pub const PAUSE: Duration = Duration::from_secs(2);
+/// What G.711 sends of silence before it describes it, and how often it does that again. Opus knows by itself.
+const HANGOVER: Duration = Duration::from_millis(200);
+const DESCRIBED_EACH: Duration = Duration::from_millis(400);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sound {
     /// [`TONE_HZ`], steady.
     Tone,
+    /// The tone with pauses, for which nothing is sent but from time to time what the silence sounds like.
+    Spurts,
     /// Sentences with pauses.
     Speech,
 }
@@ -54,6 +62,24 @@ pub struct Sent {
     /// Length in ticks of the RTP clock; 0 when there is no sound in it.
     pub ticks: u32,
     pub payload: Bytes,
+    /// It is not silence that was encoded.
+    pub sounding: bool,
+}
+
+/// A packet's length of sound as its encoder left it.
+#[derive(Debug)]
+struct Coded {
+    packet_ms: u64,
+    sounding: bool,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    Audio(Bytes),
+    ComfortNoise,
+    /// Not sent.
+    Nothing,
 }
 
 #[derive(Clone, Debug)]
@@ -92,24 +118,34 @@ impl Encoding {
     pub fn lasting(&self, length: Duration) -> Stream {
         let clock_ms = self.codec.clock_hz() / 1000;
         let (mut at, mut timestamp, mut sequence) = (Duration::ZERO, u32::MAX - 20_000, 65_500u16);
-        let mut packets = Vec::new();
-        for (packet_ms, payload) in self.round().iter().cycle() {
+        let (mut packets, mut paused) = (Vec::new(), true);
+        for Coded { packet_ms, sounding, content } in self.round().iter().cycle() {
             if at >= length {
                 break;
             }
-            packets.push(Sent {
-                at,
-                payload_type: if self.codec == Codec::Opus { OPUS } else { PCMU },
-                marker: packets.is_empty(),
-                sequence,
-                timestamp,
-                ssrc: crate::media_support::SSRC,
-                ticks: *packet_ms as u32 * clock_ms,
-                payload: payload.clone(),
-            });
+            let ticks = *packet_ms as u32 * clock_ms;
+            let (payload_type, payload, ticks_sent) = match content {
+                Content::Audio(payload) if self.codec == Codec::Opus => (OPUS, payload.clone(), ticks),
+                Content::Audio(payload) => (PCMU, payload.clone(), ticks),
+                _ => (COMFORT_NOISE, Bytes::from_static(NOISE_LEVEL), 0),
+            };
+            if !matches!(content, Content::Nothing) {
+                packets.push(Sent {
+                    at,
+                    payload_type,
+                    marker: paused && ticks_sent > 0,
+                    sequence,
+                    timestamp,
+                    ssrc: crate::media_support::SSRC,
+                    ticks: ticks_sent,
+                    payload,
+                    sounding: *sounding,
+                });
+                sequence = sequence.wrapping_add(1);
+            }
+            paused = !matches!(content, Content::Audio(_));
             at += ms(*packet_ms);
-            timestamp = timestamp.wrapping_add(*packet_ms as u32 * clock_ms);
-            sequence = sequence.wrapping_add(1);
+            timestamp = timestamp.wrapping_add(ticks);
         }
         Stream { codec: self.codec, sound: self.sound, packets }
     }
@@ -118,9 +154,9 @@ impl Encoding {
         self.codec.native_hz(16_000)
     }
 
-    /// The packets of one round with their lengths; encoded once per process.
-    fn round(&self) -> Arc<Vec<(u64, Bytes)>> {
-        type Rounds = HashMap<Encoding, Arc<OnceLock<Arc<Vec<(u64, Bytes)>>>>>;
+    /// The packets of one round; encoded once per process.
+    fn round(&self) -> Arc<Vec<Coded>> {
+        type Rounds = HashMap<Encoding, Arc<OnceLock<Arc<Vec<Coded>>>>>;
         static ROUNDS: OnceLock<Mutex<Rounds>> = OnceLock::new();
         let mut rounds = ROUNDS.get_or_init(Mutex::default).lock().unwrap();
         let round = rounds.entry(self.clone()).or_default().clone();
@@ -128,27 +164,40 @@ impl Encoding {
         round.get_or_init(|| Arc::new(self.encode())).clone()
     }
 
-    fn encode(&self) -> Vec<(u64, Bytes)> {
+    fn encode(&self) -> Vec<Coded> {
         let rate_hz = self.rate_hz();
         let mut settings = EncoderSettings {
             fec: self.loss_percent > 0,
             loss_percent: self.loss_percent,
+            dtx: self.sound == Sound::Spurts,
             ..EncoderSettings::default()
         };
-        if self.sound == Sound::Tone {
+        if self.sound != Sound::Speech {
             settings.complexity = TONE_COMPLEXITY;
         }
         let mut encoder = self.codec.encoder(rate_hz, &settings).unwrap();
         let pcm = sound(self.sound, rate_hz);
         let (mut at, mut out, mut packets) = (Duration::ZERO, [0u8; 1275], Vec::new());
+        let (mut silent, mut discontinued) = (Duration::ZERO, false);
         while at < ROUND {
             let stage = self.ptimes.iter().find(|(until, _)| at < *until).or(self.ptimes.last());
             let packet_ms = stage.unwrap().1;
             let first = at.as_millis() as usize * rate_hz as usize / 1000;
             let frame = &pcm[first..first + packet_ms as usize * rate_hz as usize / 1000];
             let length = encoder.encode(frame, &mut out).unwrap();
-            packets.push((packet_ms, Bytes::copy_from_slice(&out[..length])));
+            let sounding = frame.iter().any(|sample| *sample != 0);
+            let content = if settings.dtx && self.codec != Codec::Opus && silent >= HANGOVER {
+                let again = (silent - HANGOVER).as_millis().is_multiple_of(DESCRIBED_EACH.as_millis());
+                if again { Content::ComfortNoise } else { Content::Nothing }
+            } else if std::mem::replace(&mut discontinued, encoder.is_discontinued()) && discontinued {
+                // The first one is sent, as browsers do, so that the far end knows.
+                Content::Nothing
+            } else {
+                Content::Audio(Bytes::copy_from_slice(&out[..length]))
+            };
+            packets.push(Coded { packet_ms, sounding, content });
             at += ms(packet_ms);
+            silent = if sounding { Duration::ZERO } else { silent + ms(packet_ms) };
         }
         packets
     }
@@ -157,10 +206,13 @@ impl Encoding {
 /// A round of the sound and a little more, so that a packet of any length fits in.
 fn sound(sound: Sound, rate_hz: u32) -> Vec<i16> {
     let samples = (ROUND.as_secs() as usize + 1) * rate_hz as usize;
+    let step = std::f64::consts::TAU * TONE_HZ / f64::from(rate_hz);
+    let tone = |n: usize| ((n as f64 * step).sin() * TONE_AMPLITUDE) as i16;
     match sound {
-        Sound::Tone => {
-            let step = std::f64::consts::TAU * TONE_HZ / f64::from(rate_hz);
-            (0..samples).map(|n| ((n as f64 * step).sin() * TONE_AMPLITUDE) as i16).collect()
+        Sound::Tone => (0..samples).map(tone).collect(),
+        Sound::Spurts => {
+            let [spurt, pause] = [SPURT, PAUSE].map(|it| it.as_millis() as usize * rate_hz as usize / 1000);
+            (0..samples).map(|n| if n % (spurt + pause) < spurt { tone(n) } else { 0 }).collect()
         }
         Sound::Speech => {
             let mut speech = super::wav::read(include_bytes!("../../examples/bridge/greeting.wav"));
@@ -203,34 +255,6 @@ impl Stream {
     /// Alters all packets from `at` on.
     pub fn altered(mut self, at: Duration, alter: impl Fn(&mut Sent)) -> Self {
         self.packets.iter_mut().filter(|packet| packet.at >= at).for_each(alter);
-        self
-    }
-
-    /// Talks for `talk`, is silent for `silence`, and so on, while the clock runs. Silence is described as the codec
-    /// does: by a comfort noise packet, or an empty Opus frame, at its beginning and `again` and again.
-    pub fn discontinuous(mut self, talk: Duration, silence: Duration, again: Duration) -> Self {
-        let mut sequence = self.packets[0].sequence;
-        let (mut silent, mut described) = (false, Duration::ZERO);
-        let codec = self.codec;
-        self.packets.retain_mut(|packet| {
-            let phase = Duration::from_nanos((packet.at.as_nanos() % (talk + silence).as_nanos()) as u64);
-            let was_silent = std::mem::replace(&mut silent, phase >= talk);
-            packet.marker |= was_silent && !silent;
-            if silent {
-                if was_silent && packet.at < described + again {
-                    return false;
-                }
-                described = packet.at;
-                packet.ticks = 0;
-                match codec {
-                    Codec::Opus => packet.payload.truncate(1),
-                    _ => (packet.payload_type, packet.payload) = (COMFORT_NOISE, Bytes::from_static(NOISE_LEVEL)),
-                }
-            }
-            packet.sequence = sequence;
-            sequence = sequence.wrapping_add(1);
-            true
-        });
         self
     }
 
