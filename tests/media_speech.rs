@@ -7,7 +7,7 @@ use media_support::{Call, Dice, ms, opus, pcmu};
 use std::f64::consts::TAU;
 use std::time::Instant;
 use webphone_rtc::media::{
-    Heard, Listeners, Loudness, Ring, Sink, SpeechChange, SpeechDetector, SpeechSettings,
+    Listeners, Loudness, Noticed, Ring, Sink, SpeechChange, SpeechDetector, SpeechSettings,
     resample::{RATES_HZ, Resampler},
 };
 
@@ -213,7 +213,7 @@ fn people_in_the_background_are_not_taken_for_the_one_who_has_just_stopped() {
 }
 
 /// A sink on a queue that holds `pcm`, and all that it says.
-fn through_sink(pcm: &[i16], listeners: Listeners) -> (Vec<i16>, Vec<(usize, Heard)>) {
+fn through_sink(pcm: &[i16], listeners: Listeners) -> (Vec<i16>, Vec<(usize, Noticed)>) {
     let ring = Ring::new(RATE_HZ, 1, 60_000);
     ring.write(pcm, RATE_HZ, 1);
     let (mut sink, queue) = Sink::new(&ring, RATE_HZ, 20, 10_000);
@@ -238,7 +238,7 @@ fn a_sink_tells_of_speech_in_the_frame_in_which_it_is_known() {
     let speech = Some(SpeechSettings::default());
     let (heard, told) = through_sink(&pcm, Listeners { speech, ..Listeners::default() });
     assert!(heard == pcm[..heard.len()], "the frames are untouched");
-    let [(at, Heard::Speech(start, timestamp)), (_, Heard::Speech(end, _))] = told[..] else { panic!("{told:?}") };
+    let [(at, Noticed::Speech(start, timestamp)), (_, Noticed::Speech(end, _))] = told[..] else { panic!("{told:?}") };
     assert_eq!((start.speaking, end.speaking, start.known), (true, false, at as u64));
     assert_eq!(u64::from(timestamp), start.position, "without RTP the timestamp counts samples");
     assert!((first - 800..first + 1280).contains(&(start.position as usize)));
@@ -251,14 +251,14 @@ fn a_sink_that_nobody_listens_to_or_whose_track_is_disabled_hears_nobody() {
     let speech = Some(SpeechSettings::default());
     let (heard, told) = through_sink(&pcm, Listeners { speech, levels: true, enabled: false });
     assert!(heard.iter().all(|it| *it == 0));
-    assert!(told.iter().all(|it| matches!(it.1, Heard::Level(Loudness { rms: 0.0, peak: 0.0 }))), "{told:?}");
+    assert!(told.iter().all(|it| matches!(it.1, Noticed::Level(Loudness { rms: 0.0, peak: 0.0 }))), "{told:?}");
 }
 
 #[test]
 fn a_sink_measures_levels_ten_times_a_second() {
     let pcm = vec![16_384; 16_000];
     let (_, told) = through_sink(&pcm, Listeners { levels: true, ..Listeners::default() });
-    let wanted: Vec<_> = (1..=10).map(|n| (n * 1600, Heard::Level(Loudness { rms: 0.5, peak: 0.5 }))).collect();
+    let wanted: Vec<_> = (1..=10).map(|n| (n * 1600, Noticed::Level(Loudness { rms: 0.5, peak: 0.5 }))).collect();
     assert_eq!(told, wanted);
 }
 
@@ -283,7 +283,7 @@ fn listening_can_begin_and_end_at_any_time() {
     let length = pcm.len() / 320 * 320;
     assert_eq!(hear(&pcm, false), []);
     let told = hear(&pcm, true);
-    let Heard::Speech(change, timestamp) = told[0] else { panic!("{told:?}") };
+    let Noticed::Speech(change, timestamp) = told[0] else { panic!("{told:?}") };
     assert!(
         (length + first - 800..length + first + 1280).contains(&(change.position as usize)),
         "counted from the first frame"
@@ -311,7 +311,9 @@ fn speech_that_comes_over_a_call_is_known_soon_and_carries_the_timestamp_of_its_
             let sink = &mut call.sink.as_mut().unwrap().0;
             told.extend(std::iter::from_fn(|| sink.poll()).map(|it| (now, it)));
         }
-        let [(at, Heard::Speech(start, timestamp)), (_, Heard::Speech(_, _))] = told[..] else { panic!("{told:?}") };
+        let [(at, Noticed::Speech(start, timestamp)), (_, Noticed::Speech(_, _))] = told[..] else {
+            panic!("{told:?}")
+        };
         let spoken = call.start + ms(first as u64 / 16);
         let late = at - spoken;
         println!("{name}: known {late:?} after it was spoken at the far end");

@@ -19,8 +19,9 @@ const LONG_SHARE: f32 = 0.94;
 const LONG_MEMORY_SLOTS: f32 = 1000.0;
 /// A stall counts for at most so many slots.
 const LONGEST_STALL_SLOTS: f32 = 25.0;
-/// Added to the quantile: timers have a resolution of a millisecond, and so has the histogram.
-const MARGIN_MS: f64 = 2.0;
+/// Added to the quantile: timers have a resolution of a millisecond, and so has the histogram, and the delay is left alone
+/// within 4 ms of its target.
+const MARGIN_MS: f64 = 6.0;
 /// Before anything is known a stream waits this long behind its fastest packet; the certainty comes with
 /// [`LEARNING_SLOTS`] slots.
 pub const START_MS: f64 = 30.0;
@@ -31,19 +32,24 @@ const MIN_MS: f64 = 2.0;
 pub const MAX_MS: f64 = 600.0;
 /// The fastest packet is looked for over this long.
 const FASTEST: Duration = Duration::from_secs(8);
-const FASTEST_PIECE: Duration = Duration::from_secs(1);
+/// The slowest packet is forgotten after this.
+const SLOWEST: Duration = Duration::from_millis(2500);
+const PIECE: Duration = Duration::from_millis(500);
 const BINS: usize = 1024;
 
 /// The distribution of transit times of one stream.
 #[derive(Clone, Debug)]
 pub struct DelayEstimator {
     recent: Histogram,
-    long: Histogram,
+    /// What slots needed beyond what was usual then.
+    excess: Histogram,
     /// The slot that is being filled: since when, and its slowest packet.
     slot: Option<(Instant, f64)>,
     slots: f64,
     /// Minima of the pieces of [`FASTEST`], oldest first.
     fastest: VecDeque<(Instant, f64)>,
+    /// Maxima of the pieces of [`SLOWEST`].
+    slowest: VecDeque<(Instant, f64)>,
 }
 
 /// Weights of 1 ms bins; newer observations weigh more.
@@ -62,10 +68,11 @@ impl Default for DelayEstimator {
     fn default() -> Self {
         Self {
             recent: Histogram::new(MEMORY_SLOTS),
-            long: Histogram::new(LONG_MEMORY_SLOTS),
+            excess: Histogram::new(LONG_MEMORY_SLOTS),
             slot: None,
             slots: 0.0,
             fastest: VecDeque::new(),
+            slowest: VecDeque::new(),
         }
     }
 }
@@ -83,10 +90,12 @@ impl DelayEstimator {
                 let stalled = now.saturating_duration_since(*since).as_secs_f32() / SLOT.as_secs_f32();
                 self.slot = Some((now, transit_ms));
                 self.recent.add(slowest, 1.0);
-                self.long.add(slowest, 1.0);
+                self.note_slowest(now, slowest);
+                let usual = self.usual_ms();
+                self.excess.add((slowest - usual).max(0.0), 1.0);
                 // The time without a packet belongs to the one that ended it.
                 if stalled >= 2.0 {
-                    self.long.add(transit_ms, (stalled - 1.0).min(LONGEST_STALL_SLOTS));
+                    self.excess.add((transit_ms - usual).max(0.0), (stalled - 1.0).min(LONGEST_STALL_SLOTS));
                 }
                 self.slots += 1.0;
             }
@@ -98,11 +107,17 @@ impl DelayEstimator {
     pub fn target_ms(&self) -> Option<f64> {
         let fastest = self.fastest_ms()?;
         let learning = START_MS * (1.0 - self.slots / LEARNING_SLOTS).max(0.0);
-        let recent = self.recent.quantile_ms(SHARE, 0.0).unwrap_or(f64::MIN);
         // One stall early in a stream does not recur yet.
-        let long = self.long.quantile_ms(LONG_SHARE, self.long.next * LONG_MEMORY_SLOTS).unwrap_or(f64::MIN);
-        let wanted = recent.max(long) + MARGIN_MS - HOLD.as_secs_f64() * 1000.0;
+        let excess = self.excess.quantile_ms(LONG_SHARE, self.excess.next * LONG_MEMORY_SLOTS).unwrap_or_default();
+        let wanted = self.usual_ms() + excess.max(0.0) + MARGIN_MS - HOLD.as_secs_f64() * 1000.0;
         Some(wanted.max(fastest + learning).clamp(fastest + MIN_MS, fastest + MAX_MS))
+    }
+
+    /// What nearly all packets of the last seconds have needed; never more than the slowest of them, so that a route
+    /// that becomes shorter is followed at once.
+    fn usual_ms(&self) -> f64 {
+        let slowest = self.slowest.iter().map(|it| it.1).fold(f64::MIN, f64::max);
+        self.recent.quantile_ms(SHARE, 0.0).map_or(f64::MIN, |ms| ms.min(slowest))
     }
 
     /// Transit time of the fastest packet of the last seconds.
@@ -110,16 +125,23 @@ impl DelayEstimator {
         self.fastest.iter().map(|it| it.1).min_by(f64::total_cmp)
     }
 
+    fn note_slowest(&mut self, now: Instant, transit_ms: f64) {
+        note(&mut self.slowest, now, SLOWEST, transit_ms, f64::max);
+    }
+
     fn note_fastest(&mut self, now: Instant, transit_ms: f64) {
-        while self.fastest.front().is_some_and(|it| now.saturating_duration_since(it.0) > FASTEST) {
-            self.fastest.pop_front();
-        }
-        match self.fastest.back_mut() {
-            Some((since, least)) if now.saturating_duration_since(*since) < FASTEST_PIECE => {
-                *least = least.min(transit_ms);
-            }
-            _ => self.fastest.push_back((now, transit_ms)),
-        }
+        note(&mut self.fastest, now, FASTEST, transit_ms, f64::min);
+    }
+}
+
+/// Notes an extreme of the last `span` seconds, by pieces.
+fn note(pieces: &mut VecDeque<(Instant, f64)>, now: Instant, span: Duration, ms: f64, extreme: fn(f64, f64) -> f64) {
+    while pieces.front().is_some_and(|it| now.saturating_duration_since(it.0) > span) {
+        pieces.pop_front();
+    }
+    match pieces.back_mut() {
+        Some((since, most)) if now.saturating_duration_since(*since) < PIECE => *most = extreme(*most, ms),
+        _ => pieces.push_back((now, ms)),
     }
 }
 
