@@ -480,7 +480,7 @@ export interface NativeSink {
   /** Fills the caller's array with one frame; null when there is none. `dropped`: frames lost just before it. */
   read(into: Int16Array): { timestamp: number; dropped: number } | null;
   /** What is computed from the next frame on; nothing but frames at first. A track that is not enabled is silence. */
-  listen(listeners: { levels: boolean; speech?: SpeechData | null; enabled: boolean }): void;
+  listen(listeners: { levels: boolean; speech: SpeechData | undefined; enabled: boolean }): void;
   close(): void;
 }
 

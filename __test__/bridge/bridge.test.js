@@ -3,6 +3,7 @@
 const { mkdtempSync, rmSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const path = require('node:path');
+const { readWav } = require('../../examples/bridge/wav.js');
 const { startSwitch, signal } = require('../../examples/switch');
 const { Ear, writeTone } = require('./support/ear.js');
 const { BridgeProcess } = require('./support/processes.js');
@@ -130,6 +131,58 @@ test('marks come back when played or cleared, those of clearMarks never, and cle
   mark('third');
   expect((await answer('third')).data.event).toBe('playout');
   expect(texts.some((text) => text.data?.name === 'forgotten')).toBe(false);
+  await call.hangup();
+});
+
+/** The caller says a sentence, once, at whatever rate the switch asks for. */
+function sentence() {
+  const { samples, sampleRate } = readWav(path.join(__dirname, '../../examples/bridge/greeting.wav'));
+  let at = 26_000; // "…and I will say it back to you."
+  return (count, rate) =>
+    Int16Array.from({ length: count }, () => {
+      const sample = samples[Math.floor(at)] ?? 0;
+      at += sampleRate / rate;
+      return sample;
+    });
+}
+
+test.each(['ai', 'bridge'])('BARGE_IN=%s: a caller who cuts in', async (bargeIn) => {
+  const { sw, ai } = await setUp({ env: { BARGE_IN: bargeIn } });
+  const call = await answered(sw, { source: signal.silence() });
+  const ear = new Ear(call);
+  const { socket, texts } = await ai.connection();
+  const mark = (name) => socket.send(JSON.stringify({ type: 'mark', data: { name } }));
+  const answer = (name) => texts.find((text) => text.type === 'mark' && text.data.name === name)?.data.event;
+  const speech = (speaking) => texts.find((text) => text.event === 'speech' && text.speaking === speaking);
+
+  socket.send(tone(BOT_HZ, 6000));
+  mark('said');
+  await ear.hears('sound');
+  const at = ear.ms;
+  ear.say(sentence());
+  if (bargeIn === 'ai') {
+    // It is the AI's to cut itself short: it goes on.
+    await ear.hears('sound', { fromMs: at, runMs: 3000 });
+    expect(texts.some((text) => text.event === 'speech')).toBe(false);
+    await call.hangup();
+    return;
+  }
+  await ai.when(() => speech(true));
+  expect(speech(true)).toEqual({ event: 'speech', speaking: true, interrupted: true });
+  await ai.when(() => answer('said') === 'cleared');
+  // What an AI that has not noticed goes on to say is not heard.
+  socket.send(tone(BOT_HZ, 300));
+  mark('went on');
+  await ai.when(() => answer('went on') === 'cleared');
+  expect((await ear.hears('quiet', { fromMs: at, runMs: 800 })) - at).toBeLessThan(1000);
+  // Once he has finished, and after its own clear at any time, it is heard again.
+  await ai.when(() => speech(false));
+  expect(speech(false)).toEqual({ event: 'speech', speaking: false, interrupted: false });
+  const after = ear.ms;
+  socket.send(tone(BOT_HZ, 500));
+  mark('answer');
+  await ear.hears('sound', { fromMs: after });
+  await ai.when(() => answer('answer') === 'playout');
   await call.hangup();
 });
 

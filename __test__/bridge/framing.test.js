@@ -45,6 +45,7 @@ describe('jambonz', () => {
     expect(JSON.parse(wire.dtmf('2', 200))).toEqual({ event: 'dtmf', dtmf: '2', duration: '1600' });
     expect(JSON.parse(wire.mark('m', true))).toEqual({ type: 'mark', data: { name: 'm', event: 'playout' } });
     expect(JSON.parse(wire.mark('m', false))).toEqual({ type: 'mark', data: { name: 'm', event: 'cleared' } });
+    expect(JSON.parse(wire.speech(true, false))).toEqual({ event: 'speech', speaking: true, interrupted: false });
     expect(wire.stop('over').map(JSON.parse)).toMatchObject([{ event: 'stop', callId: CALL.callId, reason: 'over' }]);
   });
 

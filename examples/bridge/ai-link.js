@@ -79,6 +79,11 @@ class AiLink extends EventEmitter {
     if (this.#wire) this.#socket.send(this.#wire.dtmf(tone, durationMs));
   }
 
+  /** The caller begins or ends to speak; `interrupted`: what was queued for him has been dropped. */
+  speech(speaking, interrupted) {
+    if (this.#wire) this.#socket.send(this.#wire.speech(speaking, interrupted));
+  }
+
   mark(name, played) {
     if (this.#wire) this.#socket.send(this.#wire.mark(name, played));
   }

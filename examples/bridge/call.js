@@ -127,6 +127,7 @@ class Call extends EventEmitter {
     this.#speaker = speaker;
 
     this.#audio.sink.on('data', ({ samples }) => link.hear(samples));
+    if (this.#config.bargeIn === 'bridge') this.#listenForBargeIn();
     this.#audio.dtmf.on('digit', ({ tone, duration }) => {
       this.#log('debug', 'digit from the caller');
       link.digit(tone, duration);
@@ -136,6 +137,19 @@ class Call extends EventEmitter {
     link.on('command', (command) => this.#obey(command));
     speaker.away(); // until the AI is there
     link.start();
+  }
+
+  /** The caller cuts the AI short here, one way to the AI and back sooner than it could itself. */
+  #listenForBargeIn() {
+    this.#audio.sink.on('speechstart', () => {
+      const interrupted = this.#speaker.hold();
+      if (interrupted) this.#log('debug', 'the caller cuts in');
+      this.#link.speech(true, interrupted);
+    });
+    this.#audio.sink.on('speechend', () => {
+      this.#speaker.release();
+      this.#link.speech(false, false);
+    });
   }
 
   #obey(command) {

@@ -1,5 +1,6 @@
 // What the caller hears: the AI, or the prompt while the AI is away, or silence. Stands before a PcmSource.
-// Invariants: the prompt and the AI never mix; a mark is answered once, and only to the connection that set it.
+// Invariants: the prompt and the AI never mix; a mark is answered once, and only to the connection that set it; while the
+// AI is held back nothing of it is heard.
 
 /** An AI that writes faster than it speaks is buffered up to here; what comes beyond is dropped. */
 const MOST_QUEUED_MS = 120_000;
@@ -13,6 +14,8 @@ class Speaker {
   #era = 0;
   #timer;
   #prompting = false;
+  /** The caller has cut in, and the AI has not noticed yet. */
+  #held = false;
 
   /** prompt: null or { samples, sampleRate, afterMs, pauseMs }; tell(name, played) answers marks. */
   constructor(source, { sampleRate, prompt, tell }) {
@@ -33,20 +36,37 @@ class Speaker {
   }
 
   write(samples) {
-    if (this.#source.queuedMs > MOST_QUEUED_MS) {
+    if (this.#held || this.#source.queuedMs > MOST_QUEUED_MS) {
       this.droppedMs += (samples.length * 1000) / this.#sampleRate;
       return;
     }
     this.#source.write(samples, { sampleRate: this.#sampleRate });
   }
 
-  /** Silence now; marks that were not reached are told as cleared. */
+  /** Silence now; marks that were not reached are told as cleared. An AI that was held back has noticed. */
   clear() {
+    this.#held = false;
     this.#source.clear();
   }
 
+  /**
+   * The caller speaks: what the AI was saying is dropped, and so is what it says until release() or its own clear().
+   * False: it was silent, and may go on.
+   */
+  hold() {
+    if (this.#prompting || this.#source.queuedMs === 0) return false;
+    this.clear();
+    this.#held = true;
+    return true;
+  }
+
+  release() {
+    this.#held = false;
+  }
+
   mark(name) {
-    this.#source.mark(`${this.#era}:${name}`);
+    if (this.#held) this.#tell(name, false);
+    else this.#source.mark(`${this.#era}:${name}`);
   }
 
   forgetMarks() {
@@ -56,6 +76,7 @@ class Speaker {
   /** The AI is away: what it has said so far is played to its end, then the prompt, again and again. */
   away() {
     this.forgetMarks();
+    this.#held = false;
     clearTimeout(this.#timer);
     if (this.#prompt) this.#timer = setTimeout(() => this.#playPrompt(), this.#prompt.afterMs);
   }

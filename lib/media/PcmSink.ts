@@ -178,7 +178,7 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
   #listen(): void {
     if (this.#closed) return;
     const heard = this.listenerCount('speechstart') + this.listenerCount('speechend') > 0;
-    const speech = this.#speech.always || heard ? this.#speech.settings : null;
+    const speech = this.#speech.always || heard ? this.#speech.settings : undefined;
     if (!speech) this.#speaking = false;
     const levels = this.listenerCount('level') > 0;
     this.#native?.listen({ levels, speech, enabled: trackSlots(this.track).enabled });

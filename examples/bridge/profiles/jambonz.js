@@ -1,7 +1,7 @@
 // The WebSocket of jambonz's `listen` verb with streaming bidirectional audio (https://docs.jambonz.org/verbs/verbs/listen):
 // a preamble of call attributes as the only first text, binary L16 both ways, {"event":"dtmf"}, marks, killAudio, disconnect.
-// Additions that jambonz does not have, and that its servers ignore: `resumed` in the preamble, {"event":"stop"} as the last
-// text, and {"type":"dtmf"} towards the caller.
+// Additions that jambonz does not have, and that its servers ignore: `resumed` in the preamble, {"event":"speech"} where the
+// bridge does the barge-in, {"event":"stop"} as the last text, and {"type":"dtmf"} towards the caller.
 // Invariant: audio is little-endian whatever the machine, and a sample split between two messages is put together again.
 
 const { parseObject, dtmfCommand } = require('./json.js');
@@ -53,6 +53,10 @@ class Jambonz {
 
   mark(name, played) {
     return JSON.stringify({ type: 'mark', data: { name, event: played ? 'playout' : 'cleared' } });
+  }
+
+  speech(speaking, interrupted) {
+    return JSON.stringify({ event: 'speech', speaking, interrupted });
   }
 
   stop(reason) {

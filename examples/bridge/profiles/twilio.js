@@ -1,6 +1,6 @@
 // Twilio Media Streams, bidirectional (https://www.twilio.com/docs/voice/media-streams/websocket-messages): JSON text only,
-// audio as base64 of mu-law at 8 kHz. Addition that Twilio does not have: {"event":"dtmf"} towards the caller, and
-// {"event":"stop"} by which the AI hangs up.
+// audio as base64 of mu-law at 8 kHz. Additions that Twilio does not have: {"event":"dtmf"} towards the caller,
+// {"event":"speech"} where the bridge does the barge-in, and {"event":"stop"} by which the AI hangs up.
 // Invariant: every message but `connected` has the next sequence number; numbers are strings, as Twilio writes them.
 
 const { createHash, randomBytes } = require('node:crypto');
@@ -65,6 +65,10 @@ class Twilio {
   /** Twilio answers a mark alike when it was played and when it was cleared. */
   mark(name) {
     return this.#message('mark', { mark: { name } });
+  }
+
+  speech(speaking, interrupted) {
+    return this.#message('speech', { speech: { speaking, interrupted } });
   }
 
   stop() {
