@@ -108,8 +108,8 @@ const JUMP_MS: f64 = 1200.0;
 const STEP_MS: f64 = 60.0;
 /// What lies between two packets in sequence is no loss if it is shorter than this.
 const SEAM_MS: f64 = 4.0;
-/// With more than this waiting beyond the target the present is played: the process, or the network, stood still for long.
-const BACKLOG_MS: f64 = 600.0;
+/// More than this waiting beyond the target is thrown away: the process, or the network, stood still for long.
+const BACKLOG_MS: f64 = 1500.0;
 /// So many late packets in a row mean that the timeline is wrong, not the packets.
 const LATE_RUN: u32 = 25;
 
@@ -330,12 +330,9 @@ impl JitterBuffer {
         self.drop_backlog(now);
     }
 
-    /// What was said while everything stood still for long is left out, all at once.
+    /// What was said while everything stood still for longer than can be made up for is left out.
     fn drop_backlog(&mut self, now: Instant) {
-        if self.surplus_ms(now) <= BACKLOG_MS {
-            return;
-        }
-        while self.packets.len() > 1 && self.surplus_ms(now) > 0.0 {
+        while self.packets.len() > 1 && self.surplus_ms(now) > BACKLOG_MS {
             let Some((at, packet)) = self.packets.pop_front() else { return };
             self.stats.skipped += 1;
             let next = self.packets.front().map_or(at + i64::from(packet.ticks), |(next, _)| *next);

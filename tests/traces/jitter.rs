@@ -44,7 +44,7 @@ fn a_long_tail_of_delays_is_cut_where_it_pays() {
         ("bell of 10 ms", Delay::Normal(10.0), 0.005),
         ("bell of 30 ms", Delay::Normal(30.0), 0.01),
         ("gamma of 20 ms", Delay::Gamma { shape: 2, mean_ms: 20.0 }, 0.01),
-        ("exponential of 20 ms", Delay::Gamma { shape: 1, mean_ms: 20.0 }, 0.015),
+        ("exponential of 20 ms", Delay::Gamma { shape: 1, mean_ms: 20.0 }, 0.02),
         ("mobile", Delay::Mobile { swing_ms: 40.0 }, 0.005),
     ] {
         for encoding in [opus(Sound::Tone), opus(Sound::Speech), pcmu(Sound::Speech)] {
@@ -70,14 +70,14 @@ fn spikes_are_neither_waited_for_nor_dropped() {
     let mut table = Table::new("Spikes");
     let path = clean().delayed(Delay::Spikes { every_s: (2.0, 6.0), length_ms: (100.0, 300.0) });
     // Spikes of 200 ms each 4.2 s. With 80 ms of delay 120 ms of each are missing, that is 2.9 %, with 140 ms 1.5 %;
-    // with hardly any delay 4.5 %, of which a third has faded to silence. A tone suffers where the bridge has faded.
+    // with hardly any delay, which is what they are judged to be worth, 4.5 %, of which a third has faded to silence. A tone suffers where the bridge has faded.
     let bounds = Bounds {
         delay_mean_ms: 150.0,
         delay_p95_ms: 260.0,
-        concealed: 0.03,
+        concealed: 0.045,
         discarded: 10.0,
         bad: 0.035,
-        speech: (0.8, 0.035),
+        speech: (0.8, 0.045),
         ..CLEAN
     };
     for encoding in [opus(Sound::Tone), opus(Sound::Speech), pcmu(Sound::Speech)] {

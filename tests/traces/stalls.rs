@@ -37,7 +37,7 @@ fn a_short_stall_is_made_up_for_without_loss_and_without_delay() {
 }
 
 #[test]
-fn after_a_long_stall_the_present_is_played() {
+fn a_long_stall_is_made_up_for_within_a_second() {
     let mut table = Table::new("Long stalls of the process");
     for encoding in [opus(Sound::Tone), pcmu(Sound::Tone)] {
         let stream = encoding.lasting(MINUTE / 2);
@@ -49,8 +49,9 @@ fn after_a_long_stall_the_present_is_played() {
         let later = outcome.delay_between(end + SECOND, end + 10 * SECOND);
         outcome.note = format!("back after {back:?}, 1 s later {:.0} ms", later.mean);
         table.row(&outcome, &Bounds { uneven: stall + ms(80), ..Bounds::default() });
-        table.at_most(&outcome, "time to the tone in ms", back.as_secs_f64() * 1e3, 101.0);
-        table.at_most(&outcome, "delay after 1 s in ms", later.mean, 41.0);
+        // What waited is played at up to twice the speed, half a second and more of it.
+        table.at_most(&outcome, "time to the tone in ms", back.as_secs_f64() * 1e3, 801.0);
+        table.at_most(&outcome, "delay after 1 s in ms", later.mean, 61.0);
     }
     table.finish();
 }
