@@ -1,7 +1,7 @@
 //! The negotiated state as plain objects.
 
 use crate::negotiation::{
-    CodecParameters, Description, Direction, Kind, SdpType, SignalingState, Snapshot, TransceiverSnapshot,
+    CodecParameters, Description, Direction, DtlsRole, Kind, SdpType, SignalingState, Snapshot, TransceiverSnapshot,
 };
 use napi_derive::napi;
 
@@ -49,6 +49,8 @@ pub struct DataSectionData {
     pub transport: u32,
     /// Largest message that the far end takes, in bytes.
     pub max_message_size: f64,
+    /// Our DTLS role there, `client` or `server`, once that is negotiated.
+    pub dtls_role: Option<&'static str>,
 }
 
 /// A transceiver.
@@ -124,6 +126,10 @@ impl From<Snapshot> for SnapshotData {
                 mid: data.mid,
                 transport: data.transport.0,
                 max_message_size: data.max_message_size as f64,
+                dtls_role: data.dtls_role.map(|role| match role {
+                    DtlsRole::Client => "client",
+                    DtlsRole::Server => "server",
+                }),
             }),
             transports: from.transports.into_iter().map(|id| id.0).collect(),
         }

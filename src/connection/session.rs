@@ -4,7 +4,9 @@
 //! the next moment of interest come out, so that whole calls run in virtual time.
 
 use super::Encoding;
+use super::channels::Channels;
 use super::clock::WallClock;
+use super::intake::Intake;
 use super::outlet::Outlet;
 use super::report::Report;
 use super::reporting::Reporting;
@@ -16,7 +18,7 @@ use crate::negotiation::{LocalCandidate, MediaPlan, Plan, TransceiverId, Transpo
 use crate::rtcp;
 use crate::rtp::RtpPacket;
 use crate::transport::{
-    Certificate, DtlsState, IceState, PairInfo, Transmit, Transport, TransportConfig, TransportEvent,
+    Certificate, DataEvent, DtlsState, IceState, PairInfo, Transmit, Transport, TransportConfig, TransportEvent,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -33,6 +35,7 @@ pub struct Session {
     pub(super) lines: BTreeMap<TransportId, Line>,
     pub(super) outbound: BTreeMap<TransceiverId, Outbound>,
     pub(super) inbound: BTreeMap<TransceiverId, Inbound>,
+    pub(super) channels: Channels,
     reports: VecDeque<Report>,
 }
 
@@ -55,8 +58,15 @@ impl Session {
             lines: BTreeMap::new(),
             outbound: BTreeMap::new(),
             inbound: BTreeMap::new(),
+            channels: Channels::default(),
             reports: VecDeque::new(),
         }
+    }
+
+    /// Shares the count of messages that were reported with whoever handles them.
+    pub fn share_intake(mut self, intake: Arc<Intake>) -> Self {
+        self.channels.set_intake(intake);
+        self
     }
 
     /// Makes what is be what `plan` wants; the same plan twice changes nothing.
@@ -76,6 +86,7 @@ impl Session {
         for (id, line) in &mut self.lines {
             line.routes.configure(sections(plan, *id));
         }
+        self.apply_data(now, plan)?;
         self.collect(now);
         self.send_media(now);
         Ok(())
@@ -183,11 +194,12 @@ impl Session {
         ids.into_iter().for_each(|id| self.collect_from(now, id));
     }
 
-    fn collect_from(&mut self, now: Instant, id: TransportId) {
+    pub(super) fn collect_from(&mut self, now: Instant, id: TransportId) {
         while let Some(event) = self.lines.get_mut(&id).and_then(|line| line.transport.poll_event()) {
             match event {
                 TransportEvent::Rtp(packet) => self.receive_rtp(now, id, &packet),
                 TransportEvent::Rtcp(compound) => self.receive_rtcp(now, &compound),
+                TransportEvent::Data(event) => self.note_data(now, id, event),
                 TransportEvent::Ice(state) => self.note_ice(id, state),
                 TransportEvent::SelectedPair(pair) => {
                     log_pair(&pair);
@@ -201,6 +213,14 @@ impl Session {
                     tracing::error!(target: "webphone-rtc:dtls", reason, "the handshake has failed");
                 }
             }
+        }
+    }
+
+    fn note_data(&mut self, now: Instant, id: TransportId, event: DataEvent) {
+        log_data(&event);
+        let full = self.channels.report(event, &mut self.reports);
+        if let Some(line) = self.lines.get_mut(&id).filter(|_| full) {
+            line.transport.set_reading(now, false);
         }
     }
 
@@ -370,6 +390,21 @@ fn log_dtls(state: DtlsState, transport: &Transport) {
         }
         DtlsState::Closed => tracing::debug!(target: "webphone-rtc:dtls", "closed"),
         DtlsState::Failed => tracing::debug!(target: "webphone-rtc:dtls", "failed"),
+    }
+}
+
+fn log_data(event: &DataEvent) {
+    match event {
+        DataEvent::Connecting => tracing::debug!(target: "webphone-rtc:data", "opening the SCTP association"),
+        DataEvent::Up(channels) => tracing::info!(target: "webphone-rtc:data", channels, "data channels can be used"),
+        DataEvent::Down => tracing::info!(target: "webphone-rtc:data", "the SCTP association is over"),
+        DataEvent::Announced(_, stream, _) => {
+            tracing::debug!(target: "webphone-rtc:data", stream, "the far end has created a channel");
+        }
+        DataEvent::Closed(id, Some(error)) => {
+            tracing::info!(target: "webphone-rtc:data", channel = id.0, ?error, "a channel has failed");
+        }
+        _ => {}
     }
 }
 

@@ -67,9 +67,9 @@ pub struct TransportStats {
     pub controlling: bool,
     /// Our username fragment.
     pub local_ufrag: String,
-    /// RTP and RTCP packets sent.
+    /// RTP, RTCP and SCTP packets sent.
     pub packets_sent: u64,
-    /// RTP and RTCP packets received, authentic ones.
+    /// RTP, RTCP and SCTP packets received, authentic ones.
     pub packets_received: u64,
     /// As UDP payload.
     pub bytes_sent: u64,
