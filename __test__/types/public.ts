@@ -46,6 +46,9 @@ async function uses(): Promise<void> {
   call.source.write(new Int16Array(160));
   const session = webRtcSessionFactory({ callId: '', direction: 'inbound', stunServers: [] });
   await session.createOffer({ iceRestart: true });
+  const channel: globalThis.RTCDataChannel = own.createDataChannel('chat', { ordered: false, priority: 'high' });
+  channel.onmessage = ({ data }) => channel.send(data);
+  own.ondatachannel = ({ channel: theirs }) => theirs.close();
   track.forceStop();
   console.log(written, sender, new DTMFEvent('dtmf', { tone: '1' }));
 }

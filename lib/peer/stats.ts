@@ -3,6 +3,7 @@
  * Invariants: an id names the same object in every report of a connection; what is not known is absent.
  */
 import type { StatsData } from '../binding';
+import { channelSlots } from '../RTCDataChannel';
 import { type RTCRtpTransceiver, transceiverSlots } from '../RTCRtpTransceiver';
 import { type StatsEntry as Entry, RTCStatsReport } from '../RTCStatsReport';
 import { INTERNAL } from '../webidl/interface';
@@ -22,7 +23,7 @@ export function statsReport(peer: Peer, data: StatsData | null, selection: Selec
 /** The order is that of the references: what is referred to comes with its own kind. */
 function entries(peer: Peer, data: StatsData | null): Entry[] {
   const timestamp = data?.timestamp ?? Date.now();
-  const list: Entry[] = [connectionEntry(peer, timestamp)];
+  const list: Entry[] = [connectionEntry(peer, timestamp), ...channelEntries(peer, timestamp)];
   if (!data) return list;
   const add = (type: string, id: string, members: object, at = timestamp) =>
     list.push(defined({ id, timestamp: at, type, ...members }));
@@ -87,14 +88,18 @@ function entries(peer: Peer, data: StatsData | null): Entry[] {
 }
 
 function connectionEntry(peer: Peer, timestamp: number): Entry {
-  const channels = [...peer.channels];
-  return {
-    id: 'P',
-    timestamp,
-    type: 'peer-connection',
-    dataChannelsOpened: 0,
-    dataChannelsClosed: channels.filter(({ readyState }) => readyState === 'closed').length,
-  };
+  const { opened, closed } = peer.channels.counts;
+  return { id: 'P', timestamp, type: 'peer-connection', dataChannelsOpened: opened, dataChannelsClosed: closed };
+}
+
+function channelEntries(peer: Peer, timestamp: number): Entry[] {
+  return peer.channels.all.map((channel) => {
+    const { label, protocol, id, readyState } = channel;
+    const { number, messagesSent, bytesSent, messagesReceived, bytesReceived } = channelSlots(channel);
+    const counters = { messagesSent, bytesSent, messagesReceived, bytesReceived };
+    const members = { label, protocol, dataChannelIdentifier: id, state: readyState, ...counters };
+    return defined({ id: `D${number}`, timestamp, type: 'data-channel', ...members });
+  });
 }
 
 function streamMembers({
