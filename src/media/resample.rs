@@ -5,12 +5,11 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// Taps per phase at the lower of the two rates: what a Kaiser window needs for 75 dB over a transition of 15 %.
-const TAPS: usize = 64;
-/// Kaiser's beta for 75 dB.
-const BETA: f64 = 7.3;
-/// Middle of the transition band, as a share of the lower Nyquist frequency.
-const CUTOFF: f64 = 0.925;
+/// Taps per phase at the lower of the two rates, Kaiser's beta, and the middle of the transition band as a share of the
+/// lower Nyquist frequency: together they lose 0.09 dB at the edge of the pass band and leave -73 dB from Nyquist on.
+const TAPS: usize = 56;
+const BETA: f64 = 7.2;
+const CUTOFF: f64 = 0.915;
 /// The dot product runs in lanes of this many.
 const LANES: usize = 8;
 
