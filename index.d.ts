@@ -352,7 +352,7 @@ export interface CallRecorderOptions {
   path: string;
   /** 8000, 16000, 24000, 32000, 44100 or 48000 Hz; 16000. Opus has neither 32000 nor 44100. */
   sampleRate?: number;
-  /** Of Opus, both sides together, 12000 to 256000 bit/s; 48000. */
+  /** Of Opus, both sides together, 32000 to 256000 bit/s; 48000. */
   bitrate?: number;
 }
 
