@@ -3,7 +3,7 @@
 
     python corpus.py OUT [--human DIR] [--seed N]
 
-Needs numpy and scipy, espeak-ng, sox, and opus-tools. `--human DIR` adds recordings of people and of music: every file of
+Needs numpy and scipy, espeak-ng, and opus-tools. `--human DIR` adds recordings of people and of music: every file of
 the Debian packages asterisk-core-sounds-{en,es,fr,it,ru}-g722 and asterisk-moh-opsound-g722, unpacked with `dpkg -x`; that
 needs the PyPI package G722.
 
