@@ -132,6 +132,10 @@ describe('PcmSource', () => {
     ring.engine.report({ type: 'levels', levels: [{ ring: ring.id, rms: 0.1, peak: 1 }] });
     expect(await level).toEqual([{ rms: 0.1, peak: 1, rmsDbfs: -20, peakDbfs: 0 }]);
     expect(ring.metered).toBe(false);
+    source.removeAllListeners();
+    source.on('level', () => {});
+    await settled();
+    expect(ring.metered).toBe(true);
   });
 
   test('a Node stream puts cut samples together, and waits for the queue', async () => {
@@ -317,6 +321,11 @@ describe('PcmSink', () => {
     expect(native.listeners).toEqual({ levels: true, speech: undefined, enabled: true });
     sink.off('level', heard);
     expect(native.listeners).toEqual({ levels: false, speech: undefined, enabled: true });
+    sink.on('level', heard).removeAllListeners();
+    expect(native.listeners.levels).toBe(false);
+    sink.on('level', heard).on('speechend', heard);
+    await settled();
+    expect(native.listeners).toEqual({ levels: true, speech, enabled: true });
   });
 
   test('tells where speech begins and ends', async () => {

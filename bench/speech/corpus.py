@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Makes the sounds that speech detectors are measured on, each with a list of where speech is.
 
-    python corpus.py OUT [--human DIR]
+    python corpus.py OUT [--human DIR] [--seed N]
 
-Needs numpy and scipy, espeak-ng, sox, and opus-tools. `--human DIR` adds recordings of people and of music: every file of
+Needs numpy and scipy, espeak-ng, and opus-tools. `--human DIR` adds recordings of people and of music: every file of
 the Debian packages asterisk-core-sounds-{en,es,fr,it,ru}-g722 and asterisk-moh-opsound-g722, unpacked with `dpkg -x`; that
 needs the PyPI package G722.
 
@@ -264,9 +264,10 @@ def main():
     options = argparse.ArgumentParser()
     options.add_argument("out", type=Path)
     options.add_argument("--human", type=Path)
+    options.add_argument("--seed", type=int, default=1, help="other noise, and other recordings of the same people")
     options = options.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    maker = Maker(options.out)
+    maker = Maker(options.out, options.seed)
 
     synthetic = {
         voice: [espeak(voice, speed, text) for text in SENTENCES[voice[:2]]] for voice, speed in VOICES

@@ -74,14 +74,7 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     if (this.#native) listen('sink', this.#native.id, this, PcmSink.#deliver);
     // The track holds the sink: reading goes on without anybody else holding it.
     observe(track, this.#observer);
-    this.on('newListener', (event) => {
-      if (event === 'data') this.#flow();
-      // The listener is counted in a moment.
-      else if (HEARD.includes(event as string)) queueMicrotask(() => this.#listen());
-    });
-    this.on('removeListener', (event) => {
-      if (HEARD.includes(event as string)) this.#listen();
-    });
+    this.#watchListeners();
     if (track.readyState === 'ended') this.close();
     else this.#listen();
   }
@@ -123,6 +116,14 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
 
   toWebStream(): ReadableStream<PcmFrame> {
     return readableWeb(this);
+  }
+
+  override removeAllListeners(event?: string | symbol): this {
+    if (event !== undefined) return super.removeAllListeners(event);
+    super.removeAllListeners();
+    this.#watchListeners();
+    this.#listen();
+    return this;
   }
 
   /** Stops reading. The track goes on. */
@@ -172,6 +173,17 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     // Clones share the signal, `enabled` belongs to the track.
     if (!trackSlots(this.track).enabled) samples.fill(0);
     return { samples, sampleRate: this.sampleRate, channels: 1, timestamp: read.timestamp, position };
+  }
+
+  #watchListeners(): void {
+    this.on('newListener', (event) => {
+      if (event === 'data') this.#flow();
+      // The listener is counted in a moment.
+      else if (HEARD.includes(event as string)) queueMicrotask(() => this.#listen());
+    });
+    this.on('removeListener', (event) => {
+      if (HEARD.includes(event as string)) this.#listen();
+    });
   }
 
   /** Has the engine compute what somebody listens to, and nothing else. */

@@ -76,14 +76,7 @@ export class PcmSource extends EventEmitter {
       remote: false,
       sampleRate: this.sampleRate,
     };
-    const meter = () => this.#ring.setMetered(this.listenerCount('level') > 0);
-    this.on('newListener', (event) => {
-      // The listener is counted in a moment.
-      if (event === 'level') queueMicrotask(meter);
-    });
-    this.on('removeListener', (event) => {
-      if (event === 'level') meter();
-    });
+    this.#watchListeners();
   }
 
   /** A live track that carries this signal. Every track hears the same. */
@@ -164,6 +157,29 @@ export class PcmSource extends EventEmitter {
   /** Loudness of what was last played: RMS, 0 to 1. */
   get level(): number {
     return this.#ring.level();
+  }
+
+  override removeAllListeners(event?: string | symbol): this {
+    if (event !== undefined) return super.removeAllListeners(event);
+    super.removeAllListeners();
+    this.#watchListeners();
+    this.#meter();
+    return this;
+  }
+
+  #watchListeners(): void {
+    this.on('newListener', (event) => {
+      // The listener is counted in a moment.
+      if (event === 'level') queueMicrotask(() => this.#meter());
+    });
+    this.on('removeListener', (event) => {
+      if (event === 'level') this.#meter();
+    });
+  }
+
+  /** Has the engine measure levels while somebody listens to them. */
+  #meter(): void {
+    this.#ring.setMetered(this.listenerCount('level') > 0);
   }
 
   #enqueue(pcm: Pcm, options: { sampleRate?: number }, taken: (() => void) | undefined): void {

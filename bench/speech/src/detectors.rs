@@ -14,7 +14,7 @@ pub trait Detector {
     fn poll(&mut self) -> Option<Change>;
 }
 
-/// By name; a new one for each file.
+/// By name (or `webphone-rtc onsetMs=48`); a new one for each file.
 pub fn make(name: &str) -> Option<Box<dyn Detector>> {
     let runs = |hop, frames: u32, judge: Judge| -> Option<Box<dyn Detector>> {
         Some(Box::new(Runs {
@@ -29,6 +29,10 @@ pub fn make(name: &str) -> Option<Box<dyn Detector>> {
             changes: VecDeque::new(),
         }))
     };
+    if let Some(onset_ms) = name.strip_prefix("webphone-rtc onsetMs=").and_then(|text| text.parse().ok()) {
+        let settings = SpeechSettings { onset_ms, ..SpeechSettings::default() };
+        return Some(Box::new(Own(SpeechDetector::new(16_000, settings))));
+    }
     match name {
         "webphone-rtc" => Some(Box::new(Own(SpeechDetector::new(16_000, SpeechSettings::default())))),
         "earshot" => {
