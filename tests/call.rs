@@ -391,6 +391,22 @@ fn reports_measure_round_trip_and_loss() {
 }
 
 #[test]
+fn statistics_tell_what_was_inserted_and_removed_to_change_the_delay() {
+    let mut call = connected();
+    let before = call.ends[1].session.stats(call.now).inbound[0].clone();
+    for spell in 0..100 {
+        call.latency = Duration::from_millis(if spell % 2 == 0 { 10 } else { 70 });
+        call.run(50);
+    }
+    let uneven = call.ends[1].session.stats(call.now).inbound[0].clone();
+    assert!(uneven.inserted_samples_for_deceleration > before.inserted_samples_for_deceleration);
+    call.latency = Duration::from_millis(10);
+    call.run(60_000);
+    let even = &call.ends[1].session.stats(call.now).inbound[0];
+    assert!(even.removed_samples_for_acceleration > uneven.removed_samples_for_acceleration);
+}
+
+#[test]
 fn a_close_is_seen_by_the_far_end_within_one_flight() {
     let mut call = connected();
     let now = call.now;

@@ -108,6 +108,7 @@ impl Session {
             concealed_samples: of.concealed_samples as f64,
             silent_concealed_samples: of.silent_concealed_samples as f64,
             concealment_events: of.concealment_events as f64,
+            inserted_samples_for_deceleration: of.inserted_samples as f64,
             removed_samples_for_acceleration: of.removed_samples as f64,
             audio_level: of.level.peak,
             total_audio_energy: of.level.total_energy,
