@@ -16,6 +16,9 @@ use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Runtime, default_runtime};
 const BATCH: usize = 4;
 /// The system may join datagrams of one sender into a message: up to 64 of the usual MTU.
 const MAX_MESSAGE: usize = 64 * 1500;
+/// What may wait in the system for us, in bytes, where it allows that: a full window of data channels, or half a second
+/// of many calls. The usual default is 90 datagrams.
+const RECEIVE_BUFFER: usize = 1 << 20;
 /// Datagrams that wait for a socket without room: some checks of a new socket, more would be stale media.
 const MAX_REFUSED: usize = 32;
 
@@ -124,14 +127,13 @@ impl Sockets {
     }
 
     /// Hands over what has arrived: local address, sender, datagram. At most a batch per socket; the rest stays for
-    /// the next call. Pending where there is nothing.
+    /// the next call. Pending where there is nothing, and nothing that was refused has gone out.
     pub fn poll_receive(
         &mut self,
         context: &mut Context<'_>,
         each: &mut dyn FnMut(SocketAddr, SocketAddr, &mut [u8]),
     ) -> Poll<()> {
-        self.poll_refused(context);
-        let mut received = Poll::Pending;
+        let mut received = if self.has_backlog() { self.poll_refused(context) } else { Poll::Pending };
         for (local, socket) in &self.sockets {
             // An error is the ICMP answer to an earlier send; the next call goes on.
             if poll_batch(&**socket, context, &mut |peer, datagram| each(*local, peer, datagram)).is_ready() {
@@ -153,12 +155,20 @@ impl Sockets {
         }
     }
 
-    fn poll_refused(&mut self, context: &mut Context<'_>) {
-        while let Some(transmit) = self.refused.front()
-            && self.poll_send(context, transmit).is_ready()
-        {
+    /// Something was refused and waits. Whoever can wait too does: the runtime gives a task 128 datagrams at a time.
+    pub fn has_backlog(&self) -> bool {
+        !self.refused.is_empty()
+    }
+
+    /// Ready when nothing waits any more.
+    fn poll_refused(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while let Some(transmit) = self.refused.front() {
+            if self.poll_send(context, transmit).is_pending() {
+                return Poll::Pending;
+            }
             self.refused.pop_front();
         }
+        Poll::Ready(())
     }
 
     fn poll_send(&self, context: &mut Context<'_>, transmit: &Transmit) -> Poll<bool> {
@@ -211,6 +221,8 @@ fn bind_one(runtime: &dyn Runtime, address: IpAddr, port_range: Option<(u16, u16
         }
     }
     let socket = outcome?;
+    // A smaller buffer is no reason to have no socket.
+    let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER);
     socket.set_nonblocking(true)?;
     runtime.wrap_udp_socket(socket)
 }

@@ -69,9 +69,9 @@ pub struct TransportStats {
     pub local_ufrag: String,
     /// The far end's.
     pub remote_ufrag: Option<String>,
-    /// RTP and RTCP packets sent.
+    /// RTP, RTCP and SCTP packets sent.
     pub packets_sent: u64,
-    /// RTP and RTCP packets received, authentic ones.
+    /// RTP, RTCP and SCTP packets received, authentic ones.
     pub packets_received: u64,
     /// As UDP payload.
     pub bytes_sent: u64,
