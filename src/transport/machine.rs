@@ -617,7 +617,7 @@ impl Transport {
         self.drain_sctp(now);
     }
 
-    /// Closes a channel when all its messages have arrived.
+    /// Closes a channel, behind all its messages.
     pub fn close_channel(&mut self, now: Instant, id: ChannelId) {
         self.sctp.close_channel(now, id);
         self.drain_sctp(now);

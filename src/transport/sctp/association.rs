@@ -36,6 +36,9 @@ const LONGEST_RETRY: Duration = Duration::from_secs(3);
 const PORT: u16 = 5000;
 /// What a far end may have on the way to us, in bytes.
 const WINDOW: u32 = 1 << 20;
+/// Until so many bytes are in flight they double with each round trip. The machine takes the far end's window for this
+/// limit and then repairs one lost packet per round trip, when a far end's socket holds some ninety.
+const SLOW_START: u32 = 128 * 1024;
 /// Kinds of timers that the machine has.
 const MACHINE_TIMERS: usize = 6;
 /// A far end with less room than this gets one packet at a time.
@@ -234,9 +237,9 @@ impl Association {
         self.unsent
     }
 
-    /// Everything written on `stream` has arrived or was given up.
-    pub fn is_settled(&self, stream: u16) -> bool {
-        self.ledgers.get(&stream).is_none_or(Ledger::is_settled)
+    /// Everything written on `stream` has left or was given up.
+    pub fn has_left(&self, stream: u16) -> bool {
+        self.ledgers.get(&stream).is_none_or(|ledger| ledger.unsent() == 0)
     }
 
     /// Application bytes of `stream` that have left since the last call.
@@ -279,7 +282,7 @@ impl Association {
         }
     }
 
-    /// Ends our direction of `stream`, on which all is settled.
+    /// Ends our direction of `stream`. Everything on it has left; the far end waits for what has not arrived.
     pub fn end_outgoing(&mut self, stream: u16) {
         if let Some(reset) = &mut self.reset {
             reset.request(stream);
@@ -317,6 +320,7 @@ impl Association {
         let first = packet::chunks(&packet).next().map(|chunk| chunk.kind);
         match first {
             Some(packet::INIT) => self.receive_init(now, header, packet),
+            Some(packet::INIT_ACK) if header.tag == self.own_tag => self.receive_init_ack(now, packet),
             Some(_) if header.tag == self.own_tag => self.receive_chunks(now, packet),
             // An end that has forgotten the association reflects our tag (RFC 9260 section 8.5.1).
             Some(packet::ABORT) if header.tag == self.far_tag => self.receive_chunks(now, packet),
@@ -331,8 +335,20 @@ impl Association {
         let Some(init) = init.filter(|init| init.tag != 0 && header.tag == 0 && self.machine.is_handshaking()) else {
             return;
         };
-        self.note_far_end(init);
         packet::set_initiate_tag(&mut packet, self.own_tag);
+        self.hand_over_init(now, init, packet);
+    }
+
+    fn receive_init_ack(&mut self, now: Instant, packet: BytesMut) {
+        let init = packet::chunks(&packet).next().and_then(|chunk| chunk.init());
+        if let Some(init) = init.filter(|init| init.tag != 0 && self.machine.is_handshaking()) {
+            self.hand_over_init(now, init, packet);
+        }
+    }
+
+    fn hand_over_init(&mut self, now: Instant, init: packet::Init, mut packet: BytesMut) {
+        self.note_far_end(init);
+        packet::limit_window(&mut packet, SLOW_START);
         packet::set_ports(&mut packet, PORT, PORT);
         packet::seal(&mut packet);
         self.hand_over(now, packet.freeze());
@@ -374,13 +390,6 @@ impl Association {
         let verdict = match chunk.kind {
             packet::DATA => chunk.data().map(|data| self.guard.data(&data, !self.readable.is_empty())),
             packet::FORWARD_TSN => chunk.forward().map(|tsn| self.guard.forward(tsn)),
-            packet::INIT_ACK => {
-                if let Some(init) = chunk.init().filter(|init| init.tag != 0 && self.machine.is_handshaking()) {
-                    self.note_far_end(init);
-                    return Fate::Keep;
-                }
-                None
-            }
             packet::RECONFIG => {
                 self.receive_reconfig(now, chunk.value);
                 None

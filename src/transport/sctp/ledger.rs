@@ -52,11 +52,6 @@ impl Ledger {
         self.sent.all.saturating_sub(self.released) as usize
     }
 
-    /// Everything has arrived or was given up.
-    pub fn is_settled(&self) -> bool {
-        self.released >= self.written.all
-    }
-
     /// Application bytes that have left since the last call.
     pub fn take_transmitted(&mut self) -> usize {
         let given_up = self.released.saturating_sub(self.written.overhead);
@@ -79,12 +74,12 @@ mod tests {
         assert_eq!((ledger.unsent(), ledger.take_transmitted()), (1012, 0));
         ledger.send(12, true);
         ledger.send(600, false);
-        assert_eq!((ledger.unsent(), ledger.take_transmitted()), (400, 600));
+        assert_eq!((ledger.unsent(), ledger.take_transmitted(), ledger.in_flight()), (400, 600, 612));
         ledger.release(612);
-        assert_eq!((ledger.unsent(), ledger.take_transmitted(), ledger.is_settled()), (400, 0, false));
+        assert_eq!((ledger.unsent(), ledger.take_transmitted(), ledger.in_flight()), (400, 0, 0));
         ledger.send(400, false);
         ledger.release(400);
-        assert_eq!((ledger.unsent(), ledger.take_transmitted(), ledger.is_settled()), (0, 400, true));
+        assert_eq!((ledger.unsent(), ledger.take_transmitted(), ledger.in_flight()), (0, 400, 0));
     }
 
     #[test]
@@ -92,6 +87,6 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.write(500, false);
         ledger.release(500);
-        assert_eq!((ledger.unsent(), ledger.take_transmitted(), ledger.is_settled()), (0, 500, true));
+        assert_eq!((ledger.unsent(), ledger.take_transmitted(), ledger.in_flight()), (0, 500, 0));
     }
 }

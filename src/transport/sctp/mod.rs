@@ -485,7 +485,7 @@ impl Sctp {
             return;
         }
         if !channel.end_requested && channel.queue.is_empty() {
-            if !association.is_settled(stream) {
+            if !association.has_left(stream) {
                 return self.ending.push(stream);
             }
             channel.end_requested = true;

@@ -157,6 +157,13 @@ pub(super) fn set_initiate_tag(packet: &mut [u8], tag: u32) {
     set_u32(packet, HEADER_LEN + CHUNK_HEADER_LEN, tag);
 }
 
+/// Another receive window, in a packet that is an INIT or INIT ACK; a smaller one stays.
+pub(super) fn limit_window(packet: &mut [u8], limit: u32) {
+    let at = HEADER_LEN + CHUNK_HEADER_LEN + 4;
+    let window = u32_at(packet, at).unwrap_or_default();
+    set_u32(packet, at, window.min(limit));
+}
+
 /// Another source and destination port.
 pub(super) fn set_ports(packet: &mut [u8], source: u16, destination: u16) {
     set_u32(packet, 0, u32::from(source) << 16 | u32::from(destination));
