@@ -27,7 +27,7 @@ export declare class Connection {
   sendText(channel: number, text: string): void
   /** Queues a message. */
   sendBinary(channel: number, bytes: Uint8Array): void
-  /** Closes a channel when all its messages have arrived. */
+  /** Closes a channel, behind all its messages. */
   closeChannel(channel: number): void
   /** A message was handled; until then it holds back the far end. */
   handledMessage(bytes: number): void

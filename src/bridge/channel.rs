@@ -76,7 +76,7 @@ impl Connection {
         self.owner().borrow().send_message(ChannelId(channel), Message { text: false, payload });
     }
 
-    /// Closes a channel when all its messages have arrived.
+    /// Closes a channel, behind all its messages.
     #[napi(catch_unwind)]
     pub fn close_channel(&self, channel: u32) {
         self.owner().borrow().close_channel(ChannelId(channel));

@@ -96,7 +96,7 @@ impl Session {
         self.with_carrier(now, |transport| transport.send_message(now, id, message));
     }
 
-    /// Closes a channel when all its messages have arrived.
+    /// Closes a channel, behind all its messages.
     pub fn close_channel(&mut self, now: Instant, id: ChannelId) {
         self.with_carrier(now, |transport| transport.close_channel(now, id));
     }

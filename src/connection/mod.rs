@@ -257,7 +257,7 @@ impl Connection {
         self.mailbox.send(Command::SendMessage(id, message));
     }
 
-    /// Closes a data channel when all its messages have arrived.
+    /// Closes a data channel, behind all its messages.
     pub fn close_channel(&self, id: ChannelId) {
         self.mailbox.send(Command::CloseChannel(id));
     }
