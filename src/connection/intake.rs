@@ -33,7 +33,8 @@ impl Intake {
 
     /// JavaScript has handled a message of `len` bytes. `true` where more may come again.
     pub fn take(&self, len: usize) -> bool {
-        let before = self.waiting.fetch_sub(len + MESSAGE_BYTES, Ordering::SeqCst);
+        let less = |waiting: usize| Some(waiting.saturating_sub(len + MESSAGE_BYTES));
+        let before = self.waiting.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).unwrap_or_default();
         before.saturating_sub(len + MESSAGE_BYTES) < LOW_BYTES && self.held.swap(false, Ordering::SeqCst)
     }
 }

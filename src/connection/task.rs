@@ -324,6 +324,7 @@ impl Driver {
         {
             self.send(id, transmit);
         }
+        self.flush_sockets();
     }
 
     /// A socket has no room: what there is to send waits, and receiving ends when there is room again.
@@ -333,7 +334,13 @@ impl Driver {
 
     fn send(&mut self, id: TransportId, transmit: Transmit) {
         if let Some(port) = self.ports.get_mut(&id) {
-            port.sockets.send(transmit);
+            port.sockets.join(transmit);
+        }
+    }
+
+    fn flush_sockets(&mut self) {
+        for port in self.ports.values_mut() {
+            port.sockets.flush();
         }
     }
 
@@ -354,6 +361,7 @@ impl Driver {
         while let Some((id, transmit)) = self.session.poll_transmit() {
             self.send(id, transmit);
         }
+        self.flush_sockets();
         tracing::debug!(target: "webphone-rtc:connection", "the far end was told and the sockets are closed");
     }
 }

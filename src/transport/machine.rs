@@ -475,10 +475,6 @@ impl Transport {
         }
         let state = self.judge(now);
         self.may_send = !matches!(state, IceState::Failed | IceState::Closed);
-        let lost = |state| matches!(state, IceState::Disconnected | IceState::Failed);
-        if lost(self.ice_state) && !lost(state) {
-            self.sctp.hurry(now);
-        }
         self.set_ice_state(state);
         self.drain_sctp(now);
     }

@@ -27,6 +27,9 @@ thread_local! {
     static INBOX: RefCell<Vec<u8>> = RefCell::new(vec![0; BATCH * MAX_MESSAGE]);
 }
 
+/// What one call to the system can carry: a UDP payload of IPv4.
+const MAX_TRAIN: usize = 65_507;
+
 /// May loopback addresses be used?
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LoopbackPolicy {
@@ -100,8 +103,40 @@ fn usable(address: IpAddr) -> bool {
 #[derive(Debug)]
 pub struct Sockets {
     sockets: Vec<(SocketAddr, Arc<dyn AsyncUdpSocket>)>,
+    /// What is still being joined.
+    train: Option<Train>,
     /// What a socket refused; a new one does so until the reactor has seen it once.
-    refused: VecDeque<Transmit>,
+    refused: VecDeque<Train>,
+}
+
+/// Datagrams of one way and one length that the system may take in one call (UDP GSO); the last may be shorter.
+#[derive(Debug)]
+struct Train {
+    transmit: Transmit,
+    segment: usize,
+    last: usize,
+}
+
+impl Train {
+    fn new(transmit: Transmit) -> Self {
+        let segment = transmit.payload.len();
+        Self { transmit, segment, last: segment }
+    }
+
+    /// `next`, if it cannot be coupled.
+    fn couple(&mut self, next: Transmit, max_segments: usize) -> Option<Transmit> {
+        let (own, len) = (&mut self.transmit, next.payload.len());
+        let same_way = own.local == next.local && own.peer == next.peer;
+        let fits = (1..=self.segment).contains(&len)
+            && own.payload.len() + len <= MAX_TRAIN
+            && own.payload.len() < self.segment * max_segments;
+        if !same_way || !fits || self.last < self.segment {
+            return Some(next);
+        }
+        own.payload.extend_from_slice(&next.payload);
+        self.last = len;
+        None
+    }
 }
 
 impl Sockets {
@@ -118,7 +153,7 @@ impl Sockets {
                 Err(error) => last_error = error,
             }
         }
-        if sockets.is_empty() { Err(last_error) } else { Ok(Self { sockets, refused: VecDeque::new() }) }
+        if sockets.is_empty() { Err(last_error) } else { Ok(Self { sockets, train: None, refused: VecDeque::new() }) }
     }
 
     /// The addresses bound.
@@ -145,14 +180,38 @@ impl Sockets {
 
     /// Sends, or keeps it for when the socket has room. `false` where it cannot go out.
     pub fn send(&mut self, transmit: Transmit) -> bool {
-        match self.poll_send(&mut Context::from_waker(Waker::noop()), &transmit) {
+        self.join(transmit);
+        self.flush()
+    }
+
+    /// Sends with what comes next, if the system can take both at once; at the latest with [`Self::flush`].
+    pub fn join(&mut self, transmit: Transmit) {
+        let max_segments = self.socket(transmit.local).map_or(1, |socket| socket.max_gso_segments());
+        let alone = match &mut self.train {
+            Some(train) => train.couple(transmit, max_segments),
+            None => Some(transmit),
+        };
+        if let Some(transmit) = alone {
+            self.flush();
+            self.train = Some(Train::new(transmit));
+        }
+    }
+
+    /// Nothing that could be joined comes for now. `false` where something cannot go out.
+    pub fn flush(&mut self) -> bool {
+        let Some(train) = self.train.take() else { return true };
+        match self.poll_send(&mut Context::from_waker(Waker::noop()), &train) {
             Poll::Ready(sent) => sent,
             Poll::Pending if self.refused.len() < MAX_REFUSED => {
-                self.refused.push_back(transmit);
+                self.refused.push_back(train);
                 true
             }
             Poll::Pending => false,
         }
+    }
+
+    fn socket(&self, local: SocketAddr) -> Option<&dyn AsyncUdpSocket> {
+        self.sockets.iter().find(|(address, _)| *address == local).map(|(_, socket)| &**socket)
     }
 
     /// Something was refused and waits. Whoever can wait too does: the runtime gives a task 128 datagrams at a time.
@@ -162,8 +221,8 @@ impl Sockets {
 
     /// Ready when nothing waits any more.
     fn poll_refused(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        while let Some(transmit) = self.refused.front() {
-            if self.poll_send(context, transmit).is_pending() {
+        while let Some(train) = self.refused.front() {
+            if self.poll_send(context, train).is_pending() {
                 return Poll::Pending;
             }
             self.refused.pop_front();
@@ -171,14 +230,14 @@ impl Sockets {
         Poll::Ready(())
     }
 
-    fn poll_send(&self, context: &mut Context<'_>, transmit: &Transmit) -> Poll<bool> {
-        let socket = self.sockets.iter().find(|(local, _)| *local == transmit.local);
-        let Some((_, socket)) = socket else { return Poll::Ready(false) };
+    fn poll_send(&self, context: &mut Context<'_>, train: &Train) -> Poll<bool> {
+        let Train { transmit, segment, .. } = train;
+        let Some(socket) = self.socket(transmit.local) else { return Poll::Ready(false) };
         let datagram = webrtc::runtime::Transmit {
             destination: transmit.peer,
             ecn: None,
             contents: &transmit.payload,
-            segment_size: None,
+            segment_size: (transmit.payload.len() > *segment).then_some(*segment),
             src_ip: None,
         };
         socket.poll_send(context, &datagram).map(|sent| sent.is_ok())
@@ -252,6 +311,32 @@ mod tests {
         assert_eq!(without_ipv6.select(machine()), [ip("192.0.2.1")]);
     }
 
+    fn transmit(peer: u16, len: usize) -> Transmit {
+        let address = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
+        Transmit { local: address(1), peer: address(peer), payload: BytesMut::zeroed(len) }
+    }
+
+    #[test]
+    fn datagrams_of_one_way_and_length_are_coupled_and_a_shorter_one_is_the_last() {
+        let mut train = Train::new(transmit(2, 1200));
+        assert!(train.couple(transmit(2, 1200), 4).is_none());
+        assert!(train.couple(transmit(3, 1200), 4).is_some(), "another way");
+        assert!(train.couple(transmit(2, 1201), 4).is_some(), "longer");
+        assert!(train.couple(transmit(2, 0), 4).is_some(), "nothing to cut off");
+        assert!(train.couple(transmit(2, 100), 4).is_none());
+        assert!(train.couple(transmit(2, 1200), 4).is_some(), "after the last");
+        assert_eq!((train.transmit.payload.len(), train.segment), (2500, 1200));
+    }
+
+    #[test]
+    fn a_train_is_as_long_as_the_system_allows() {
+        for (len, max_segments, expected) in [(100, 1, 1), (100, 64, 64), (1200, 64, 54)] {
+            let mut train = Train::new(transmit(2, len));
+            let coupled = (0..100).take_while(|_| train.couple(transmit(2, len), max_segments).is_none()).count();
+            assert_eq!(coupled + 1, expected, "{len} bytes, {max_segments} segments");
+        }
+    }
+
     #[tokio::test]
     async fn sockets_carry_a_batch_and_keep_to_the_port_range() {
         let on_loopback = |port_range| AddressPolicy {
@@ -264,8 +349,9 @@ mod tests {
         let (from, to) = (sender.local()[0], receiver.local()[0]);
         assert!((41_000..=41_999).contains(&to.port()));
         for byte in 0..5 {
-            assert!(sender.send(Transmit { local: from, peer: to, payload: BytesMut::from(&[byte][..]) }));
+            sender.join(Transmit { local: from, peer: to, payload: BytesMut::from(&[byte][..]) });
         }
+        assert!(sender.flush());
         let mut got = Vec::new();
         while got.len() < 5 {
             std::future::poll_fn(|context| {

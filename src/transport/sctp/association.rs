@@ -190,9 +190,9 @@ impl Association {
         self.machine.handle_timeout(now);
     }
 
-    /// There is a new way to the far end, or new room there.
-    pub fn hurry(&mut self, now: Instant) {
-        if self.in_flight > 0 && !self.over {
+    /// There is new room at the far end.
+    fn hurry(&mut self, now: Instant) {
+        if self.in_flight > 0 {
             self.begin_retry(now);
             self.retransmit();
         }

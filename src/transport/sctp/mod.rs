@@ -195,14 +195,6 @@ impl Sctp {
         }
     }
 
-    /// There is a new way to the far end.
-    pub fn hurry(&mut self, now: Instant) {
-        if let Some(association) = &mut self.association {
-            association.hurry(now);
-            self.work(now);
-        }
-    }
-
     /// Whether messages may come in; while they may not, the far end is held back.
     pub fn set_reading(&mut self, now: Instant, reading: bool) {
         let resumes = reading && !self.reading;
