@@ -193,14 +193,20 @@ impl Transport {
                 None => self.restart(now, &plan.local)?,
             }
         }
-        if let Some(remote) = &plan.remote {
-            self.ice.start(now, remote, plan.controlling || plan.remote_lite)?;
+        match &plan.remote {
+            Some(remote) => self.ice.start(now, remote, plan.controlling || plan.remote_lite)?,
+            None => self.ice.expect_role(plan.controlling),
         }
         for candidate in &plan.remote_candidates {
             self.ice.add_remote(now, candidate);
         }
         if self.remotes != plan.remote_candidates {
+            let was_reflexive = self.is_peer_reflexive();
             self.remotes.clone_from(&plan.remote_candidates);
+            // Signaling may tell of an address after a check has come from it.
+            if was_reflexive && !self.is_peer_reflexive() {
+                self.report_pair();
+            }
         }
         self.remotes_complete = plan.remote_complete;
         Ok(())
@@ -485,10 +491,18 @@ impl Transport {
         }
         self.path = path;
         self.traffic.pair_changes += 1;
+        self.report_pair();
+        self.start_dtls(now);
+    }
+
+    fn is_peer_reflexive(&self) -> bool {
+        self.selected_pair().is_some_and(|pair| pair.remote.kind == CandidateKind::Prflx)
+    }
+
+    fn report_pair(&mut self) {
         if let Some(pair) = self.selected_pair() {
             self.events.push_back(TransportEvent::SelectedPair(Box::new(pair)));
         }
-        self.start_dtls(now);
     }
 
     fn judge(&mut self, now: Instant) -> IceState {

@@ -43,7 +43,7 @@ impl PairInfo {
 
 fn unsignalled(kind: CandidateKind, address: SocketAddr) -> Candidate {
     Candidate {
-        foundation: String::new(),
+        foundation: "unsignalled".to_owned(), // like no other's (RFC 8445 §7.3.1.3)
         component: 1,
         protocol: Protocol::Udp,
         priority: super::gather::priority(kind, 0),
