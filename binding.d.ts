@@ -21,6 +21,16 @@ export declare class Certificate {
 
 /** `RTCPeerConnection` without its W3C face. */
 export declare class Connection {
+  /** A channel of ours, on a stream that no other channel has; its name within the connection. */
+  openChannel(stream: number, init: ChannelInitData): number
+  /** Queues a message. */
+  sendText(channel: number, text: string): void
+  /** Queues a message. */
+  sendBinary(channel: number, bytes: Uint8Array): void
+  /** Closes a channel, behind all its messages. */
+  closeChannel(channel: number): void
+  /** A message was handled; until then it holds back the far end. */
+  handledMessage(bytes: number): void
   /** Costs no thread and no socket before the first local description. */
   constructor(engine: Engine, config: ConnectionConfig)
   /** The name that its reports carry. */
@@ -199,6 +209,34 @@ export interface CertificateStats {
   base64Certificate: string
 }
 
+/** Why a channel was closed. */
+export interface ChannelError {
+  /** RTCErrorDetailType: `sctp-failure` or `data-channel-failure`. */
+  detail: string
+  /** Error cause of the far end's ABORT. */
+  cause?: number
+  /** For people. */
+  message: string
+}
+
+/** RTCDataChannelInit with its label; the stream is chosen. */
+export interface ChannelInitData {
+  /** The application's name for it. */
+  label: string
+  /** The application's protocol on it. */
+  protocol: string
+  /** Messages are delivered in the order in which they were sent. */
+  ordered: boolean
+  /** At most one of this and the next. */
+  maxRetransmits?: number
+  /** Milliseconds. */
+  maxPacketLifeTime?: number
+  /** RFC 8831 section 6.4. */
+  priority: number
+  /** Both applications create it by themselves. */
+  negotiated: boolean
+}
+
 /** What a signal has thrown away. */
 export interface ClearedData {
   droppedMs: number
@@ -258,6 +296,8 @@ export interface DataSection {
   transport: number
   /** Largest message that the far end takes, in bytes. */
   maxMessageSize: number
+  /** Our DTLS role there, `client` or `server`, once that is negotiated. */
+  dtlsRole?: string
 }
 
 /** A session description. */
@@ -522,6 +562,13 @@ export type Report =
   | { type: 'unmuted'; connection: number; transceiver: number }
   | { type: 'tonechange'; connection: number; transceiver: number; tone: string; remaining: string }
   | { type: 'dtmf'; connection: number; transceiver: number; digit: string; durationMs: number }
+  | { type: 'sctp'; connection: number; state: string; maxChannels?: number }
+  | { type: 'channelopened'; connection: number; channel: number }
+  | { type: 'channelannounced'; connection: number; channel: number; stream: number; init: ChannelInitData }
+  | { type: 'channelmessage'; connection: number; channel: number; bytes: number; data: string | ArrayBuffer }
+  | { type: 'channeltransmitted'; connection: number; channel: number; bytes: number; messages: number }
+  | { type: 'channelclosing'; connection: number; channel: number }
+  | { type: 'channelclosed'; connection: number; channel: number; error?: ChannelError }
   | { type: 'stats'; connection: number; request: number; stats: Stats }
   | { type: 'crashed'; connection: number; message: string }
   | { type: 'log'; connection: number; unixMs: number; level: string; namespace: string; message: string; fields: Record<string, number | string> }

@@ -82,7 +82,19 @@ export interface Configuration extends RTCConfiguration {
   portRange?: [number, number];
 }
 
+/** RTCDataChannelInit with the priority of webrtc-priority. */
+export interface DataChannelInit extends RTCDataChannelInit {
+  /** 'low' unless said otherwise. Channels that wait share the connection in proportion: 1, 2, 4, 8. */
+  priority?: RTCPriorityType;
+}
+
+export interface RTCDataChannel extends globalThis.RTCDataChannel {
+  readonly priority?: RTCPriorityType;
+}
+export declare const RTCDataChannel: Interface<RTCDataChannel>;
+
 export interface RTCPeerConnection extends globalThis.RTCPeerConnection {
+  createDataChannel(label: string, dataChannelDict?: DataChannelInit): RTCDataChannel;
   addTrack(track: globalThis.MediaStreamTrack, ...streams: globalThis.MediaStream[]): RTCRtpSender;
   addTransceiver(trackOrKind: globalThis.MediaStreamTrack | string, init?: RTCRtpTransceiverInit): RTCRtpTransceiver;
   getReceivers(): RTCRtpReceiver[];
@@ -143,8 +155,6 @@ export type RTCDTMFSender = globalThis.RTCDTMFSender;
 export declare const RTCDTMFSender: typeof globalThis.RTCDTMFSender;
 export type RTCDTMFToneChangeEvent = globalThis.RTCDTMFToneChangeEvent;
 export declare const RTCDTMFToneChangeEvent: typeof globalThis.RTCDTMFToneChangeEvent;
-export type RTCDataChannel = globalThis.RTCDataChannel;
-export declare const RTCDataChannel: typeof globalThis.RTCDataChannel;
 export type RTCDataChannelEvent = globalThis.RTCDataChannelEvent;
 export declare const RTCDataChannelEvent: typeof globalThis.RTCDataChannelEvent;
 export type RTCDtlsTransport = globalThis.RTCDtlsTransport;

@@ -11,7 +11,7 @@ import { type Configuration, copyOf, requireUnchanged, toConfiguration, toNative
 import { type MediaStreamEvent, withCallbacks } from './peer/legacy';
 import { Peer } from './peer/peer';
 import { generateCertificate, type RTCCertificate } from './RTCCertificate';
-import { createDataChannel, type RTCDataChannel, toDataChannelInit } from './RTCDataChannel';
+import { type RTCDataChannel, toDataChannelInit } from './RTCDataChannel';
 import type { RTCDataChannelEvent } from './RTCDataChannelEvent';
 import { toIceCandidateInit } from './RTCIceCandidate';
 import type { RTCPeerConnectionIceErrorEvent } from './RTCPeerConnectionIceErrorEvent';
@@ -146,7 +146,7 @@ export class RTCPeerConnection extends EventTarget {
     return this.#peer.canTrickleIceCandidates;
   }
   get sctp(): RTCSctpTransport | null {
-    return this.#peer.sctp;
+    return this.#peer.channels.sctp;
   }
 
   getConfiguration(): Configuration {
@@ -362,7 +362,6 @@ export class RTCPeerConnection extends EventTarget {
     return created;
   }
 
-  /** The channel is 'connecting' until it is closed: the engine has no SCTP yet. */
   createDataChannel(label: string, dataChannelDict: RTCDataChannelInit = {}): RTCDataChannel {
     const peer = this.#peer;
     const context = method(NAME, 'createDataChannel');
@@ -378,13 +377,8 @@ export class RTCPeerConnection extends EventTarget {
       throw fail(context, 'maxPacketLifeTime and maxRetransmits exclude each other.');
     }
     if (init.negotiated && init.id === 65535) throw fail(context, 'id 65535 is not allowed.');
-    if (init.negotiated && [...peer.channels].some((other) => other.id === init.id && other.readyState !== 'closed')) {
-      throw domException('OperationError', `The id ${init.id} is in use`);
-    }
-    const channel = createDataChannel(name, init);
-    peer.channels.add(channel);
-    const outcome = peer.native.createDataSection();
-    if ('ok' in outcome) peer.change(() => outcome);
+    const channel = peer.channels.create(name, init);
+    peer.change((native) => native.createDataSection());
     return channel;
   }
 

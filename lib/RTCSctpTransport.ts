@@ -1,4 +1,7 @@
-/** RTCSctpTransport (webrtc-pc §6.1). The engine has no SCTP yet: it stays 'connecting' until the connection closes. */
+/**
+ * RTCSctpTransport (webrtc-pc §6.1).
+ * Invariant: the state is what the engine last reported, 'closed' once the connection is.
+ */
 import type { RTCDtlsTransport } from './RTCDtlsTransport';
 import { defineEventHandlers, type EventHandler } from './webidl/event-handlers';
 import { defineInterface, INTERNAL, requireInternal } from './webidl/interface';
@@ -6,7 +9,7 @@ import { defineInterface, INTERNAL, requireInternal } from './webidl/interface';
 interface Slots {
   transport: RTCDtlsTransport;
   state: RTCSctpTransportState;
-  maxMessageSize: number;
+  maxMessageSize: number | null;
   maxChannels: number | null;
 }
 
@@ -20,14 +23,13 @@ export class RTCSctpTransport extends EventTarget {
 
   declare onstatechange: EventHandler;
 
-  constructor(token: unknown = undefined, transport?: RTCDtlsTransport, maxMessageSize = 65536) {
+  constructor(token: unknown = undefined, transport?: RTCDtlsTransport) {
     requireInternal(token, 'RTCSctpTransport');
     super();
     this.#slots = {
       transport: transport as RTCDtlsTransport,
       state: 'connecting',
-      // 0 in a description means any size.
-      maxMessageSize: maxMessageSize === 0 ? Number.POSITIVE_INFINITY : maxMessageSize,
+      maxMessageSize: null,
       maxChannels: null,
     };
   }
@@ -38,7 +40,8 @@ export class RTCSctpTransport extends EventTarget {
   get state(): RTCSctpTransportState {
     return this.#slots.state;
   }
-  get maxMessageSize(): number {
+  /** Null until an answer has told the far end's limit. */
+  get maxMessageSize(): number | null {
     return this.#slots.maxMessageSize;
   }
   get maxChannels(): number | null {
@@ -48,8 +51,8 @@ export class RTCSctpTransport extends EventTarget {
 defineEventHandlers(RTCSctpTransport, ['statechange']);
 defineInterface(RTCSctpTransport, 'RTCSctpTransport');
 
-export function createSctpTransport(transport: RTCDtlsTransport, maxMessageSize: number): RTCSctpTransport {
-  return new RTCSctpTransport(INTERNAL, transport, maxMessageSize);
+export function createSctpTransport(transport: RTCDtlsTransport): RTCSctpTransport {
+  return new RTCSctpTransport(INTERNAL, transport);
 }
 
 export function sctpSlots(transport: RTCSctpTransport): Slots {

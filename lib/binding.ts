@@ -83,7 +83,14 @@ export interface Snapshot {
   negotiationNeeded: boolean;
   /** In creation order. */
   transceivers: TransceiverSnapshot[];
-  data?: { mid: string; transport: number; maxMessageSize: number } | null;
+  data?: {
+    mid: string;
+    transport: number;
+    /** 0: any; 65536 until the far end has told. */
+    maxMessageSize: number;
+    /** Ours, once an answer has fixed it. */
+    dtlsRole?: 'client' | 'server' | null;
+  } | null;
   transports: TransportSnapshot[];
 }
 
@@ -134,6 +141,25 @@ export interface DtlsFailure {
   sentAlert?: number;
 }
 
+/** RTCDataChannelInit with its label. */
+export interface ChannelData {
+  label: string;
+  protocol: string;
+  ordered: boolean;
+  maxRetransmits?: number | null;
+  maxPacketLifeTime?: number | null;
+  /** RFC 8831 §6.4. */
+  priority: number;
+  negotiated: boolean;
+}
+
+export interface ChannelErrorData {
+  detail: 'sctp-failure' | 'data-channel-failure';
+  /** Error cause of an SCTP ABORT. */
+  cause?: number | null;
+  message: string;
+}
+
 export type ConnectionReport =
   | { type: 'gathering'; connection: number; state: 'gathering' | 'complete' }
   | {
@@ -167,6 +193,14 @@ export type ConnectionReport =
   | { type: 'muted' | 'unmuted'; connection: number; transceiver: number }
   | { type: 'tonechange'; connection: number; transceiver: number; tone: string; remaining: string }
   | { type: 'dtmf'; connection: number; transceiver: number; digit: string; durationMs: number }
+  | { type: 'sctp'; connection: number; state: RTCSctpTransportState; maxChannels?: number | null }
+  | { type: 'channelopened' | 'channelclosing'; connection: number; channel: number }
+  | { type: 'channelannounced'; connection: number; channel: number; stream: number; init: ChannelData }
+  /** To be followed by handledMessage(bytes). */
+  | { type: 'channelmessage'; connection: number; channel: number; bytes: number; data: string | ArrayBuffer }
+  /** Since the last report of it. */
+  | { type: 'channeltransmitted'; connection: number; channel: number; bytes: number; messages: number }
+  | { type: 'channelclosed'; connection: number; channel: number; error?: ChannelErrorData | null }
   /** Answers requestStats(). */
   | { type: 'stats'; connection: number; request: number; stats: StatsData }
   | { type: 'crashed'; connection: number; message: string };
@@ -437,6 +471,14 @@ export interface NativeConnection {
   /** Who was heard lately in the remote track. */
   sources(transceiver: number): SourceData[];
   insertDtmf(transceiver: number, tones: string, durationMs: number, gapMs: number): void;
+  /** Only while a data section is negotiated, on a stream that no other channel has. Returns the channel's name. */
+  openChannel(stream: number, init: ChannelData): number;
+  sendText(channel: number, text: string): void;
+  sendBinary(channel: number, bytes: Uint8Array): void;
+  /** Behind all its messages. */
+  closeChannel(channel: number): void;
+  /** Until then a message that was reported holds back the far end. */
+  handledMessage(bytes: number): void;
   /** Answered by a 'stats' report. */
   requestStats(request: number): void;
   close(): void;

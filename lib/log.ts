@@ -6,7 +6,7 @@
 import { emitWarning, env, stderr } from 'node:process';
 
 export type Level = 'error' | 'warn' | 'info' | 'debug';
-export type Namespace = 'connection' | 'signaling' | 'ice' | 'dtls' | 'media' | 'candidate' | 'sdp';
+export type Namespace = 'connection' | 'signaling' | 'ice' | 'dtls' | 'media' | 'data' | 'candidate' | 'sdp';
 export type Fields = Record<string, string | number>;
 
 /** What a logger's methods are called with: pino's (fields, message), or winston's and console's (message, fields). */
@@ -29,7 +29,16 @@ interface Line {
 
 const PREFIX = 'webphone-rtc:';
 const LEVELS: readonly Level[] = ['error', 'warn', 'info', 'debug'];
-const NAMESPACES: readonly Namespace[] = ['connection', 'signaling', 'ice', 'dtls', 'media', 'candidate', 'sdp'];
+const NAMESPACES: readonly Namespace[] = [
+  'connection',
+  'signaling',
+  'ice',
+  'dtls',
+  'media',
+  'data',
+  'candidate',
+  'sdp',
+];
 
 /** What DEBUG said when the package was loaded, as with the `debug` package. */
 const printed = new Set(namespacesIn(env.DEBUG ?? ''));

@@ -11,6 +11,8 @@ mod codecs;
 mod convergence;
 #[path = "negotiation/corpus.rs"]
 mod corpus;
+#[path = "negotiation/data.rs"]
+mod data;
 #[path = "negotiation/gateways.rs"]
 mod gateways;
 #[path = "negotiation/hold.rs"]

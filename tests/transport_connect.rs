@@ -4,7 +4,7 @@
 #[path = "support/wire.rs"]
 mod wire;
 
-use webphone_rtc::negotiation::{Fingerprint, HashAlgorithm};
+use webphone_rtc::negotiation::{Candidate, CandidateKind, Fingerprint, HashAlgorithm};
 use webphone_rtc::transport::{DtlsFailure, DtlsState, IceState, TransportEvent};
 use wire::{Wire, address, host, ms};
 
@@ -116,6 +116,43 @@ fn either_side_may_know_no_candidate_of_the_other() {
         wire.media = true;
         wire.run(ms(500));
         assert_eq!(wire.lost(), [0, 0]);
+    }
+}
+
+#[test]
+fn an_address_that_only_checks_have_told_is_peer_reflexive_until_signaling_tells_it() {
+    let mut wire = Wire::new();
+    let told = wire.plan(0);
+    let mut untold = told.clone();
+    untold.ice.remote_candidates.clear();
+    wire.apply(0, &untold);
+    wire.signal(1);
+    assert!(wire.run_until(ms(3000), Wire::is_up));
+    let pairs = |wire: &Wire| -> Vec<Candidate> {
+        let remote = |event: &TransportEvent| match event {
+            TransportEvent::SelectedPair(pair) => Some(pair.remote.clone()),
+            _ => None,
+        };
+        wire.sides[0].events.iter().filter_map(|(_, event)| remote(event)).collect()
+    };
+    let checked = pairs(&wire);
+    assert_eq!(checked.last().unwrap().kind, CandidateKind::Prflx);
+    assert!(!checked[0].foundation.is_empty(), "RFC 8839 wants one");
+    wire.apply(0, &told);
+    wire.apply(0, &told);
+    wire.run(ms(10));
+    assert_eq!(pairs(&wire)[checked.len()..], told.ice.remote_candidates[..1], "told once");
+}
+
+#[test]
+fn the_role_is_known_before_the_far_end_is() {
+    let mut wire = Wire::new();
+    for side in [0, 1] {
+        let mut early = wire.plan(side);
+        early.ice.remote = None;
+        early.dtls = None;
+        wire.apply(side, &early);
+        assert_eq!(wire.sides[side].transport.stats().controlling, early.ice.controlling);
     }
 }
 

@@ -34,7 +34,12 @@ const FLAGS = [
   '--allow-loopback-in-peer-connection',
 ];
 
-const MODULES = { 'tone.js': '../support/tone.js', 'ear.js': '../support/ear.js', 'phone.js': '../support/phone.js' };
+const MODULES = {
+  'tone.js': '../support/tone.js',
+  'ear.js': '../support/ear.js',
+  'phone.js': '../support/phone.js',
+  'channels.js': '../support/channels.js',
+};
 const SCRIPTS = { 'page.js': 'page.js', 'tap.js': 'tap.js' };
 
 /** A CommonJS file of ours as a classic script whose exports become globals. */
@@ -83,6 +88,21 @@ const REMOTE = [
   'mute',
 ];
 
+/** And those of Channels. */
+const REMOTE_CHANNELS = [
+  'create',
+  'opened',
+  'send',
+  'sendBytes',
+  'received',
+  'stream',
+  'count',
+  'counted',
+  'closeChannel',
+  'closed',
+  'sctp',
+];
+
 class Browser {
   static async start() {
     const { chromium } = require('playwright-core');
@@ -117,6 +137,11 @@ class Browser {
     const phone = { errors, closePage: () => page.close() };
     for (const name of REMOTE) {
       phone[name] = (...args) => page.evaluate(([method, given]) => globalThis.far[method](...given), [name, args]);
+    }
+    phone.channels = {};
+    for (const name of REMOTE_CHANNELS) {
+      phone.channels[name] = (...args) =>
+        page.evaluate(([method, given]) => globalThis.far.channels[method](...given), [name, args]);
     }
     return phone;
   }

@@ -1,10 +1,11 @@
 // The far end's page: a Phone whose microphone is an oscillator and whose loudspeaker is an Ear.
 
-/* global Ear, Phone, measureTone, sendCandidate: they come from the scripts before this one and from the test */
+/* global Channels, Ear, Phone, measureTone, sendCandidate: they come from the scripts before this one and from the test */
 
 class FarEnd extends Phone {
   constructor({ trickle, audio }) {
     super({ RTCPeerConnection, trickle, onCandidate: sendCandidate });
+    this.channels = new Channels(this.pc);
     this.audio = audio;
     this.ear = new Ear(audio.sampleRate);
     // After a hold the same track comes again.

@@ -50,6 +50,7 @@ class Connection {
     this.restart = false;
     this.rings = new Map();
     this.candidates = [];
+    this.lastChannel = 0;
     made.connections.push(new WeakRef(this));
   }
 
@@ -68,6 +69,7 @@ class Connection {
         const { trackId, streamIds, byAddTrack, everSent, ...rest } = t;
         return { ...clone(rest), direction: t.stopping ? 'stopped' : t.direction };
       }),
+      ...(s.data && { data: { mid: 'data', transport: 1, ...s.data } }),
       transports: s.transports.map((id) => this.#transport(id)),
     };
   }
@@ -120,7 +122,24 @@ class Connection {
     return this.#ok();
   }
   createDataSection() {
-    return error('NotSupportedError', 'no SCTP');
+    this.wantsData = true;
+    return this.#ok();
+  }
+  openChannel(stream, init) {
+    this.calls.push(['openChannel', stream, init]);
+    return this.lastChannel++;
+  }
+  sendText(channel, text) {
+    this.calls.push(['send', channel, text]);
+  }
+  sendBinary(channel, bytes) {
+    this.calls.push(['send', channel, [...bytes]]);
+  }
+  closeChannel(channel) {
+    this.calls.push(['closeChannel', channel]);
+  }
+  handledMessage(bytes) {
+    this.calls.push(['handledMessage', bytes]);
   }
   restartIce() {
     this.restart = true;
@@ -148,7 +167,7 @@ class Connection {
       media.push({ ...this.#section(t), mid: String(next), id: t.id });
     }
     for (let i = 0; i < media.length; i++) media[i] ??= { mid: `gone${i}`, kind: 'audio', rejected: true };
-    this.lastOffer = this.#text({ ice, media });
+    this.lastOffer = this.#text({ ice, media, data: Boolean(this.wantsData || this.state.data) });
     return { ok: this.lastOffer };
   }
   createAnswer() {
@@ -163,7 +182,7 @@ class Connection {
       const direction = directionOf(sends(t.direction) && sends(theirs), receives(t.direction) && receives(theirs));
       return { ...this.#section(t), direction };
     });
-    this.lastAnswer = this.#text({ ice: this.ice, media });
+    this.lastAnswer = this.#text({ ice: this.ice, media, data: offer.data });
     return { ok: this.lastAnswer };
   }
 
@@ -182,6 +201,7 @@ class Connection {
       });
       this.ice = description.ice;
       this.restart = false;
+      s.data ??= description.data ? { maxMessageSize: 65536 } : undefined;
       s.pendingLocal = { type, sdp: text };
       s.signaling = 'have-local-offer';
     } else {
@@ -209,6 +229,7 @@ class Connection {
       if (!['stable', 'have-remote-offer'].includes(s.signaling)) return invalidState('wrong state for an offer');
       this.#save();
       for (const [index, section] of description.media.entries()) this.#offered(section, index);
+      s.data ??= description.data ? { maxMessageSize: 262144 } : undefined;
       s.pendingRemote = { type, sdp };
       s.signaling = 'have-remote-offer';
     } else {
@@ -355,6 +376,9 @@ class Connection {
     }
   }
   #answered(description, ours) {
+    // As with actpass in the offer: who answers is the DTLS client.
+    const dtlsRole = ours === reversed ? 'server' : 'client';
+    this.state.data = description.data ? { maxMessageSize: 262144, dtlsRole } : undefined;
     for (const section of description.media) {
       const t = this.state.transceivers.find((one) => one.mid === section.mid);
       if (!t) continue;
@@ -367,7 +391,7 @@ class Connection {
     }
   }
   #needed() {
-    if (this.restart) return true;
+    if (this.restart || (this.wantsData && !this.state.data)) return true;
     return this.state.transceivers.some((t) => {
       if (t.mid === undefined) return !t.stopping;
       if (t.stopping) return !t.stopped;

@@ -215,33 +215,6 @@ describe('RTCIceCandidate', () => {
   });
 });
 
-describe('RTCDataChannel', () => {
-  test("is 'connecting' until it is closed", async () => {
-    const { pc } = connection();
-    const channel = pc.createDataChannel('chat', { ordered: false, maxRetransmits: 3, protocol: 'p' });
-    expect(channel).toMatchObject({
-      label: 'chat',
-      ordered: false,
-      maxRetransmits: 3,
-      protocol: 'p',
-      readyState: 'connecting',
-      id: null,
-    });
-    expect(() => channel.send('x')).toThrow(expect.objectContaining({ name: 'InvalidStateError' }));
-    expect(() => (channel.binaryType = 'x')).toThrow(TypeError);
-    const negotiated = pc.createDataChannel('', { negotiated: true, id: 3 });
-    expect(() => pc.createDataChannel('', { negotiated: true, id: 3 })).toThrow(
-      expect.objectContaining({ name: 'OperationError' }),
-    );
-    const closed = rtc.next(channel, 'close');
-    channel.close();
-    expect(channel.readyState).toBe('closing');
-    await closed;
-    pc.close();
-    expect(negotiated.readyState).toBe('closed');
-  });
-});
-
 describe('getStats', () => {
   test('names every object and links it', async () => {
     const { near } = await rtc.call();

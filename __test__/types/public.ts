@@ -56,6 +56,9 @@ async function uses(): Promise<void> {
   const { droppedMs }: { droppedMs: number } = await call.record('b.wav', { sampleRate: 8000 }).stop();
   const session = webRtcSessionFactory({ callId: '', direction: 'inbound', stunServers: [] });
   await session.createOffer({ iceRestart: true });
+  const channel: globalThis.RTCDataChannel = own.createDataChannel('chat', { ordered: false, priority: 'high' });
+  channel.onmessage = ({ data }) => channel.send(data);
+  own.ondatachannel = ({ channel: theirs }) => theirs.close();
   track.forceStop();
   console.log(droppedMs, written, sender, new DTMFEvent('dtmf', { tone: '1' }));
 }

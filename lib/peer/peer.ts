@@ -31,7 +31,6 @@ import {
   trackSlots,
 } from '../MediaStreamTrack';
 import type { Signal } from '../media/signal';
-import { closeAbruptly, type RTCDataChannel } from '../RTCDataChannel';
 import { toneChanged } from '../RTCDTMFSender';
 import { RTCIceCandidate } from '../RTCIceCandidate';
 import { RTCPeerConnectionIceErrorEvent } from '../RTCPeerConnectionIceErrorEvent';
@@ -39,13 +38,13 @@ import { RTCPeerConnectionIceEvent } from '../RTCPeerConnectionIceEvent';
 import { receiverSlots } from '../RTCRtpReceiver';
 import { codecsNegotiated, detachSender, layersNegotiated, senderSlots } from '../RTCRtpSender';
 import { createTransceiver, type RTCRtpTransceiver, transceiverSlots } from '../RTCRtpTransceiver';
-import { createSctpTransport, type RTCSctpTransport, sctpSlots } from '../RTCSctpTransport';
 import { RTCSessionDescription } from '../RTCSessionDescription';
 import type { RTCStatsReport } from '../RTCStatsReport';
 import { RTCTrackEvent } from '../RTCTrackEvent';
 import { fire } from '../webidl/event';
 import { domException, unwrap } from '../webidl/exceptions';
 import { type Configuration, toNative } from './configuration';
+import { DataChannels } from './data-channels';
 import { MediaStreamEvent } from './legacy';
 import { OperationsChain } from './operations-chain';
 import { RemoteStreams } from './remote-streams';
@@ -54,6 +53,7 @@ import { Transports } from './transports';
 
 type Side = 'local' | 'remote';
 type Slot = 'currentLocal' | 'pendingLocal' | 'currentRemote' | 'pendingRemote';
+const NO_ID_LEFT = { detail: 'data-channel-failure', message: 'No id is left for the data channel' } as const;
 const SLOTS: readonly Slot[] = ['currentLocal', 'pendingLocal', 'currentRemote', 'pendingRemote'];
 
 export class Peer {
@@ -64,7 +64,7 @@ export class Peer {
   readonly chain = new OperationsChain(() => this.#chainEmptied());
   readonly transports = new Transports();
   readonly streams = new RemoteStreams();
-  readonly channels = new Set<RTCDataChannel>();
+  readonly channels: DataChannels;
   configuration: Configuration;
   /** Milliseconds since the Unix epoch. */
   readonly createdAt = Date.now();
@@ -74,7 +74,6 @@ export class Peer {
   iceConnectionState: RTCIceConnectionState = 'new';
   connectionState: RTCPeerConnectionState = 'new';
   canTrickleIceCandidates: boolean | null = null;
-  sctp: RTCSctpTransport | null = null;
   /** Whether markActiveTracksAsLive() was called here; undefined: as for the process. */
   guard: boolean | undefined;
 
@@ -105,6 +104,7 @@ export class Peer {
     this.#target = target;
     this.configuration = configuration;
     this.native = new binding.Connection(theEngine(), toNative(configuration));
+    this.channels = new DataChannels(this.native, target);
     listen('connection', this.native.id, this, Peer.#deliver);
     log('connection', 'debug', this.native.id, 'opened');
   }
@@ -249,8 +249,7 @@ export class Peer {
       Object.assign(slots, { stopping: true, stopped: true, receptive: false, dtmf: false });
       detachSender(slots.sender);
     }
-    for (const channel of this.channels) closeAbruptly(channel);
-    if (this.sctp) sctpSlots(this.sctp).state = 'closed';
+    this.channels.close();
     this.transports.close();
     this.chain.close();
     this.native.close();
@@ -282,9 +281,7 @@ export class Peer {
       if (!data.stopped || snapshot.signalingState !== 'stable') listed.add(data.id);
     }
     for (const [id, transceiver] of this.#transceivers) if (!listed.has(id)) this.#remove(id, transceiver);
-    const data = snapshot.data;
-    const transport = data && this.transports.get(data.transport);
-    if (data && transport) this.sctp ??= createSctpTransport(transport.dtls, data.maxMessageSize);
+    this.channels.refresh(snapshot.data, this.transports.get(snapshot.data?.transport ?? null)?.dtls);
   }
 
   #create(data: TransceiverSnapshot): RTCRtpTransceiver {
@@ -354,6 +351,8 @@ export class Peer {
     const before = this.signalingState;
     const known = this.transceivers;
     this.#mirror(snapshot);
+    const answers = type === 'answer' || type === 'pranswer';
+    const withoutId = answers ? this.channels.negotiated(snapshot.data) : [];
     const byId = new Map(snapshot.transceivers.map((data) => [data.id, data]));
     const added: RTCRtpTransceiver[] = [];
     const muted: MediaStreamTrack[] = [];
@@ -381,6 +380,7 @@ export class Peer {
       this.#target.dispatchEvent(new RTCTrackEvent('track', { receiver, track, streams, transceiver }));
     }
     for (const stream of fresh) this.#target.dispatchEvent(new MediaStreamEvent('addstream', { stream }));
+    for (const channel of withoutId) this.channels.end(channel, NO_ID_LEFT);
     if (this.signalingState === 'stable') this.updateNegotiationNeeded();
     this.#derive()();
   }
@@ -450,6 +450,15 @@ export class Peer {
         break;
       case 'crashed':
         this.#crashed(report.message);
+        break;
+      case 'sctp':
+      case 'channelopened':
+      case 'channelannounced':
+      case 'channelmessage':
+      case 'channeltransmitted':
+      case 'channelclosing':
+      case 'channelclosed':
+        this.channels.report(report);
         break;
       default:
         this.#transceiverReport(report);
@@ -530,6 +539,7 @@ export class Peer {
     this.#fault = message;
     emitWarning(`A connection has failed: ${message}`, { type: 'WebphoneRtcWarning', code: 'WEBPHONE_RTC_CRASHED' });
     this.transports.fail(() => this.#derive());
+    this.channels.fail(`a fault of the engine: ${message}`);
     this.#answerStats(this.#lastStats);
     this.#hold();
   }
@@ -597,7 +607,8 @@ export class Peer {
       sdpMid !== null
         ? this.transceivers.find((transceiver) => transceiver.mid === sdpMid)
         : this.transceivers[sdpMLineIndex ?? -1];
-    const transport = found && senderSlots(found.sender).transport;
+    const data = sdpMid !== null && sdpMid === this.channels.mid ? this.channels.sctp?.transport : undefined;
+    const transport = found ? senderSlots(found.sender).transport : data;
     return transport ? this.transports.slotsOf(transport) : undefined;
   }
 
@@ -609,7 +620,8 @@ export class Peer {
   #place(transport: number): { sdpMid: string | null; sdpMLineIndex: number | null } {
     const dtls = this.transports.get(transport)?.dtls;
     const index = this.transceivers.findIndex(({ sender }) => sender.transport === dtls);
-    return { sdpMid: this.transceivers[index]?.mid ?? null, sdpMLineIndex: Math.max(index, 0) };
+    const mid = index < 0 ? this.channels.mid : (this.transceivers[index]?.mid ?? null);
+    return { sdpMid: mid, sdpMLineIndex: Math.max(index, 0) };
   }
 
   #requestStats(): Promise<StatsData | null> {

@@ -3,6 +3,7 @@
  * Invariants: an id names the same object in every report of a connection; what is not known is absent.
  */
 import type { OutboundStatsData, StatsData } from '../binding';
+import { channelSlots } from '../RTCDataChannel';
 import { senderSlots } from '../RTCRtpSender';
 import { type RTCRtpTransceiver, transceiverSlots } from '../RTCRtpTransceiver';
 import { type StatsEntry as Entry, RTCStatsReport } from '../RTCStatsReport';
@@ -41,6 +42,7 @@ class Report {
 function entries(peer: Peer, data: StatsData | null): Entry[] {
   const report = new Report(data?.timestamp ?? Date.now());
   report.add('peer-connection', 'P', connectionMembers(peer));
+  addChannels(report, peer);
   // The engine knows sources once they are sent; until then they are what the senders say.
   if (!peer.closed) for (const transceiver of peer.transceivers) addSource(report, transceiver, data);
   if (!data) return [...report.entries.values()];
@@ -202,11 +204,18 @@ function sourceId(transceiver: RTCRtpTransceiver): string {
 }
 
 function connectionMembers(peer: Peer): object {
-  const channels = [...peer.channels];
-  return {
-    dataChannelsOpened: 0,
-    dataChannelsClosed: channels.filter(({ readyState }) => readyState === 'closed').length,
-  };
+  const { opened, closed } = peer.channels.counts;
+  return { dataChannelsOpened: opened, dataChannelsClosed: closed };
+}
+
+function addChannels(report: Report, peer: Peer): void {
+  for (const channel of peer.channels.all) {
+    const { label, protocol, id, readyState } = channel;
+    const { number, messagesSent, bytesSent, messagesReceived, bytesReceived } = channelSlots(channel);
+    const counters = { messagesSent, bytesSent, messagesReceived, bytesReceived };
+    const members = { label, protocol, dataChannelIdentifier: id, state: readyState, ...counters };
+    report.add('data-channel', `D${number}`, members);
+  }
 }
 
 interface Stream {

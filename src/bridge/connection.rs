@@ -372,6 +372,10 @@ impl Connection {
 }
 
 impl Connection {
+    pub(super) fn owner(&self) -> &RefCell<Owner> {
+        &self.owner
+    }
+
     fn change(&self, operation: impl FnOnce(&mut Owner) -> Result<()>) -> Outcome<SnapshotData> {
         let mut owner = self.owner.borrow_mut();
         operation(&mut owner).map(|()| owner.snapshot().into()).into()

@@ -7,6 +7,7 @@
 // They register nothing in a test build.
 #![cfg_attr(test, allow(dead_code))]
 
+mod channel;
 mod config;
 mod connection;
 mod engine;

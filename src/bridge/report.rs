@@ -1,5 +1,6 @@
 //! Reports as plain objects, told apart by `type`.
 
+use super::channel::{ChannelErrorData, ChannelInitData, Payload, data_report, transmitted_report};
 use super::connection::Registry;
 use super::outcome::ErrorData;
 use crate::connection::log::{Entry, Value};
@@ -57,6 +58,26 @@ pub enum ReportData {
     ToneChange { connection: u32, transceiver: u32, tone: String, remaining: String },
     /// A digit was heard.
     Dtmf { connection: u32, transceiver: u32, digit: String, duration_ms: u32 },
+    /// RTCSctpTransportState.
+    Sctp { connection: u32, state: &'static str, max_channels: Option<u32> },
+    /// A channel of ours can be used.
+    ChannelOpened { connection: u32, channel: u32 },
+    /// The far end has created a channel.
+    ChannelAnnounced { connection: u32, channel: u32, stream: u32, init: ChannelInitData },
+    /// A message has come; `bytes` is what to say of it once it is handled.
+    ChannelMessage {
+        connection: u32,
+        channel: u32,
+        bytes: u32,
+        #[napi(ts_type = "string | ArrayBuffer")]
+        data: Payload,
+    },
+    /// Bytes and messages of a channel have left since the last report of it.
+    ChannelTransmitted { connection: u32, channel: u32, bytes: f64, messages: f64 },
+    /// The far end closes a channel.
+    ChannelClosing { connection: u32, channel: u32 },
+    /// A channel is closed.
+    ChannelClosed { connection: u32, channel: u32, error: Option<ChannelErrorData> },
     /// The counters that were asked for.
     Stats { connection: u32, request: u32, stats: Stats },
     /// The connection is lost to a fault of the engine.
@@ -235,6 +256,8 @@ fn report_data(connection: u32, report: Report) -> Option<ReportData> {
         Report::Dtmf { transceiver, digit, duration_ms } => {
             ReportData::Dtmf { connection, transceiver: transceiver.0, digit: digit.to_string(), duration_ms }
         }
+        Report::Data(event) => data_report(connection, event),
+        Report::Transmitted(channel, sum) => transmitted_report(connection, channel, &sum),
         Report::Stats(request, stats) => ReportData::Stats { connection, request, stats: *stats },
         Report::Crashed(message) => ReportData::Crashed { connection, message },
         // These two change the description; the connection's owner has turned them into events of their own.

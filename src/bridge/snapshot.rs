@@ -1,8 +1,8 @@
 //! The negotiated state as plain objects.
 
 use crate::negotiation::{
-    CodecParameters, Description, Direction, Extension, IceCredentials, Kind, SdpType, SignalingState, Snapshot,
-    TransceiverSnapshot, TransportSnapshot,
+    CodecParameters, Description, Direction, DtlsRole, Extension, IceCredentials, Kind, SdpType, SignalingState,
+    Snapshot, TransceiverSnapshot, TransportSnapshot,
 };
 use napi_derive::napi;
 
@@ -79,6 +79,8 @@ pub struct DataSectionData {
     pub transport: u32,
     /// Largest message that the far end takes, in bytes.
     pub max_message_size: f64,
+    /// Our DTLS role there, `client` or `server`, once that is negotiated.
+    pub dtls_role: Option<&'static str>,
 }
 
 /// A transceiver.
@@ -169,6 +171,10 @@ impl From<Snapshot> for SnapshotData {
                 mid: data.mid,
                 transport: data.transport.0,
                 max_message_size: data.max_message_size as f64,
+                dtls_role: data.dtls_role.map(|role| match role {
+                    DtlsRole::Client => "client",
+                    DtlsRole::Server => "server",
+                }),
             }),
             transports: from.transports.into_iter().map(TransportData::from).collect(),
         }

@@ -7,9 +7,11 @@
 //! Invariant: commands reach the task in the order they were given, and a connection that never set a local
 //! description has no task, no socket and no thread.
 
+mod channels;
 pub mod clock;
 mod counters;
 mod gathering;
+mod intake;
 pub mod log;
 mod outbox;
 mod outlet;
@@ -23,7 +25,9 @@ mod stream;
 mod task;
 mod video;
 
+pub use channels::Transmitted;
 pub use counters::{dtls_state, ice_state};
+pub use intake::Intake;
 pub use outbox::{ConnectionId, Doorbell, Metered, Notice, Outbox};
 pub use outlet::Outlet;
 pub use report::Report;
@@ -36,7 +40,7 @@ use crate::negotiation::{
     CodecCapability, Direction, Extension, Kind, Negotiator, OfferOptions, RemoteCandidateInit, SdpType, Snapshot,
     SurfacedCandidate, TransceiverId, TransceiverInit,
 };
-use crate::transport::Certificate;
+use crate::transport::{Certificate, ChannelId, ChannelInit, Message};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -53,6 +57,7 @@ pub struct Connection {
     sources_heard: BTreeMap<TransceiverId, Arc<Sources>>,
     /// What feeds each sender.
     sources: BTreeMap<TransceiverId, Option<Arc<Ring>>>,
+    next_channel: u32,
     closed: bool,
 }
 
@@ -81,6 +86,7 @@ impl Connection {
             rings: BTreeMap::new(),
             sources_heard: BTreeMap::new(),
             sources: BTreeMap::new(),
+            next_channel: 0,
             closed: false,
         }
     }
@@ -236,6 +242,31 @@ impl Connection {
     /// Frames for `outlet`, which reads the remote track of transceiver `id`, are cut in the task that plays it.
     pub fn add_outlet(&self, id: TransceiverId, outlet: Outlet) {
         self.mailbox.send(Command::Outlet(id, Box::new(outlet)));
+    }
+
+    /// A data channel on a stream that no other channel has. Only once a data section is negotiated.
+    pub fn open_channel(&mut self, stream: u16, init: ChannelInit) -> ChannelId {
+        let id = ChannelId(self.next_channel);
+        self.next_channel += 1;
+        self.mailbox.send(Command::OpenChannel { id, stream, init });
+        id
+    }
+
+    /// Queues a message; [`Report::Transmitted`] tells when it leaves.
+    pub fn send_message(&self, id: ChannelId, message: Message) {
+        self.mailbox.send(Command::SendMessage(id, message));
+    }
+
+    /// Closes a data channel, behind all its messages.
+    pub fn close_channel(&self, id: ChannelId) {
+        self.mailbox.send(Command::CloseChannel(id));
+    }
+
+    /// A message of so many bytes that was reported has been handled.
+    pub fn handled_message(&self, len: usize) {
+        if self.mailbox.intake.take(len) {
+            self.mailbox.send(Command::ResumeReading);
+        }
     }
 
     /// Asks for the counters; they come back as [`Report::Stats`] with the same number.

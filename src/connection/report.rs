@@ -1,8 +1,10 @@
 //! What the engine tells JavaScript about a connection. Plain values: no handle into the engine travels here.
 
+use super::channels::Transmitted;
 use super::stats::Stats;
 use crate::negotiation::{Candidate, TransceiverId, TransportId};
-use crate::transport::{DtlsFailure, DtlsState, IceState};
+use crate::transport::{ChannelId, DataEvent, DtlsFailure, DtlsState, IceState};
+use std::sync::Arc;
 
 /// One thing that happened, in the order it happened within its connection.
 #[derive(Clone, Debug)]
@@ -61,6 +63,10 @@ pub enum Report {
         /// How long it sounded.
         duration_ms: u32,
     },
+    /// Something happened to the data channels. A message counts as waiting until it was reported handled.
+    Data(DataEvent),
+    /// Bytes and messages of a channel have left; how many is read when this is.
+    Transmitted(ChannelId, Arc<Transmitted>),
     /// The counters that were asked for with this number.
     Stats(u32, Box<Stats>),
     /// A panic inside the connection's task: the connection is lost, others are not.

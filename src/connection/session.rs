@@ -4,7 +4,9 @@
 //! the next moment of interest come out, so that whole calls run in virtual time.
 
 use super::Encoding;
+use super::channels::Channels;
 use super::clock::WallClock;
+use super::intake::Intake;
 use super::outlet::Outlet;
 use super::report::Report;
 use super::reporting::Reporting;
@@ -17,7 +19,8 @@ use crate::negotiation::{Extension, Kind, LocalCandidate, MediaPlan, Plan, Trans
 use crate::rtcp;
 use crate::rtp::RtpPacket;
 use crate::transport::{
-    Certificate, DtlsFailure, DtlsState, IceState, PairInfo, Transmit, Transport, TransportConfig, TransportEvent,
+    Certificate, DataEvent, DtlsFailure, DtlsState, IceState, PairInfo, Transmit, Transport, TransportConfig,
+    TransportEvent,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -38,6 +41,7 @@ pub struct Session {
     sources: BTreeMap<TransceiverId, (Arc<Sources>, Option<u8>)>,
     pub(super) video_outbound: BTreeMap<TransceiverId, VideoOutbound>,
     pub(super) video_inbound: BTreeMap<TransceiverId, VideoInbound>,
+    pub(super) channels: Channels,
     reports: VecDeque<Report>,
 }
 
@@ -63,8 +67,15 @@ impl Session {
             sources: BTreeMap::new(),
             video_outbound: BTreeMap::new(),
             video_inbound: BTreeMap::new(),
+            channels: Channels::default(),
             reports: VecDeque::new(),
         }
+    }
+
+    /// Shares the count of messages that were reported with whoever handles them.
+    pub fn share_intake(mut self, intake: Arc<Intake>) -> Self {
+        self.channels.set_intake(intake);
+        self
     }
 
     /// Makes what is be what `plan` wants; the same plan twice changes nothing.
@@ -95,6 +106,7 @@ impl Session {
         for (id, line) in &mut self.lines {
             line.routes.configure(sections(plan, *id));
         }
+        self.apply_data(now, plan)?;
         self.collect(now);
         self.send_media(now);
         self.tell_video();
@@ -208,11 +220,12 @@ impl Session {
         ids.into_iter().for_each(|id| self.collect_from(now, id));
     }
 
-    fn collect_from(&mut self, now: Instant, id: TransportId) {
+    pub(super) fn collect_from(&mut self, now: Instant, id: TransportId) {
         while let Some(event) = self.lines.get_mut(&id).and_then(|line| line.transport.poll_event()) {
             match event {
                 TransportEvent::Rtp(packet) => self.receive_rtp(now, id, &packet),
                 TransportEvent::Rtcp(compound) => self.receive_rtcp(now, &compound),
+                TransportEvent::Data(event) => self.note_data(now, id, event),
                 TransportEvent::Ice(state) => self.note_ice(id, state),
                 TransportEvent::SelectedPair(pair) => {
                     log_pair(&pair);
@@ -224,6 +237,14 @@ impl Session {
                 }
                 TransportEvent::Failed(failure) => self.note_dtls_failure(id, failure),
             }
+        }
+    }
+
+    fn note_data(&mut self, now: Instant, id: TransportId, event: DataEvent) {
+        log_data(&event);
+        let full = self.channels.report(event, &mut self.reports);
+        if let Some(line) = self.lines.get_mut(&id).filter(|_| full) {
+            line.transport.set_reading(now, false);
         }
     }
 
@@ -472,6 +493,21 @@ fn log_dtls(state: DtlsState, transport: &Transport) {
             tracing::info!(target: "webphone-rtc:dtls", profile, cipher, "connected: keys are agreed, media can flow");
         }
         DtlsState::Closed => tracing::debug!(target: "webphone-rtc:dtls", "closed"),
+    }
+}
+
+fn log_data(event: &DataEvent) {
+    match event {
+        DataEvent::Connecting => tracing::debug!(target: "webphone-rtc:data", "opening the SCTP association"),
+        DataEvent::Up(channels) => tracing::info!(target: "webphone-rtc:data", channels, "data channels can be used"),
+        DataEvent::Down => tracing::info!(target: "webphone-rtc:data", "the SCTP association is over"),
+        DataEvent::Announced(_, stream, _) => {
+            tracing::debug!(target: "webphone-rtc:data", stream, "the far end has created a channel");
+        }
+        DataEvent::Closed(id, Some(error)) => {
+            tracing::info!(target: "webphone-rtc:data", channel = id.0, ?error, "a channel has failed");
+        }
+        _ => {}
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::clock::WallClock;
 use super::gathering::{GATHER_LIMIT, Port, receive};
+use super::intake::Intake;
 use super::log;
 use super::outbox::{ConnectionId, Notice, Outbox};
 use super::outlet::Outlet;
@@ -15,7 +16,9 @@ use super::{Encoding, runtime};
 use crate::error::Result;
 use crate::media::{Ring, Sources};
 use crate::negotiation::{CandidateKind, Plan, TransceiverId, TransportId, TransportPlan};
-use crate::transport::{Certificate, GatherEvent, IceServer, Lookup, look_up};
+use crate::transport::{
+    Certificate, ChannelId, ChannelInit, GatherEvent, IceServer, Lookup, Message, Transmit, look_up,
+};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -55,6 +58,10 @@ pub(super) enum Command {
     ReceiverRing(TransceiverId, Arc<Ring>),
     Outlet(TransceiverId, Box<Outlet>),
     Sources(TransceiverId, Arc<Sources>),
+    OpenChannel { id: ChannelId, stream: u16, init: ChannelInit },
+    SendMessage(ChannelId, Message),
+    CloseChannel(ChannelId),
+    ResumeReading,
     Stats(u32),
     Close,
 }
@@ -65,13 +72,16 @@ pub(super) struct Mailbox {
     outbox: Arc<Outbox>,
     commands: UnboundedSender<Command>,
     unborn: Option<Task>,
+    /// Messages that have come and were not handled yet.
+    pub intake: Arc<Intake>,
 }
 
 impl Mailbox {
     pub fn new(id: ConnectionId, certificate: Certificate, network: NetworkConfig, outbox: Arc<Outbox>) -> Self {
         let (sender, commands) = unbounded_channel();
-        let unborn = Task { id, certificate, network, outbox: outbox.clone(), commands };
-        Self { id, outbox, commands: sender, unborn: Some(unborn) }
+        let intake = Arc::<Intake>::default();
+        let unborn = Task { id, certificate, network, outbox: outbox.clone(), commands, intake: intake.clone() };
+        Self { id, outbox, commands: sender, unborn: Some(unborn), intake }
     }
 
     /// The task exists from now on.
@@ -106,6 +116,7 @@ struct Task {
     network: NetworkConfig,
     outbox: Arc<Outbox>,
     commands: UnboundedReceiver<Command>,
+    intake: Arc<Intake>,
 }
 
 impl Task {
@@ -121,7 +132,7 @@ impl Task {
         let now = Instant::now();
         let mut driver = Driver {
             id: self.id,
-            session: Session::new(self.certificate, WallClock::system(now)),
+            session: Session::new(self.certificate, WallClock::system(now)).share_intake(self.intake),
             network: self.network,
             outbox: self.outbox,
             ports: BTreeMap::new(),
@@ -177,6 +188,10 @@ impl Driver {
             Command::ReceiverRing(id, ring) => self.session.set_receiver_ring(id, ring),
             Command::Outlet(id, outlet) => self.session.add_outlet(id, *outlet),
             Command::Sources(id, sources) => self.session.set_sources(id, sources),
+            Command::OpenChannel { id, stream, init } => self.session.open_channel(now, id, stream, init),
+            Command::SendMessage(id, message) => self.session.send_message(now, id, message),
+            Command::CloseChannel(id) => self.session.close_channel(now, id),
+            Command::ResumeReading => self.session.resume_reading(now),
             Command::Stats(request) => {
                 let stats = self.session.stats(now);
                 self.report(Report::Stats(request, Box::new(stats)));
@@ -298,15 +313,34 @@ impl Driver {
         }
     }
 
-    /// Sends what is to be sent and reports what is to be reported.
+    /// Reports what is to be reported and sends what is to be sent. In this order: what follows at a far end in the same
+    /// process is not told before what led to it.
     fn flush(&mut self) {
-        while let Some((id, transmit)) = self.session.poll_transmit() {
-            if let Some(port) = self.ports.get_mut(&id) {
-                port.sockets.send(transmit);
-            }
-        }
         while let Some(report) = self.session.poll_report() {
             self.report(report);
+        }
+        while !self.has_backlog()
+            && let Some((id, transmit)) = self.session.poll_transmit()
+        {
+            self.send(id, transmit);
+        }
+        self.flush_sockets();
+    }
+
+    /// A socket has no room: what there is to send waits, and receiving ends when there is room again.
+    fn has_backlog(&self) -> bool {
+        self.ports.values().any(|port| port.sockets.has_backlog())
+    }
+
+    fn send(&mut self, id: TransportId, transmit: Transmit) {
+        if let Some(port) = self.ports.get_mut(&id) {
+            port.sockets.join(transmit);
+        }
+    }
+
+    fn flush_sockets(&mut self) {
+        for port in self.ports.values_mut() {
+            port.sockets.flush();
         }
     }
 
@@ -324,6 +358,10 @@ impl Driver {
     fn close(mut self) {
         self.session.close(Instant::now());
         self.flush();
+        while let Some((id, transmit)) = self.session.poll_transmit() {
+            self.send(id, transmit);
+        }
+        self.flush_sockets();
         tracing::debug!(target: "webphone-rtc:connection", "the far end was told and the sockets are closed");
     }
 }

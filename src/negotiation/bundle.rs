@@ -25,9 +25,19 @@ pub(super) fn use_of(state: &State, session: &Session, index: usize) -> Use {
     match Kind::from_media(&section.media) {
         _ if !is_live(session, index) => Use::Nothing,
         Some(kind) if section.is_rtp() && state.is_negotiable(kind) => Use::Media(kind),
-        None if section.is_data() && state.config.features.data => Use::Data,
+        None if state.config.features.data && is_data(session, index) => Use::Data,
         _ => Use::Nothing,
     }
+}
+
+/// One association carries all data channels, so a second section for them has nothing to do; port 0 ends the
+/// association (RFC 8841 section 5.2).
+fn is_data(session: &Session, index: usize) -> bool {
+    let is_data = |index: usize| {
+        let section = &session.sections[index];
+        section.is_data() && section.sctp_port != Some(0) && is_live(session, index)
+    };
+    is_data(index) && !(0..index).any(is_data)
 }
 
 /// What we could do with each section.

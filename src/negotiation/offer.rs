@@ -96,7 +96,11 @@ fn lay_out(state: &State, next_mid: &mut u32) -> Vec<Slot> {
     }
     if state.wants_data && !slots.iter().any(|slot| slot.content == Content::Data) {
         let mid = State::fresh_mid(&slots, next_mid);
-        slots.push(Slot::new(Content::Data, mid, "application", DATA_PROTOCOL));
+        let fresh = Slot::new(Content::Data, mid, "application", DATA_PROTOCOL);
+        match slots.iter_mut().find(|slot| slot.rejected && slot.media == fresh.media) {
+            Some(refused) => *refused = fresh,
+            None => slots.push(fresh),
+        }
     }
     slots
 }

@@ -4,7 +4,7 @@
 
 use super::codec::CodecParameters;
 use super::extension::{Extension, Extensions};
-use super::plan::IceCredentials;
+use super::plan::{DtlsRole, IceCredentials};
 use super::types::{Direction, Kind, SdpType, SignalingState, TransceiverId, TransportId};
 
 /// The negotiated state as W3C's slots show it.
@@ -63,6 +63,8 @@ pub struct DataSnapshot {
     pub transport: TransportId,
     /// Largest message that the far end takes, in bytes; 0 means no limit, 65536 until it has told (RFC 8841).
     pub max_message_size: u64,
+    /// Our DTLS role there, once an answer has fixed it: it decides which streams are ours to choose (RFC 8832).
+    pub dtls_role: Option<DtlsRole>,
 }
 
 /// A transceiver.

@@ -45,6 +45,7 @@ pub(super) fn snapshot(state: &State) -> Snapshot {
             mid: slot.mid.clone(),
             transport,
             max_message_size: max_message_bytes(slot),
+            dtls_role: state.agreement.transports.get(&transport).and_then(|it| it.dtls.as_ref()).map(|dtls| dtls.role),
         }),
         transports: used_transports(&state.agreement).iter().filter_map(|id| show_transport(state, *id)).collect(),
     }

@@ -64,6 +64,8 @@ pub(super) struct Association {
     heard: bool,
     /// The last complaint of the machine that did not end the handshake.
     trouble: Option<String>,
+    /// What has come for SCTP.
+    data: VecDeque<BytesMut>,
     out: VecDeque<BytesMut>,
 }
 
@@ -87,6 +89,7 @@ impl Association {
             agreed: None,
             heard: false,
             trouble: None,
+            data: VecDeque::new(),
             out: VecDeque::new(),
         })
     }
@@ -135,7 +138,10 @@ impl Association {
         self.collect(now);
         self.follow_machine_timer(now);
         match outcome {
-            Ok(events) => events.into_iter().find_map(|event| self.take(event)),
+            Ok(events) => events.into_iter().fold(None, |first, event| {
+                let next = self.take(event);
+                first.or(next)
+            }),
             Err(error) if is_fatal(&error) => {
                 let failure = DtlsFailure::at(&error, datagram, self.out.range(before..));
                 Some(self.fail(failure))
@@ -158,8 +164,30 @@ impl Association {
                 self.deadline = None;
                 Some(DtlsEvent::PeerClosed)
             }
-            _ => None, // application data belongs to SCTP
+            EndpointEvent::ApplicationData(data) => {
+                self.data.push_back(data);
+                None
+            }
+            _ => None,
         }
+    }
+
+    pub(super) fn has_data(&self) -> bool {
+        !self.data.is_empty()
+    }
+
+    /// The next thing that has come for SCTP (RFC 8261).
+    pub(super) fn poll_data(&mut self) -> Option<BytesMut> {
+        self.data.pop_front()
+    }
+
+    /// Sends one packet of SCTP. Only once it is up.
+    pub(super) fn send_data(&mut self, now: Instant, packet: &[u8]) {
+        if let Some(endpoint) = self.endpoint.as_mut().filter(|_| self.agreed.is_some()) {
+            // Fails only where the association is gone, which was reported.
+            let _ = endpoint.write(now, peer(), packet);
+        }
+        self.collect(now);
     }
 
     pub(super) fn poll_transmit(&mut self) -> Option<BytesMut> {

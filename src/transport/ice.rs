@@ -184,6 +184,13 @@ impl Session {
         Ok(())
     }
 
+    /// The role that the checks will begin with; without effect once they run.
+    pub(super) fn expect_role(&mut self, controlling: bool) {
+        if self.started.is_none() {
+            self.agent.set_role(controlling);
+        }
+    }
+
     /// Starts the checks; without effect once they run.
     pub(super) fn start(&mut self, now: Instant, remote: &IceCredentials, controlling: bool) -> Result<()> {
         if self.started.is_some() {

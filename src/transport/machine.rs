@@ -1,4 +1,4 @@
-//! The transport: ICE, DTLS and SRTP joined. Sans-I/O and pure in time.
+//! The transport: ICE, DTLS, SRTP and SCTP joined. Sans-I/O and pure in time.
 //!
 //! Invariant: media leaves only on a pair whose far end consents, under keys whose certificate was signalled; it goes on
 //! leaving on the last such pair while ICE restarts.
@@ -9,11 +9,14 @@ use super::dtls::{Association, DtlsEvent};
 use super::failure::DtlsFailure;
 use super::guard::Peers;
 use super::ice::{Pair, Session};
+use super::sctp::{ChannelId, ChannelInit, DataEvent, Message, Sctp};
 use super::srtp::Srtp;
 use super::stats::{PairInfo, TransportStats};
 use super::{Transmit, crypto};
 use crate::error::Result;
-use crate::negotiation::{Candidate, CandidateKind, DtlsPlan, IceCredentials, IcePlan, LocalCandidate, TransportPlan};
+use crate::negotiation::{
+    Candidate, CandidateKind, DataPlan, DtlsPlan, IceCredentials, IcePlan, LocalCandidate, TransportPlan,
+};
 use crate::rtp::{RtpHeader, RtpPacket};
 use bytes::BytesMut;
 use rtc::crypto::RTCCryptoProvider;
@@ -24,6 +27,9 @@ use std::time::{Duration, Instant};
 
 /// Without a pair after this time ICE has failed.
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
+
+/// Type of a DTLS record that carries SCTP.
+const APPLICATION_DATA: u8 = 23;
 
 /// RTCIceTransportState.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -74,6 +80,8 @@ pub enum TransportEvent {
     Rtp(RtpPacket),
     /// An authentic compound RTCP packet.
     Rtcp(Vec<u8>),
+    /// Something happened to the data channels.
+    Data(DataEvent),
     /// The far end closed DTLS; reported once.
     PeerClosed,
     /// DTLS failed, for this reason; its state is `Failed` now.
@@ -118,6 +126,9 @@ pub struct Transport {
     /// would answer in its place.
     dtls_next: Option<Association>,
     srtp: Option<Srtp>,
+    sctp: Sctp,
+    /// The far end's SCTP port, while data channels are negotiated.
+    sctp_port: Option<u16>,
     path: Option<Pair>,
     may_send: bool,
     ice_state: IceState,
@@ -145,6 +156,8 @@ impl Transport {
             dtls: None,
             dtls_next: None,
             srtp: None,
+            sctp: Sctp::new(),
+            sctp_port: None,
             path: None,
             may_send: false,
             ice_state: IceState::New,
@@ -180,14 +193,20 @@ impl Transport {
                 None => self.restart(now, &plan.local)?,
             }
         }
-        if let Some(remote) = &plan.remote {
-            self.ice.start(now, remote, plan.controlling || plan.remote_lite)?;
+        match &plan.remote {
+            Some(remote) => self.ice.start(now, remote, plan.controlling || plan.remote_lite)?,
+            None => self.ice.expect_role(plan.controlling),
         }
         for candidate in &plan.remote_candidates {
             self.ice.add_remote(now, candidate);
         }
         if self.remotes != plan.remote_candidates {
+            let was_reflexive = self.is_peer_reflexive();
             self.remotes.clone_from(&plan.remote_candidates);
+            // Signaling may tell of an address after a check has come from it.
+            if was_reflexive && !self.is_peer_reflexive() {
+                self.report_pair();
+            }
         }
         self.remotes_complete = plan.remote_complete;
         Ok(())
@@ -280,7 +299,16 @@ impl Transport {
 
     fn receive_dtls(&mut self, now: Instant, datagram: &[u8]) {
         let event = self.dtls.as_mut().and_then(|association| association.receive(now, datagram));
+        if self.dtls.as_ref().is_some_and(Association::has_data) {
+            self.traffic.packets_received += 1;
+            self.traffic.bytes_received += datagram.len() as u64;
+        }
+        // Data that comes with the end comes before it.
+        if matches!(event, Some(DtlsEvent::PeerClosed)) {
+            self.receive_data(now);
+        }
         self.take_dtls(now, event);
+        self.receive_data(now);
     }
 
     fn receive_srtp(&mut self, now: Instant, datagram: &[u8]) {
@@ -342,7 +370,8 @@ impl Transport {
         let connect = self.connect_deadline().filter(|_| self.ice_state != IceState::Failed);
         let before = self.ice_before.as_ref().and_then(Session::timeout);
         let dtls = self.dtls.as_ref().and_then(Association::timeout);
-        [self.ice.timeout(), before, dtls, connect].into_iter().flatten().min()
+        let sctp = self.sctp.timeout().filter(|_| self.may_send);
+        [self.ice.timeout(), before, dtls, sctp, connect].into_iter().flatten().min()
     }
 
     fn connect_deadline(&self) -> Option<Instant> {
@@ -361,6 +390,10 @@ impl Transport {
         let event = self.dtls.as_mut().and_then(|association| association.handle_timeout(now));
         self.take_dtls(now, event);
         self.settle(now);
+        if self.may_send && self.sctp.timeout().is_some_and(|due| due <= now) {
+            self.sctp.handle_timeout(now);
+            self.drain_sctp(now);
+        }
     }
 
     /// ICE and DTLS state.
@@ -418,6 +451,8 @@ impl Transport {
         if self.ice_state == IceState::Closed {
             return;
         }
+        self.sctp.close(now);
+        self.drain_sctp(now);
         if let Some(association) = &mut self.dtls {
             association.close(now);
         }
@@ -447,6 +482,7 @@ impl Transport {
         let state = self.judge(now);
         self.may_send = !matches!(state, IceState::Failed | IceState::Closed);
         self.set_ice_state(state);
+        self.drain_sctp(now);
     }
 
     fn follow(&mut self, now: Instant, path: Option<Pair>) {
@@ -455,10 +491,18 @@ impl Transport {
         }
         self.path = path;
         self.traffic.pair_changes += 1;
+        self.report_pair();
+        self.start_dtls(now);
+    }
+
+    fn is_peer_reflexive(&self) -> bool {
+        self.selected_pair().is_some_and(|pair| pair.remote.kind == CandidateKind::Prflx)
+    }
+
+    fn report_pair(&mut self) {
         if let Some(pair) = self.selected_pair() {
             self.events.push_back(TransportEvent::SelectedPair(Box::new(pair)));
         }
-        self.start_dtls(now);
     }
 
     fn judge(&mut self, now: Instant) -> IceState {
@@ -502,18 +546,22 @@ impl Transport {
             Some(DtlsEvent::Up(keys)) => self.take_keys(now, *keys).map_err(|error| DtlsFailure::of(error.to_string())),
             Some(DtlsEvent::PeerClosed) => {
                 self.events.push_back(TransportEvent::PeerClosed);
-                self.srtp = None;
                 self.set_dtls_state(DtlsState::Closed);
+                self.end_sessions();
                 return;
             }
             Some(DtlsEvent::Failed(failure)) => Err(failure),
         };
-        match outcome {
-            Ok(()) => self.set_dtls_state(DtlsState::Connected),
+        let with_data = |()| self.connect_sctp(now).map_err(|error| DtlsFailure::of(error.to_string()));
+        match outcome.and_then(with_data) {
+            Ok(()) => {
+                self.set_dtls_state(DtlsState::Connected);
+                self.drain_sctp(now);
+            }
             Err(failure) => {
-                self.srtp = None;
                 self.dtls_state = DtlsState::Failed;
                 self.events.push_back(TransportEvent::Failed(failure));
+                self.end_sessions();
             }
         }
     }
@@ -528,8 +576,19 @@ impl Transport {
         }
     }
 
+    /// Nothing that DTLS carried or keyed goes on.
+    fn end_sessions(&mut self) {
+        self.srtp = None;
+        self.sctp.lose("the DTLS transport was closed");
+        self.report_data();
+    }
+
     fn drain_dtls(&mut self) {
         while let Some(record) = self.dtls.as_mut().and_then(Association::poll_transmit) {
+            if record.first() == Some(&APPLICATION_DATA) {
+                self.traffic.packets_sent += 1;
+                self.traffic.bytes_sent += record.len() as u64;
+            }
             self.stalled.push_back(record);
         }
         if let Some(path) = self.path {
@@ -537,7 +596,83 @@ impl Transport {
             self.out.extend(self.stalled.drain(..).map(framed));
         }
     }
+}
 
+/// Data channels.
+impl Transport {
+    /// What was negotiated of data channels here; `None` ends them.
+    pub fn apply_data(&mut self, now: Instant, plan: Option<&DataPlan>) -> Result<()> {
+        let port = plan.map(|plan| plan.remote_port);
+        if self.ice_state == IceState::Closed || self.sctp_port == port {
+            return Ok(());
+        }
+        self.sctp.close(now);
+        self.sctp_port = port;
+        if self.dtls_state == DtlsState::Connected {
+            self.connect_sctp(now)?;
+        }
+        self.drain_sctp(now);
+        Ok(())
+    }
+
+    /// A channel of ours. The caller has chosen a stream that no other channel has.
+    pub fn open_channel(&mut self, now: Instant, id: ChannelId, stream: u16, init: ChannelInit) {
+        self.sctp.open(now, id, stream, init);
+        self.drain_sctp(now);
+    }
+
+    /// Sends a message when its turn has come. A channel that is not open takes none.
+    pub fn send_message(&mut self, now: Instant, id: ChannelId, message: Message) {
+        self.sctp.send(now, id, message);
+        self.drain_sctp(now);
+    }
+
+    /// Closes a channel, behind all its messages.
+    pub fn close_channel(&mut self, now: Instant, id: ChannelId) {
+        self.sctp.close_channel(now, id);
+        self.drain_sctp(now);
+    }
+
+    /// Whether messages may come; while they may not, the far end is held back.
+    pub fn set_reading(&mut self, now: Instant, reading: bool) {
+        self.sctp.set_reading(now, reading);
+        self.drain_sctp(now);
+    }
+
+    /// Each DTLS association carries an SCTP association of its own.
+    fn connect_sctp(&mut self, now: Instant) -> Result<()> {
+        let Some(port) = self.sctp_port else { return Ok(()) };
+        self.sctp.lose("the far end was replaced");
+        self.sctp.connect(now, port)
+    }
+
+    fn receive_data(&mut self, now: Instant) {
+        while let Some(packet) = self.dtls.as_mut().and_then(Association::poll_data) {
+            self.sctp.receive(now, packet);
+        }
+        self.drain_sctp(now);
+    }
+
+    fn drain_sctp(&mut self, now: Instant) {
+        while self.may_send
+            && let Some(packet) = self.sctp.poll_packet()
+        {
+            if let Some(association) = &mut self.dtls {
+                association.send_data(now, &packet);
+            }
+        }
+        self.drain_dtls();
+        self.report_data();
+    }
+
+    fn report_data(&mut self) {
+        while let Some(event) = self.sctp.poll_event() {
+            self.events.push_back(TransportEvent::Data(event));
+        }
+    }
+}
+
+impl Transport {
     fn set_ice_state(&mut self, state: IceState) {
         // Applications wait for 'connected'; browsers always pass through it on the way to 'completed'.
         if state == IceState::Completed && !matches!(self.ice_state, IceState::Connected | IceState::Completed) {

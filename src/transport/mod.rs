@@ -1,4 +1,4 @@
-//! ICE, DTLS and SRTP joined into one transport, and the driver's parts around it: sockets, gathering, name look-up.
+//! ICE, DTLS, SRTP and SCTP joined into one transport, and the driver's parts around it: sockets, gathering, name look-up.
 //! The only place that knows webrtc-rs; it takes typed plans and never sees SDP.
 //!
 //! Invariant: [`Transport`] and [`Gatherer`] do no I/O and read no clock: datagrams and `now` are arguments.
@@ -14,6 +14,7 @@ mod ice;
 mod machine;
 mod random;
 mod resolve;
+mod sctp;
 mod socket;
 mod srtp;
 mod stats;
@@ -24,6 +25,9 @@ pub use gather::{GatherEvent, Gatherer, IceServer};
 pub use machine::{DtlsState, IceState, Transport, TransportConfig, TransportEvent};
 pub use random::SystemRandom;
 pub use resolve::{Lookup, look_up};
+pub use sctp::{
+    Abort, ChannelError, ChannelId, ChannelInit, DataEvent, MAX_MESSAGE_BYTES, MAX_SEND_BYTES, Message, Reliability,
+};
 pub use socket::{AddressPolicy, LoopbackPolicy, Sockets};
 pub use stats::{PairInfo, TransportStats};
 

@@ -16,6 +16,9 @@ use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Runtime, default_runtime};
 const BATCH: usize = 4;
 /// The system may join datagrams of one sender into a message: up to 64 of the usual MTU.
 const MAX_MESSAGE: usize = 64 * 1500;
+/// What may wait in the system for us, in bytes, where it allows that: a full window of data channels, or half a second
+/// of many calls. The usual default is 90 datagrams.
+const RECEIVE_BUFFER: usize = 1 << 20;
 /// Datagrams that wait for a socket without room: some checks of a new socket, more would be stale media.
 const MAX_REFUSED: usize = 32;
 
@@ -23,6 +26,9 @@ thread_local! {
     /// One receive buffer per engine thread: receiving is synchronous, so calls can share it.
     static INBOX: RefCell<Vec<u8>> = RefCell::new(vec![0; BATCH * MAX_MESSAGE]);
 }
+
+/// What one call to the system can carry: a UDP payload of IPv4.
+const MAX_TRAIN: usize = 65_507;
 
 /// May loopback addresses be used?
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,8 +103,40 @@ fn usable(address: IpAddr) -> bool {
 #[derive(Debug)]
 pub struct Sockets {
     sockets: Vec<(SocketAddr, Arc<dyn AsyncUdpSocket>)>,
+    /// What is still being joined.
+    train: Option<Train>,
     /// What a socket refused; a new one does so until the reactor has seen it once.
-    refused: VecDeque<Transmit>,
+    refused: VecDeque<Train>,
+}
+
+/// Datagrams of one way and one length that the system may take in one call (UDP GSO); the last may be shorter.
+#[derive(Debug)]
+struct Train {
+    transmit: Transmit,
+    segment: usize,
+    last: usize,
+}
+
+impl Train {
+    fn new(transmit: Transmit) -> Self {
+        let segment = transmit.payload.len();
+        Self { transmit, segment, last: segment }
+    }
+
+    /// `next`, if it cannot be coupled.
+    fn couple(&mut self, next: Transmit, max_segments: usize) -> Option<Transmit> {
+        let (own, len) = (&mut self.transmit, next.payload.len());
+        let same_way = own.local == next.local && own.peer == next.peer;
+        let fits = (1..=self.segment).contains(&len)
+            && own.payload.len() + len <= MAX_TRAIN
+            && own.payload.len() < self.segment * max_segments;
+        if !same_way || !fits || self.last < self.segment {
+            return Some(next);
+        }
+        own.payload.extend_from_slice(&next.payload);
+        self.last = len;
+        None
+    }
 }
 
 impl Sockets {
@@ -115,7 +153,7 @@ impl Sockets {
                 Err(error) => last_error = error,
             }
         }
-        if sockets.is_empty() { Err(last_error) } else { Ok(Self { sockets, refused: VecDeque::new() }) }
+        if sockets.is_empty() { Err(last_error) } else { Ok(Self { sockets, train: None, refused: VecDeque::new() }) }
     }
 
     /// The addresses bound.
@@ -124,14 +162,13 @@ impl Sockets {
     }
 
     /// Hands over what has arrived: local address, sender, datagram. At most a batch per socket; the rest stays for
-    /// the next call. Pending where there is nothing.
+    /// the next call. Pending where there is nothing, and nothing that was refused has gone out.
     pub fn poll_receive(
         &mut self,
         context: &mut Context<'_>,
         each: &mut dyn FnMut(SocketAddr, SocketAddr, &mut [u8]),
     ) -> Poll<()> {
-        self.poll_refused(context);
-        let mut received = Poll::Pending;
+        let mut received = if self.has_backlog() { self.poll_refused(context) } else { Poll::Pending };
         for (local, socket) in &self.sockets {
             // An error is the ICMP answer to an earlier send; the next call goes on.
             if poll_batch(&**socket, context, &mut |peer, datagram| each(*local, peer, datagram)).is_ready() {
@@ -143,32 +180,64 @@ impl Sockets {
 
     /// Sends, or keeps it for when the socket has room. `false` where it cannot go out.
     pub fn send(&mut self, transmit: Transmit) -> bool {
-        match self.poll_send(&mut Context::from_waker(Waker::noop()), &transmit) {
+        self.join(transmit);
+        self.flush()
+    }
+
+    /// Sends with what comes next, if the system can take both at once; at the latest with [`Self::flush`].
+    pub fn join(&mut self, transmit: Transmit) {
+        let max_segments = self.socket(transmit.local).map_or(1, |socket| socket.max_gso_segments());
+        let alone = match &mut self.train {
+            Some(train) => train.couple(transmit, max_segments),
+            None => Some(transmit),
+        };
+        if let Some(transmit) = alone {
+            self.flush();
+            self.train = Some(Train::new(transmit));
+        }
+    }
+
+    /// Nothing that could be joined comes for now. `false` where something cannot go out.
+    pub fn flush(&mut self) -> bool {
+        let Some(train) = self.train.take() else { return true };
+        match self.poll_send(&mut Context::from_waker(Waker::noop()), &train) {
             Poll::Ready(sent) => sent,
             Poll::Pending if self.refused.len() < MAX_REFUSED => {
-                self.refused.push_back(transmit);
+                self.refused.push_back(train);
                 true
             }
             Poll::Pending => false,
         }
     }
 
-    fn poll_refused(&mut self, context: &mut Context<'_>) {
-        while let Some(transmit) = self.refused.front()
-            && self.poll_send(context, transmit).is_ready()
-        {
-            self.refused.pop_front();
-        }
+    fn socket(&self, local: SocketAddr) -> Option<&dyn AsyncUdpSocket> {
+        self.sockets.iter().find(|(address, _)| *address == local).map(|(_, socket)| &**socket)
     }
 
-    fn poll_send(&self, context: &mut Context<'_>, transmit: &Transmit) -> Poll<bool> {
-        let socket = self.sockets.iter().find(|(local, _)| *local == transmit.local);
-        let Some((_, socket)) = socket else { return Poll::Ready(false) };
+    /// Something was refused and waits. Whoever can wait too does: the runtime gives a task 128 datagrams at a time.
+    pub fn has_backlog(&self) -> bool {
+        !self.refused.is_empty()
+    }
+
+    /// Ready when nothing waits any more.
+    fn poll_refused(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while let Some(train) = self.refused.front() {
+            if self.poll_send(context, train).is_pending() {
+                return Poll::Pending;
+            }
+            self.refused.pop_front();
+        }
+        Poll::Ready(())
+    }
+
+    fn poll_send(&self, context: &mut Context<'_>, train: &Train) -> Poll<bool> {
+        let Train { transmit, segment, .. } = train;
+        let Some(socket) = self.socket(transmit.local) else { return Poll::Ready(false) };
         let datagram = webrtc::runtime::Transmit {
             destination: transmit.peer,
             ecn: None,
             contents: &transmit.payload,
-            segment_size: None,
+            segment_size: (transmit.payload.len() > *segment).then_some(*segment),
             src_ip: None,
         };
         socket.poll_send(context, &datagram).map(|sent| sent.is_ok())
@@ -211,6 +280,8 @@ fn bind_one(runtime: &dyn Runtime, address: IpAddr, port_range: Option<(u16, u16
         }
     }
     let socket = outcome?;
+    // A smaller buffer is no reason to have no socket.
+    let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER);
     socket.set_nonblocking(true)?;
     runtime.wrap_udp_socket(socket)
 }
@@ -240,6 +311,32 @@ mod tests {
         assert_eq!(without_ipv6.select(machine()), [ip("192.0.2.1")]);
     }
 
+    fn transmit(peer: u16, len: usize) -> Transmit {
+        let address = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
+        Transmit { local: address(1), peer: address(peer), payload: BytesMut::zeroed(len) }
+    }
+
+    #[test]
+    fn datagrams_of_one_way_and_length_are_coupled_and_a_shorter_one_is_the_last() {
+        let mut train = Train::new(transmit(2, 1200));
+        assert!(train.couple(transmit(2, 1200), 4).is_none());
+        assert!(train.couple(transmit(3, 1200), 4).is_some(), "another way");
+        assert!(train.couple(transmit(2, 1201), 4).is_some(), "longer");
+        assert!(train.couple(transmit(2, 0), 4).is_some(), "nothing to cut off");
+        assert!(train.couple(transmit(2, 100), 4).is_none());
+        assert!(train.couple(transmit(2, 1200), 4).is_some(), "after the last");
+        assert_eq!((train.transmit.payload.len(), train.segment), (2500, 1200));
+    }
+
+    #[test]
+    fn a_train_is_as_long_as_the_system_allows() {
+        for (len, max_segments, expected) in [(100, 1, 1), (100, 64, 64), (1200, 64, 54)] {
+            let mut train = Train::new(transmit(2, len));
+            let coupled = (0..100).take_while(|_| train.couple(transmit(2, len), max_segments).is_none()).count();
+            assert_eq!(coupled + 1, expected, "{len} bytes, {max_segments} segments");
+        }
+    }
+
     #[tokio::test]
     async fn sockets_carry_a_batch_and_keep_to_the_port_range() {
         let on_loopback = |port_range| AddressPolicy {
@@ -252,8 +349,9 @@ mod tests {
         let (from, to) = (sender.local()[0], receiver.local()[0]);
         assert!((41_000..=41_999).contains(&to.port()));
         for byte in 0..5 {
-            assert!(sender.send(Transmit { local: from, peer: to, payload: BytesMut::from(&[byte][..]) }));
+            sender.join(Transmit { local: from, peer: to, payload: BytesMut::from(&[byte][..]) });
         }
+        assert!(sender.flush());
         let mut got = Vec::new();
         while got.len() < 5 {
             std::future::poll_fn(|context| {

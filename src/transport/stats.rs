@@ -43,7 +43,7 @@ impl PairInfo {
 
 fn unsignalled(kind: CandidateKind, address: SocketAddr) -> Candidate {
     Candidate {
-        foundation: String::new(),
+        foundation: "unsignalled".to_owned(), // like no other's (RFC 8445 §7.3.1.3)
         component: 1,
         protocol: Protocol::Udp,
         priority: super::gather::priority(kind, 0),
@@ -69,9 +69,9 @@ pub struct TransportStats {
     pub local_ufrag: String,
     /// The far end's.
     pub remote_ufrag: Option<String>,
-    /// RTP and RTCP packets sent.
+    /// RTP, RTCP and SCTP packets sent.
     pub packets_sent: u64,
-    /// RTP and RTCP packets received, authentic ones.
+    /// RTP, RTCP and SCTP packets received, authentic ones.
     pub packets_received: u64,
     /// As UDP payload.
     pub bytes_sent: u64,

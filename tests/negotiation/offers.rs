@@ -1,7 +1,6 @@
 //! createOffer: what our offers say.
 
 use crate::support::*;
-use webphone_rtc::error::ErrorKind;
 use webphone_rtc::negotiation::*;
 
 fn restart() -> OfferOptions {
@@ -206,25 +205,6 @@ fn video_is_negotiated_where_the_engine_has_it() {
     negotiate(&mut a, &mut b);
     assert_eq!(names(&[media(&a).send.unwrap().codec]), ["96 VP8/90000/1"]);
     assert_eq!(media(&b).kind, Kind::Video);
-}
-
-#[test]
-fn a_data_section_is_offered_and_answered_where_the_engine_has_it() {
-    let mut config = config();
-    config.features.data = true;
-    let (mut a, mut b) = (with(config.clone(), 1), with(config, 2));
-    a.create_data_section().unwrap();
-    assert!(a.negotiation_needed());
-    negotiate(&mut a, &mut b);
-    let plan = a.plan().data.unwrap();
-    assert_eq!((plan.mid.as_str(), plan.remote_port, plan.max_message_size), ("0", 5000, 262_144));
-    assert!(b.plan().data.is_some() && !a.negotiation_needed());
-    assert_eq!(a.snapshot().data.unwrap().max_message_size, 262_144);
-}
-
-#[test]
-fn a_data_section_is_not_available_without_the_feature() {
-    assert_eq!(kind(phone().create_data_section()), ErrorKind::NotSupported);
 }
 
 #[test]

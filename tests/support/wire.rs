@@ -92,6 +92,8 @@ pub struct Wire {
     pub now: Instant,
     pub sides: [Side; 2],
     pub latency: Duration,
+    /// Up to this is added at random, so that datagrams overtake each other.
+    pub jitter: Duration,
     /// Of 100 datagrams so many are lost.
     pub loss_percent: u64,
     /// Nothing from this side arrives.
@@ -114,6 +116,7 @@ impl Wire {
             now: start,
             sides: [0, 1].map(|side| Self::side(start, side)),
             latency: ms(5),
+            jitter: Duration::ZERO,
             loss_percent: 0,
             cut: [false; 2],
             dead: Vec::new(),
@@ -274,7 +277,9 @@ impl Wire {
                 let lost = self.random() % 100 < self.loss_percent || self.cut[index];
                 let dead = self.dead.contains(&transmit.local) || self.dead.contains(&transmit.peer);
                 if !lost && !dead && self.sides[1 - index].addresses.contains(&transmit.peer) {
-                    self.flight.push_back(InFlight { at: self.now + self.latency, to: 1 - index, transmit });
+                    let jitter = if self.jitter.is_zero() { 0.0 } else { (self.random() % 1000) as f64 / 1000.0 };
+                    let jitter = self.jitter.mul_f64(jitter);
+                    self.flight.push_back(InFlight { at: self.now + self.latency + jitter, to: 1 - index, transmit });
                 }
             }
             let at = self.now - self.start;
