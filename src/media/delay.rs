@@ -1,8 +1,9 @@
 //! How long to let packets wait: quantiles of their transit times, forgetting the past.
 //!
 //! Invariant: transit times (arrival minus timestamp, in milliseconds, origin arbitrary) come in as absolute values and
-//! the target goes out as one. Nothing is relative to a fastest packet, so a route that becomes longer or shorter, or a
-//! clock that drifts, needs no correction: the distribution itself moves.
+//! the target goes out as one. No estimate is relative to a fastest packet, so a route that becomes longer or shorter,
+//! or a clock that drifts, needs no correction: the distribution itself moves. Only recurring stalls are known relative
+//! to what was usual at their time.
 
 use super::jitter::HOLD;
 use std::collections::VecDeque;
@@ -21,9 +22,10 @@ const LONG_SHARE: f32 = 0.94;
 const LONG_MEMORY_SLOTS: f32 = 1000.0;
 /// A stall counts for at most so many slots.
 const LONGEST_STALL_SLOTS: f32 = 25.0;
-/// Added to the quantile: timers have a resolution of a millisecond, and so has the histogram, and the delay is left alone
-/// within 4 ms of its target.
-const MARGIN_MS: f64 = 6.0;
+/// The delay is left alone within this of its target.
+pub const TOLERANCE_MS: f64 = 4.0;
+/// Added to the quantile: timers have a resolution of a millisecond, and so has the histogram.
+const MARGIN_MS: f64 = 2.0 + TOLERANCE_MS;
 /// Before anything is known a stream waits this long behind its fastest packet; the certainty comes with
 /// [`LEARNING_SLOTS`] slots.
 pub const START_MS: f64 = 30.0;
@@ -48,6 +50,8 @@ pub struct DelayEstimator {
     /// The slot that is being filled: since when, and its slowest packet.
     slot: Option<(Instant, f64)>,
     slots: f64,
+    /// What the full slots ask for; it is read several times a packet.
+    wanted_ms: f64,
     /// Minima of the pieces of [`FASTEST`], oldest first.
     fastest: VecDeque<(Instant, f64)>,
     /// Maxima of the pieces of [`SLOWEST`].
@@ -73,6 +77,7 @@ impl Default for DelayEstimator {
             excess: Histogram::new(LONG_MEMORY_SLOTS),
             slot: None,
             slots: 0.0,
+            wanted_ms: f64::MIN,
             fastest: VecDeque::new(),
             slowest: VecDeque::new(),
         }
@@ -82,7 +87,7 @@ impl Default for DelayEstimator {
 impl DelayEstimator {
     /// A packet came at `now` after `transit_ms`.
     pub fn observe(&mut self, now: Instant, transit_ms: f64) {
-        self.note_fastest(now, transit_ms);
+        note(&mut self.fastest, now, FASTEST, transit_ms, f64::min);
         match &mut self.slot {
             Some((since, slowest)) if now.saturating_duration_since(*since) < SLOT => {
                 *slowest = slowest.max(transit_ms);
@@ -92,7 +97,7 @@ impl DelayEstimator {
                 let stalled = now.saturating_duration_since(*since).as_secs_f32() / SLOT.as_secs_f32();
                 self.slot = Some((now, transit_ms));
                 self.recent.add(slowest, 1.0);
-                self.note_slowest(now, slowest);
+                note(&mut self.slowest, now, SLOWEST, slowest, f64::max);
                 let usual = self.usual_ms();
                 self.excess.add((slowest - usual).max(0.0), 1.0);
                 // The time without a packet belongs to the one that ended it.
@@ -100,6 +105,7 @@ impl DelayEstimator {
                     self.excess.add((transit_ms - usual).max(0.0), (stalled - 1.0).min(LONGEST_STALL_SLOTS));
                 }
                 self.slots += 1.0;
+                self.wanted_ms = self.usual_ms() + self.excess_ms() + MARGIN_MS - HOLD.as_secs_f64() * 1000.0;
             }
             None => self.slot = Some((now, transit_ms)),
         }
@@ -109,10 +115,7 @@ impl DelayEstimator {
     pub fn target_ms(&self) -> Option<f64> {
         let fastest = self.fastest_ms()?;
         let learning = START_MS * (1.0 - self.slots / LEARNING_SLOTS).max(0.0);
-        // One stall early in a stream does not recur yet.
-        let excess = self.excess.quantile_ms(LONG_SHARE, self.excess.next * LONG_MEMORY_SLOTS).unwrap_or_default();
-        let wanted = self.usual_ms() + excess.max(0.0) + MARGIN_MS - HOLD.as_secs_f64() * 1000.0;
-        Some(wanted.max(fastest + learning).clamp(fastest + MIN_MS, fastest + MAX_MS))
+        Some(self.wanted_ms.max(fastest + learning).clamp(fastest + MIN_MS, fastest + MAX_MS))
     }
 
     /// What nearly all packets of the last seconds have needed; never more than the slowest of them, so that a route
@@ -122,17 +125,15 @@ impl DelayEstimator {
         self.recent.quantile_ms(SHARE, self.recent.next * FEW_SLOTS).map_or(f64::MIN, |ms| ms.min(slowest))
     }
 
+    /// What recurring stalls have needed beyond that. One stall early in a stream does not recur yet.
+    fn excess_ms(&self) -> f64 {
+        let all = self.excess.next * LONG_MEMORY_SLOTS;
+        self.excess.quantile_ms(LONG_SHARE, all).unwrap_or_default().max(0.0)
+    }
+
     /// Transit time of the fastest packet of the last seconds.
     pub fn fastest_ms(&self) -> Option<f64> {
         self.fastest.iter().map(|it| it.1).min_by(f64::total_cmp)
-    }
-
-    fn note_slowest(&mut self, now: Instant, transit_ms: f64) {
-        note(&mut self.slowest, now, SLOWEST, transit_ms, f64::max);
-    }
-
-    fn note_fastest(&mut self, now: Instant, transit_ms: f64) {
-        note(&mut self.fastest, now, FASTEST, transit_ms, f64::min);
     }
 }
 

@@ -1,10 +1,12 @@
 //! Turns stretches of the timeline into samples in the ring.
 //!
-//! Invariant: what is bridged because it may still come leaves the decoder alone, so that a packet that was only late
-//! decodes as if nothing had happened. The decoder is told of a loss once the loss is certain, and stays in step.
+//! Invariant: what is written is as long as the stretch that it stands for, but for what [`stretch`](super::stretch) and
+//! the end of a bridge leave out or put in, which is counted. The decoder is asked first, for a packet, for redundancy
+//! or for concealment, so that it knows of every stretch; what it cannot do is done in PCM.
 
 use super::codec::{Codec, Decoder};
 use super::conceal::{Concealer, Fit};
+use super::delay::TOLERANCE_MS;
 use super::jitter::{Content, Packet};
 use super::noise::ComfortNoise;
 use super::receiver::ReceiverStats;
@@ -12,9 +14,6 @@ use super::ring::Ring;
 use super::stretch::{Strictness, lengthen, shorten};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The delay is left alone within this of its target, in milliseconds.
-const TOLERANCE_MS: f64 = 4.0;
 
 /// Plays into a ring; see the module.
 pub struct Player {
@@ -62,6 +61,7 @@ impl Player {
     /// What comes next has nothing to do with what was played.
     pub fn reset(&mut self) {
         self.decoder = None;
+        self.ahead = None;
         self.resting = false;
         self.noise.stop();
     }
@@ -224,6 +224,7 @@ impl Player {
         let rate_hz = codec.native_hz(self.ring.wanted_hz().unwrap_or(48_000));
         if self.decoder.as_ref().is_none_or(|(kind, decoder)| *kind != codec || decoder.rate_hz() != rate_hz) {
             self.decoder = codec.decoder(rate_hz).map(|decoder| (codec, decoder));
+            self.ahead = None;
             self.rate_hz = rate_hz;
             self.remainder = 0;
             if self.concealer.rate_hz() != rate_hz {
