@@ -95,8 +95,8 @@ describeWithChromium('data channels with Chromium', (browser) => {
         for (let round = 0; round < 5; round++) {
           const label = `round ${round}`;
           if (round > 0) await channels.near.create(label);
-          ids.add((await channels.near.opened(label)).id);
-          await channels[other].opened(label);
+          const opened = await Promise.all([channels.near.opened(label), channels.far.opened(label)]);
+          ids.add(opened[0].id);
           for (let i = 0; i < 10; i++) await channels[closer].sendBytes(label, 20000, i);
           await channels[closer].closeChannel(label);
           expect(await channels[closer].closed(label)).toEqual(['open', 'close']);
