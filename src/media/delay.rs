@@ -105,7 +105,7 @@ impl DelayEstimator {
                     self.excess.add((transit_ms - usual).max(0.0), (stalled - 1.0).min(LONGEST_STALL_SLOTS));
                 }
                 self.slots += 1.0;
-                self.wanted_ms = self.usual_ms() + self.excess_ms() + MARGIN_MS - HOLD.as_secs_f64() * 1000.0;
+                self.wanted_ms = usual + self.excess_ms() + MARGIN_MS - HOLD.as_secs_f64() * 1000.0;
             }
             None => self.slot = Some((now, transit_ms)),
         }
