@@ -10,6 +10,7 @@ import { binding, type LevelData, type MediaReport, type NativeSink, type Speech
 import { listen, theEngine } from '../lane';
 import { isMediaStreamTrack, type MediaStreamTrack, observe, trackSlots, unobserve } from '../MediaStreamTrack';
 import { toAudioLevel } from './level';
+import { watchListeners } from './listeners';
 import { toIntegerBetween, toSampleRate } from './pcm';
 import { type SpeechEvent, type SpeechOptions, toSpeechData } from './speech';
 import { readable, readableWeb } from './streams';
@@ -176,13 +177,9 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
   }
 
   #watchListeners(): void {
+    watchListeners(this, HEARD, () => this.#listen());
     this.on('newListener', (event) => {
       if (event === 'data') this.#flow();
-      // The listener is counted in a moment.
-      else if (HEARD.includes(event as string)) queueMicrotask(() => this.#listen());
-    });
-    this.on('removeListener', (event) => {
-      if (HEARD.includes(event as string)) this.#listen();
     });
   }
 

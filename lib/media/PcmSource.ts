@@ -11,6 +11,7 @@ import { listen, theEngine } from '../lane';
 import { createTrack, type MediaStreamTrack } from '../MediaStreamTrack';
 import { isObject } from '../webidl/converters';
 import { toAudioLevel } from './level';
+import { watchListeners } from './listeners';
 import type { PcmFrame } from './PcmSink';
 import { type Pcm, toIntegerBetween, toSampleRate, toSamples } from './pcm';
 import type { Signal } from './signal';
@@ -168,13 +169,7 @@ export class PcmSource extends EventEmitter {
   }
 
   #watchListeners(): void {
-    this.on('newListener', (event) => {
-      // The listener is counted in a moment.
-      if (event === 'level') queueMicrotask(() => this.#meter());
-    });
-    this.on('removeListener', (event) => {
-      if (event === 'level') this.#meter();
-    });
+    watchListeners(this, ['level'], () => this.#meter());
   }
 
   /** Has the engine measure levels while somebody listens to them. */
