@@ -7,8 +7,6 @@ mod answers;
 mod candidates;
 #[path = "negotiation/codecs.rs"]
 mod codecs;
-#[path = "negotiation/convergence.rs"]
-mod convergence;
 #[path = "negotiation/corpus.rs"]
 mod corpus;
 #[path = "negotiation/data.rs"]
@@ -19,6 +17,10 @@ mod gateways;
 mod hold;
 #[path = "negotiation/offers.rs"]
 mod offers;
+#[path = "negotiation/operations.rs"]
+mod operations;
+#[path = "negotiation/property.rs"]
+mod property;
 #[path = "negotiation/restart.rs"]
 mod restart;
 #[path = "negotiation/roles.rs"]
