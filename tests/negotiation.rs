@@ -15,6 +15,8 @@ mod data;
 mod gateways;
 #[path = "negotiation/hold.rs"]
 mod hold;
+#[path = "negotiation/limits.rs"]
+mod limits;
 #[path = "negotiation/offers.rs"]
 mod offers;
 #[path = "negotiation/operations.rs"]
