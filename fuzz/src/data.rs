@@ -4,7 +4,7 @@ use super::script::Script;
 use bytes::BytesMut;
 use std::time::{Duration, Instant};
 use webphone_rtc::transport::internals::Data;
-use webphone_rtc::transport::{ChannelId, ChannelInit, Message, Reliability};
+use webphone_rtc::transport::{ChannelId, ChannelInit, DataEvent, MAX_MESSAGE_BYTES, Message, Reliability};
 
 const HEADER_LEN: usize = 12;
 const INIT: u8 = 1;
@@ -17,6 +17,8 @@ struct Pair {
     now: Instant,
     ends: [Data; 2],
     honest: bool,
+    /// Ends at which the association stands.
+    up: usize,
     /// Source and destination port and the tag that end 0 expects.
     header: [u8; 8],
     /// The next TSN of the far end.
@@ -48,7 +50,7 @@ impl Pair {
         let now = Instant::now();
         let mut ends = [Data::default(), Data::default()];
         ends.iter_mut().for_each(|end| end.connect(now).expect("an association"));
-        Self { now, ends, honest, header: [0; 8], tsn: 0, own_tsn: 0, last: Vec::new(), open: 0 }
+        Self { now, ends, honest, up: 0, header: [0; 8], tsn: 0, own_tsn: 0, last: Vec::new(), open: 0 }
     }
 
     fn open(&mut self, how: u8) {
@@ -157,7 +159,7 @@ impl Pair {
             let mut sent = false;
             while let Some(packet) = self.ends[0].poll_packet() {
                 note_tsn(&packet, &mut self.own_tsn);
-                if self.honest || self.tsn == 0 {
+                if self.honest || self.up < 2 {
                     sent = true;
                     self.ends[1].receive(self.now, BytesMut::from(&packet[..]));
                 }
@@ -172,7 +174,10 @@ impl Pair {
                 self.ends[0].receive(self.now, packet.into());
             }
             for end in &mut self.ends {
-                while end.poll_event() {}
+                while let Some(event) = end.poll_event() {
+                    self.up += usize::from(matches!(event, DataEvent::Up(_)));
+                    note(&event);
+                }
             }
             if !sent {
                 return;
@@ -185,7 +190,7 @@ impl Pair {
         let mut steps = 0;
         loop {
             self.exchange();
-            let live = if self.honest { &self.ends[..] } else { &self.ends[..1] };
+            let live = if self.honest || self.up < 2 { &self.ends[..] } else { &self.ends[..1] };
             let Some(due) = live.iter().filter_map(Data::timeout).min().filter(|due| *due <= end) else { break };
             steps += 1;
             assert!(steps < MAX_STEPS, "a timer that nothing settles");
@@ -218,4 +223,13 @@ fn sealed(mut packet: Vec<u8>) -> Vec<u8> {
         packet[8..12].copy_from_slice(&checksum.to_le_bytes());
     }
     packet
+}
+
+/// What our end tells of the far end keeps to what we have announced.
+fn note(event: &DataEvent) {
+    match event {
+        DataEvent::Received(_, message) => assert!(message.payload.len() <= MAX_MESSAGE_BYTES),
+        DataEvent::Announced(_, stream, _) => assert!(*stream < 1024),
+        _ => {}
+    }
 }

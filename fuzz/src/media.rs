@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use webphone_rtc::media::{CodecSpec, Receiver, RecvSpec, Ring, Sink, SinkQueue, VideoReceiver};
 use webphone_rtc::rtp::RtpPacket;
 
-/// So many polls within one step of the script are no hang: a block is 10 ms, a step 16 s at most.
-const MAX_POLLS: usize = 10_000;
+/// So many polls within one step of the script are no hang: a block is 10 ms, a step 3 s at most.
+const MAX_POLLS: usize = 5_000;
 
 fn spec(payload_type: u8, name: &str, clock_rate: u32, channels: u8) -> CodecSpec {
     CodecSpec { payload_type, name: name.to_owned(), clock_rate, channels, fmtp: String::new() }
@@ -53,7 +53,7 @@ impl Line {
     }
 
     fn end(mut self) {
-        self.wait(Duration::from_secs(3));
+        self.wait(Duration::from_millis(200));
         let _ = self.receiver.report();
         let stats = self.receiver.stats();
         assert!(stats.concealed_samples <= stats.total_samples);
@@ -93,7 +93,7 @@ fn stream(data: &[u8], codecs: Vec<CodecSpec>) {
         packet.payload = BytesMut::from(script.block().unwrap_or_default());
         packet.arrival = line.now;
         line.receiver.receive(line.now, &packet);
-        line.wait(Duration::from_millis(if wait_ms > 200 { (wait_ms - 200) * 250 } else { wait_ms }));
+        line.wait(Duration::from_millis(if wait_ms > 200 { (wait_ms - 200) * 50 } else { wait_ms }));
     }
     line.end();
 }

@@ -5,7 +5,7 @@
 use super::certificate::{Certificate, fingerprint_sha256};
 use super::crypto;
 use super::dtls::{Association, DtlsEvent};
-use super::sctp::{ChannelId, ChannelInit, Message, Sctp};
+use super::sctp::{ChannelId, ChannelInit, DataEvent, Message, Sctp};
 use crate::error::Result;
 use crate::negotiation::{DtlsPlan, DtlsRole, Fingerprint, HashAlgorithm};
 use bytes::{Bytes, BytesMut};
@@ -99,9 +99,9 @@ impl Data {
         self.0.poll_packet()
     }
 
-    /// Takes the next event away; `false` where there was none.
-    pub fn poll_event(&mut self) -> bool {
-        self.0.poll_event().is_some()
+    /// What happened.
+    pub fn poll_event(&mut self) -> Option<DataEvent> {
+        self.0.poll_event()
     }
 
     /// When time is of interest.
