@@ -118,7 +118,7 @@ impl Pair {
                 let (kind, offset) = (script.byte().unwrap_or(0), script.byte().unwrap_or(0) as i8);
                 let number = self.tsn.wrapping_add_signed(offset.into());
                 let body = script.block().unwrap_or_default();
-                let mut value = vec![0, kind, 0, 8 + body.len() as u8];
+                let mut value = vec![0, kind, 0, (body.len() as u8).wrapping_add(8)];
                 value.extend_from_slice(&number.to_be_bytes());
                 value.extend_from_slice(body);
                 self.chunk(130, 0, &value);
