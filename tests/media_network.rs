@@ -3,9 +3,11 @@
 
 mod media_support;
 
+use bytes::Bytes;
 use media_support::*;
-use std::time::Duration;
-use webphone_rtc::media::ReceiverEvent;
+use std::time::{Duration, Instant};
+use webphone_rtc::media::jitter::{Content, JitterBuffer, Next, Packet};
+use webphone_rtc::media::{Codec, ReceiverEvent};
 
 /// No frame is missing and none is dropped. A frame may come late while a missing packet, and the one after it, is
 /// waited for: 20 ms each, beside the packet's own 20, and the frame's.
@@ -356,5 +358,27 @@ fn a_drifting_sender_is_followed() {
         assert_continuous(&call);
         let delay_ms = stats.jitter_buffer_delay_s * 1000.0 / stats.jitter_buffer_emitted as f64;
         assert!(delay_ms < 120.0, "{ppm}: {delay_ms}");
+    }
+}
+
+#[test]
+fn a_flood_for_one_moment_or_from_a_clock_that_jumps_leaves_a_bounded_number_of_packets() {
+    for step in [0, 10_000_000] {
+        let now = Instant::now();
+        let mut buffer = JitterBuffer::new(48_000);
+        for n in 0..20_000_u32 {
+            let packet = Packet {
+                payload_type: 111,
+                content: Content::Audio(Codec::Opus),
+                sequence: n as u16,
+                timestamp: n.wrapping_mul(step),
+                ticks: 960,
+                payload: Bytes::from_static(&[0xF8, 0xFF, 0xFE]),
+                arrival: now,
+            };
+            buffer.insert(now, packet);
+        }
+        let played = (0..25_000).filter(|_| matches!(buffer.next(now, now, true), Next::Packet(_))).count();
+        assert!((100..=1000).contains(&played), "{played} of step {step}");
     }
 }

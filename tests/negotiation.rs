@@ -7,8 +7,6 @@ mod answers;
 mod candidates;
 #[path = "negotiation/codecs.rs"]
 mod codecs;
-#[path = "negotiation/convergence.rs"]
-mod convergence;
 #[path = "negotiation/corpus.rs"]
 mod corpus;
 #[path = "negotiation/data.rs"]
@@ -17,8 +15,14 @@ mod data;
 mod gateways;
 #[path = "negotiation/hold.rs"]
 mod hold;
+#[path = "negotiation/limits.rs"]
+mod limits;
 #[path = "negotiation/offers.rs"]
 mod offers;
+#[path = "negotiation/operations.rs"]
+mod operations;
+#[path = "negotiation/property.rs"]
+mod property;
 #[path = "negotiation/restart.rs"]
 mod restart;
 #[path = "negotiation/roles.rs"]

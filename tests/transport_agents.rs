@@ -125,3 +125,22 @@ fn a_487_makes_us_change_the_role_once() {
     let check = decoded(&checks[0]);
     assert!(check.contains(ATTR_ICE_CONTROLLED) && !check.contains(ATTR_USE_CANDIDATE));
 }
+
+#[test]
+fn a_far_end_of_a_thousand_addresses_is_answered_at_two_hundred_and_not_flooded_with_checks() {
+    let address = |number: u16| SocketAddr::from(([10, 1, 0, 1], 1000 + number));
+    let mut stub = Stub::new(false, false, vec![]);
+    let mut sent = Vec::new();
+    for number in 0..1000 {
+        let request = stub.request(Role::Controlling(9), false).raw;
+        stub.deliver(address(number), &request);
+        sent.extend(stub.sent());
+    }
+    let answered = sent.iter().filter(|sent| is_success(&sent.payload)).count();
+    assert_eq!(answered, 200);
+    // Its answer, and a check of the address itself.
+    assert!(sent.len() < 500, "{} datagrams", sent.len());
+    let request = stub.request(Role::Controlling(9), false).raw;
+    stub.deliver(address(7), &request);
+    assert!(stub.sent().iter().any(|sent| is_success(&sent.payload) && sent.peer == address(7)));
+}

@@ -212,3 +212,38 @@ fn a_hundred_thousand_mutated_datagrams_do_not_disturb_a_call() {
     }
     still_talks(&mut wire);
 }
+
+/// A handshake message of `len` bytes in pieces of one byte, the first of them last.
+fn pieces_of_a_message(sequence: u8, len: u32) -> impl Iterator<Item = Vec<u8>> {
+    let piece = move |offset: u32| {
+        let (length, offset) = (len.to_be_bytes(), offset.to_be_bytes());
+        let header = [&[11], &length[1..], &[0, sequence], &offset[1..], &[0, 0, 1]].concat();
+        [&[22, 0xFE, 0xFD, 0, 0, 0, 0, 1, 0, 0, 0, 0, 13][..], &header, &[0]].concat()
+    };
+    (0..len).rev().map(piece).enumerate().map(move |(number, mut record)| {
+        record[9..11].copy_from_slice(&(number as u16).to_be_bytes());
+        record[8] = sequence;
+        record
+    })
+}
+
+#[test]
+fn a_handshake_message_in_thirty_thousand_pieces_does_not_exhaust_the_stack() {
+    for up in [false, true] {
+        for victim in [0, 1] {
+            let mut wire = Wire::new();
+            wire.signal(0);
+            wire.signal(1);
+            let shaking = |wire: &Wire| wire.sides.iter().all(|side| side.dtls() == DtlsState::Connecting);
+            assert!(wire.run_until(ms(1000), if up { Wire::is_up } else { shaking }));
+            for sequence in 0..10 {
+                for record in pieces_of_a_message(sequence, 30_000) {
+                    wire.forge(victim, far_end(victim), &record);
+                }
+            }
+            wire.run(ms(31_000));
+            let dtls = wire.sides[victim].dtls();
+            assert!(dtls == DtlsState::Connected || !up && dtls == DtlsState::Failed, "{dtls:?}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 /**
  * PcmSource: an audio signal that the application writes, for any number of tracks.
  * Invariants: samples are played once, in order, with silence where nothing was written and no catch-up bursts; a
- * write that finds the queue full waits here and is never lost, as with a Node Writable.
+ * write that finds the queue full waits here and is never lost, as with a Node Writable; what waits is bounded.
  */
 import { EventEmitter } from 'node:events';
 import type { Writable } from 'node:stream';
@@ -25,6 +25,11 @@ export interface PcmSourceOptions {
   /** How much may be queued before write() returns false. */
   queueMs?: number;
 }
+
+/** Beyond the queue so many bytes may wait: more than two hours at 16 kHz. */
+const MAX_WAITING_BYTES = 256 * 2 ** 20;
+/** What a write that waits costs besides its samples. */
+const CHUNK_BYTES = 256;
 
 interface Chunk {
   pcm: Int16Array;
@@ -54,6 +59,8 @@ export class PcmSource extends EventEmitter {
   readonly #signal: Signal;
   /** What the queue has not taken yet. */
   #waiting: (Chunk | Mark)[] = [];
+  /** What that costs. */
+  #waitingBytes = 0;
   /** Marks not reached yet, by key; the engine knows only keys, names may repeat. */
   readonly #marks = new Map<string, (reached: boolean) => void>();
   #lastKey = 0;
@@ -87,7 +94,8 @@ export class PcmSource extends EventEmitter {
 
   /**
    * Queues samples of any length; `sampleRate` says their rate where it is not the source's.
-   * False: the queue is full; 'drain' tells when it is time to go on. Nothing is lost either way.
+   * False: the queue is full; 'drain' tells when it is time to go on. Nothing is lost either way. Whoever writes on
+   * regardless until 256 MiB wait gets a RangeError, and nothing of that write is taken.
    */
   write(pcm: Pcm, options: { sampleRate?: number } = {}): boolean {
     this.#enqueue(pcm, options, undefined);
@@ -105,6 +113,7 @@ export class PcmSource extends EventEmitter {
     const { droppedMs, marks } = this.#ring.clear();
     const dropped = this.#waitingMs() + droppedMs;
     this.#waiting = [];
+    this.#waitingBytes = 0;
     for (const item of waiting) {
       if ('pcm' in item) item.taken?.();
       else marks.push(item.key);
@@ -182,6 +191,11 @@ export class PcmSource extends EventEmitter {
     const sampleRate =
       options.sampleRate === undefined ? this.sampleRate : toSampleRate(options.sampleRate, 'sampleRate');
     if (this.#waiting.length > 0 || !this.#ring.write(samples, sampleRate, this.channels)) {
+      const bytes = samples.byteLength + CHUNK_BYTES;
+      if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
+        throw new RangeError(`pcm does not fit: at most ${MAX_WAITING_BYTES} bytes may wait for room in the queue`);
+      }
+      this.#waitingBytes += bytes;
       // The application may reuse its array once write() has returned.
       const chunk = { pcm: samples.slice(), sampleRate, taken };
       this.#waiting.push(chunk);
@@ -210,8 +224,11 @@ export class PcmSource extends EventEmitter {
   #refill(): void {
     for (let item = this.#waiting[0]; item; item = this.#waiting[0]) {
       if ('key' in item) this.#ring.mark(item.key);
-      else if (this.#ring.write(item.pcm, item.sampleRate, this.channels)) item.taken?.();
-      else {
+      else if (this.#ring.write(item.pcm, item.sampleRate, this.channels)) {
+        // All of the copy was held until now, also where parts of it were taken before.
+        this.#waitingBytes -= item.pcm.buffer.byteLength + CHUNK_BYTES;
+        item.taken?.();
+      } else {
         this.#fill(item);
         return;
       }

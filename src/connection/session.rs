@@ -222,21 +222,27 @@ impl Session {
 
     pub(super) fn collect_from(&mut self, now: Instant, id: TransportId) {
         while let Some(event) = self.lines.get_mut(&id).and_then(|line| line.transport.poll_event()) {
-            match event {
-                TransportEvent::Rtp(packet) => self.receive_rtp(now, id, &packet),
-                TransportEvent::Rtcp(compound) => self.receive_rtcp(now, &compound),
-                TransportEvent::Data(event) => self.note_data(now, id, event),
-                TransportEvent::Ice(state) => self.note_ice(id, state),
-                TransportEvent::SelectedPair(pair) => {
-                    log_pair(&pair);
-                    self.reports.push_back(Report::Pair(id, Box::new((pair.local, pair.remote))));
-                }
-                TransportEvent::Dtls(state) => self.note_dtls(now, id, state),
-                TransportEvent::PeerClosed => {
-                    tracing::info!(target: "webphone-rtc:dtls", "the far end has said goodbye");
-                }
-                TransportEvent::Failed(failure) => self.note_dtls_failure(id, failure),
+            self.take_event(now, id, event);
+        }
+    }
+
+    /// What transport `id` reports; also a door for the fuzz targets, behind SRTP.
+    #[doc(hidden)]
+    pub fn take_event(&mut self, now: Instant, id: TransportId, event: TransportEvent) {
+        match event {
+            TransportEvent::Rtp(packet) => self.receive_rtp(now, id, &packet),
+            TransportEvent::Rtcp(compound) => self.receive_rtcp(now, &compound),
+            TransportEvent::Data(event) => self.note_data(now, id, event),
+            TransportEvent::Ice(state) => self.note_ice(id, state),
+            TransportEvent::SelectedPair(pair) => {
+                log_pair(&pair);
+                self.reports.push_back(Report::Pair(id, Box::new((pair.local, pair.remote))));
             }
+            TransportEvent::Dtls(state) => self.note_dtls(now, id, state),
+            TransportEvent::PeerClosed => {
+                tracing::info!(target: "webphone-rtc:dtls", "the far end has said goodbye");
+            }
+            TransportEvent::Failed(failure) => self.note_dtls_failure(id, failure),
         }
     }
 

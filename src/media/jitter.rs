@@ -110,6 +110,8 @@ const STEP_MS: f64 = 60.0;
 const SEAM_MS: f64 = 4.0;
 /// More than this waiting beyond the target is thrown away: the process, or the network, stood still for long.
 const BACKLOG_MS: f64 = 1500.0;
+/// As many packets of 2.5 ms, the shortest of any codec, are longer than that: more come from nobody who means to be heard.
+const MAX_PACKETS: usize = 1000;
 /// So many late packets in a row mean that the timeline is wrong, not the packets.
 const LATE_RUN: u32 = 25;
 
@@ -312,6 +314,7 @@ impl JitterBuffer {
         let transit_ms = timeline.transit_ms(now, place, self.clock_hz);
         timeline.newest = Newest { at: place, sequence: packet.sequence, ticks: packet.ticks, transit_ms };
         self.packets.push_back((place, packet));
+        self.drop_surplus();
         // What was known of transit times was known of another clock, or of a network that stood still.
         self.delay = DelayEstimator::default();
         self.observe(now, place);
@@ -327,19 +330,31 @@ impl JitterBuffer {
         }
         let index = self.packets.iter().rposition(|(other, _)| *other <= at).map_or(0, |index| index + 1);
         self.packets.insert(index, (at, packet));
+        self.drop_surplus();
         self.drop_backlog(now);
+    }
+
+    /// The buffer is bounded by count too: packets of one moment, or of a clock that jumps, are all on time.
+    fn drop_surplus(&mut self) {
+        while self.packets.len() > MAX_PACKETS {
+            self.drop_oldest();
+        }
     }
 
     /// What was said while everything stood still for longer than can be made up for is left out.
     fn drop_backlog(&mut self, now: Instant) {
         while self.packets.len() > 1 && self.surplus_ms(now) > BACKLOG_MS {
-            let Some((at, packet)) = self.packets.pop_front() else { return };
-            self.stats.skipped += 1;
-            let next = self.packets.front().map_or(at + i64::from(packet.ticks), |(next, _)| *next);
-            if let Some(timeline) = &mut self.timeline {
-                timeline.cursor = timeline.cursor.max(next);
-                timeline.played = timeline.cursor;
-            }
+            self.drop_oldest();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some((at, packet)) = self.packets.pop_front() else { return };
+        self.stats.skipped += 1;
+        let next = self.packets.front().map_or(at + i64::from(packet.ticks), |(next, _)| *next);
+        if let Some(timeline) = &mut self.timeline {
+            timeline.cursor = timeline.cursor.max(next);
+            timeline.played = timeline.cursor;
         }
     }
 

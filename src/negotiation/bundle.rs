@@ -60,7 +60,9 @@ pub(super) fn leads(state: &State, session: &Session, uses: &[Use]) -> Vec<bool>
         Use::Media(kind) => {
             let slot = state.agreement.slots.get(index).filter(|slot| !slot.rejected);
             let transceiver = slot.and_then(Slot::transceiver).and_then(|id| state.transceiver(id).ok());
-            let common = codec::answered(None, *kind, &state.config.features, &section.codecs);
+            let features = &state.config.features;
+            let preferred = transceiver.and_then(|transceiver| transceiver.rows(features));
+            let common = codec::answered(preferred.as_deref(), *kind, features, &section.codecs);
             !common.is_empty() && !transceiver.is_some_and(|transceiver| transceiver.stopped)
         }
     };
@@ -111,12 +113,13 @@ fn known_transport(state: &State, session: &Session, holder: usize) -> Option<Tr
     of(&holder).or_else(|| group_of(session, holder)?.iter().find_map(of))
 }
 
-/// Before our answer: lines whose transceiver was stopped meanwhile no longer lead their group.
+/// Before our answer: lines whose transceiver was stopped meanwhile, or has other codecs now, no longer lead their group.
 pub(super) fn reassign(state: &mut State, random: &mut dyn Random) {
     let Some(session) = state.pending_remote.as_ref().map(|remote| remote.session.clone()) else { return };
-    let ended = |slot: &Slot| slot.transceiver().and_then(|id| state.transceiver(id).ok()).is_some_and(|it| it.stopped);
-    if state.agreement.slots.iter().any(|slot| !slot.rejected && ended(slot)) {
-        let uses = uses_of(state, &session);
+    let uses = uses_of(state, &session);
+    let leads = leads(state, &session, &uses);
+    let refused = |index: usize| matches!(uses[index], Use::Media(_)) && !leads[index];
+    if (0..uses.len()).any(|index| !session.sections[index].bundle_only && refused(index)) {
         apply_offered_transports(state, random, &session, &uses);
     }
 }

@@ -5,6 +5,11 @@
 use super::types::TransportId;
 use std::fmt;
 
+/// Candidates that one section may have in one generation, the far end's trickled ones included.
+pub(super) const MAX_CANDIDATES: usize = 1024;
+/// Longest candidate, in bytes: a host name may have 253.
+const MAX_BYTES: usize = 1024;
+
 /// Transport protocol of a candidate.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Protocol {
@@ -91,7 +96,7 @@ impl Candidate {
         let priority = number(word()?)?;
         let address = word()?;
         let port = number(word()?)?;
-        if word()? != "typ" || component == 0 || foundation.len() > 32 {
+        if word()? != "typ" || component == 0 || foundation.len() > 32 || text.len() > MAX_BYTES {
             return Err(Unread::Malformed);
         }
         let kind = word()?;

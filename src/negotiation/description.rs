@@ -3,9 +3,9 @@
 //! Invariant: two renderings of one description differ in candidates, and in the address and port that follow from
 //! them, in nothing else.
 
-use super::candidate::{Candidate, CandidateKind, Protocol};
+use super::candidate::{Candidate, CandidateKind, MAX_CANDIDATES, Protocol};
 use super::plan::IceCredentials;
-use super::sdp::Session;
+use super::sdp::{Section, Session};
 use super::slot::Slot;
 use super::types::SdpType;
 use std::fmt::Write as _;
@@ -68,6 +68,8 @@ pub(super) struct RemoteDescription {
 pub(super) struct RemoteSection {
     pub mid: String,
     pub ufrag: Option<String>,
+    /// Lines about candidates, those that trickled in included.
+    candidates: usize,
 }
 
 /// What createOffer or createAnswer made: the text, and all that comes true when it is set.
@@ -128,6 +130,8 @@ impl LocalSection {
     }
 }
 
+/// RFC 8840 section 8.2.
+pub(super) const END_OF_CANDIDATES: &str = "a=end-of-candidates";
 const UNKNOWN_ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 
 /// Where an end without ICE would send: the candidate most likely to be reached (RFC 8839 section 4.2.1.2).
@@ -145,9 +149,23 @@ fn default_candidate(candidates: &[Candidate]) -> Option<(IpAddr, u16)> {
     ranked.max_by_key(|(rank, _)| *rank).map(|(_, address)| address)
 }
 
+impl RemoteSection {
+    pub fn new(slot: &Slot, section: &Section) -> Self {
+        let ufrag = section.shared.ufrag.clone();
+        Self { mid: slot.mid.clone(), ufrag, candidates: section.candidates.len() }
+    }
+}
+
 impl RemoteDescription {
-    /// Adds an attribute line to section `index`, with the line end that the text uses.
-    pub fn append(&mut self, index: usize, line: &str) {
+    /// Adds a line about a candidate to section `index`, with the line end that the text uses. `false` where the section
+    /// has as many as it may have.
+    pub fn append(&mut self, index: usize, line: &str) -> bool {
+        // That there are no more can be said of a full section too.
+        let most = MAX_CANDIDATES + usize::from(line == END_OF_CANDIDATES);
+        let Some(section) = self.sections.get_mut(index).filter(|section| section.candidates < most) else {
+            return false;
+        };
+        section.candidates += 1;
         let end_of_line = if self.text.contains("\r\n") { "\r\n" } else { "\n" };
         if !self.text.ends_with('\n') {
             self.text.push_str(end_of_line);
@@ -155,5 +173,6 @@ impl RemoteDescription {
         let starts = self.text.match_indices("\nm=").map(|(at, _)| at + 1);
         let at = starts.skip(index + 1).chain([self.text.len()]).next().unwrap_or(self.text.len());
         self.text.insert_str(at, &format!("{line}{end_of_line}"));
+        true
     }
 }

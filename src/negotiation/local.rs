@@ -78,7 +78,11 @@ fn take_draft(draft: Option<Draft>, sdp: &str) -> Result<Draft> {
 fn take_into_use(state: &mut State, draft: &mut Draft, we_offer: bool) {
     state.version = draft.version;
     state.next_mid = state.next_mid.max(draft.next_mid);
-    let mut by_ufrag: BTreeMap<&str, TransportId> = BTreeMap::new();
+    // A line that is used again may stand before the one whose transport it joins.
+    let held = draft.slots.iter().zip(&draft.description.sections);
+    let mut by_ufrag: BTreeMap<&str, TransportId> = held
+        .filter_map(|(slot, section)| Some((section.credentials.as_ref()?.ufrag.as_str(), slot.transport?)))
+        .collect();
     for (slot, section) in draft.slots.iter_mut().zip(&draft.description.sections) {
         let Some(credentials) = &section.credentials else { continue };
         let id = match slot.transport.or_else(|| by_ufrag.get(credentials.ufrag.as_str()).copied()) {

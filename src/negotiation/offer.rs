@@ -108,7 +108,7 @@ fn lay_out(state: &State, next_mid: &mut u32) -> Vec<Slot> {
 fn draft(state: &State, random: &mut dyn Random, restart: bool) -> Draft {
     let mut next_mid = state.next_mid;
     let mut slots = lay_out(state, &mut next_mid);
-    let mut purse = Purse::new(state, restart);
+    let mut purse = Purse::new(state, &slots, restart);
     let mut sections = Vec::new();
     let mut known = Meanings {
         payload_types: slots.iter().rev().flat_map(|slot| slot.payload_types.clone()).collect(),
@@ -138,6 +138,8 @@ struct Purse<'a> {
     state: &'a State,
     restart: bool,
     renewed: BTreeMap<TransportId, IceCredentials>,
+    /// The transport that new sections share. One that no section of the offer has any more ends with the last of them.
+    bundle: Option<TransportId>,
     /// The one new transport of max-bundle.
     shared: Option<IceCredentials>,
     /// max-bundle before any answer: all but the first section wait for BUNDLE.
@@ -145,15 +147,17 @@ struct Purse<'a> {
 }
 
 impl<'a> Purse<'a> {
-    fn new(state: &'a State, restart: bool) -> Self {
-        let bundle_only = state.config.bundle_policy == BundlePolicy::MaxBundle && state.agreement.bundle.is_none();
-        Self { state, restart, renewed: BTreeMap::new(), shared: None, bundle_only }
+    fn new(state: &'a State, slots: &[Slot], restart: bool) -> Self {
+        let lives = |id: &TransportId| slots.iter().any(|slot| !slot.rejected && slot.transport == Some(*id));
+        let bundle = state.agreement.bundle.filter(lives);
+        let bundle_only = state.config.bundle_policy == BundlePolicy::MaxBundle && bundle.is_none();
+        Self { state, restart, renewed: BTreeMap::new(), bundle, shared: None, bundle_only }
     }
 
     /// The credentials, and whether they are no other section's that waits for BUNDLE.
     fn credentials(&mut self, slot: &Slot, random: &mut dyn Random) -> (IceCredentials, bool) {
         let agreement = &self.state.agreement;
-        if let Some(id) = slot.transport.or(agreement.bundle).filter(|id| agreement.transports.contains_key(id)) {
+        if let Some(id) = slot.transport.or(self.bundle).filter(|id| agreement.transports.contains_key(id)) {
             let transport = &agreement.transports[&id];
             let credentials = self.of_transport(id, transport, random);
             let first = self.shared.is_none();

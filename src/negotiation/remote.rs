@@ -53,8 +53,7 @@ fn set_offer(state: &mut State, random: &mut dyn Random, text: &str) -> Result<(
     let mut lines = Vec::new();
     for (index, (section, what)) in session.sections.iter().zip(&uses).enumerate() {
         apply_offered_section(state, random, index, &session, *what)?;
-        lines
-            .push(RemoteSection { mid: state.agreement.slots[index].mid.clone(), ufrag: section.shared.ufrag.clone() });
+        lines.push(RemoteSection::new(&state.agreement.slots[index], section));
     }
     apply_offered_transports(state, random, &session, &uses);
     state.agreement.offered_bundles.clone_from(&session.bundles);
@@ -66,7 +65,7 @@ fn set_offer(state: &mut State, random: &mut dyn Random, text: &str) -> Result<(
 }
 
 fn described(ty: SdpType, text: &str, session: Session, sections: Vec<RemoteSection>) -> RemoteDescription {
-    let trickles = session.sections.iter().any(Section::trickles);
+    let trickles = session.sections.iter().any(|section| section.shared.trickles);
     RemoteDescription { ty, text: text.to_owned(), session: Arc::new(session), trickles, sections }
 }
 
@@ -277,7 +276,7 @@ fn set_answer(state: &mut State, random: &mut dyn Random, ty: SdpType, text: &st
         slot.rejected |= uses[index] == Use::Nothing;
         slot.remote = if slot.rejected { None } else { Some(remote_media(state, random, &slot, section)?) };
         slot.remember_codecs(&section.codecs);
-        lines.push(RemoteSection { mid: slot.mid.clone(), ufrag: section.shared.ufrag.clone() });
+        lines.push(RemoteSection::new(&slot, section));
         state.agreement.slots[index] = slot;
     }
     collapse_transports(state, &session, &uses)?;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: candidates belong to the credentials beside them; a change of credentials empties the list.
 
-use super::candidate::Candidate;
+use super::candidate::{Candidate, MAX_CANDIDATES};
 use super::plan::{DtlsPlan, DtlsRole, IceCredentials};
 use super::random::{self, Random};
 use super::sdp::{Section, Setup};
@@ -93,7 +93,7 @@ impl Transport {
                 remote.add(candidate);
             }
             // Who neither trickles nor lists anything is found by its own checks only.
-            let all_told = !section.trickles() && !section.candidates.is_empty();
+            let all_told = !section.shared.trickles && !section.candidates.is_empty();
             remote.complete |= section.end_of_candidates || all_told;
             self.controlling |= lite;
             self.remote = Some(remote);
@@ -134,9 +134,9 @@ impl Transport {
 }
 
 impl RemoteIce {
-    /// Keeps each candidate once.
+    /// Keeps each candidate once, and no more than any transport can use.
     pub fn add(&mut self, candidate: &Candidate) {
-        if !self.candidates.contains(candidate) {
+        if self.candidates.len() < MAX_CANDIDATES && !self.candidates.contains(candidate) {
             self.candidates.push(candidate.clone());
         }
     }

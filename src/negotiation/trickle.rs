@@ -2,8 +2,8 @@
 //!
 //! Invariant: a candidate counts only for the ICE generation that it names.
 
-use super::candidate::{Candidate, SurfacedCandidate, Unread};
-use super::description::RemoteDescription;
+use super::candidate::{Candidate, MAX_CANDIDATES, SurfacedCandidate, Unread};
+use super::description::{END_OF_CANDIDATES, RemoteDescription};
 use super::state::State;
 use super::transport::{RemoteIce, Transport};
 use super::types::{RemoteCandidateInit, TransportId};
@@ -19,7 +19,7 @@ pub(super) fn add_remote(state: &mut State, init: &RemoteCandidateInit) -> Resul
     let sections = sections_named(state, init)?;
     let mut matched = false;
     for index in sections {
-        matched |= add_to_section(state, index, ufrag.as_deref(), init, candidate.as_ref());
+        matched |= add_to_section(state, index, ufrag.as_deref(), init, candidate.as_ref())?;
     }
     if matched || ufrag.is_none() {
         return Ok(());
@@ -67,20 +67,20 @@ fn add_to_section(
     ufrag: Option<&str>,
     init: &RemoteCandidateInit,
     candidate: Option<&Candidate>,
-) -> bool {
+) -> Result<bool> {
     let text = init.candidate.strip_prefix("a=").unwrap_or(&init.candidate);
-    let line = if text.is_empty() { "a=end-of-candidates".to_owned() } else { format!("a={text}") };
+    let line = if text.is_empty() { END_OF_CANDIDATES.to_owned() } else { format!("a={text}") };
     let mut matched = None;
     // Without a ufrag a candidate is of the newest generation: the pending description's, if there is one.
     for remote in [&mut state.pending_remote, &mut state.current_remote].into_iter().flatten() {
         let Some(own) = remote.sections.get(index).and_then(|section| section.ufrag.clone()) else { continue };
         if matched.as_ref().map_or(ufrag.is_none_or(|ufrag| ufrag == own), |matched| *matched == own) {
-            add_line(remote, index, &line);
+            add_line(remote, index, &line)?;
             matched = Some(own);
         }
     }
     let transport = state.agreement.slots.get(index).and_then(|slot| slot.transport);
-    let (Some(ufrag), Some(id)) = (&matched, transport) else { return matched.is_some() };
+    let (Some(ufrag), Some(id)) = (&matched, transport) else { return Ok(matched.is_some()) };
     let ends = init.candidate.is_empty();
     state.each_transport(id, |transport| {
         let remote = transport.remote.as_mut().filter(|remote| remote.credentials.ufrag == *ufrag);
@@ -88,14 +88,15 @@ fn add_to_section(
             add_to_transport(remote, candidate, ends);
         }
     });
-    true
+    Ok(true)
 }
 
-fn add_line(remote: &mut RemoteDescription, index: usize, line: &str) {
+fn add_line(remote: &mut RemoteDescription, index: usize, line: &str) -> Result<()> {
     // Control characters could smuggle in lines of their own.
-    if !line.contains(char::is_control) {
-        remote.append(index, line);
+    if line.contains(char::is_control) || remote.append(index, line) {
+        return Ok(());
     }
+    Err(Error::new(ErrorKind::Operation, format!("the section has {MAX_CANDIDATES} candidates already")))
 }
 
 fn add_to_transport(remote: &mut RemoteIce, candidate: Option<&Candidate>, ends: bool) {

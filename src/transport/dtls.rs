@@ -7,7 +7,7 @@ use super::certificate::{self, Certificate};
 use super::failed;
 use super::failure::DtlsFailure;
 use super::flight::Flight;
-use super::guard::{Deadline, is_forged_ccs};
+use super::guard::{Deadline, Handshakes, is_forged_ccs};
 use super::srtp::{Keys, Master};
 use crate::error::Result;
 use crate::negotiation::{DtlsPlan, DtlsRole};
@@ -59,6 +59,7 @@ pub(super) struct Association {
     retransmit_at: Option<Instant>,
     backoff: Duration,
     flight: Flight,
+    handshakes: Handshakes,
     agreed: Option<Agreed>,
     /// Something has come from the far end.
     heard: bool,
@@ -86,6 +87,7 @@ impl Association {
             retransmit_at: None,
             backoff: RETRANSMIT,
             flight: Flight::default(),
+            handshakes: Handshakes::new(),
             agreed: None,
             heard: false,
             trouble: None,
@@ -129,6 +131,10 @@ impl Association {
         }
         let endpoint = self.endpoint.as_mut()?;
         self.heard = true;
+        if !self.handshakes.admit(datagram, self.agreed.is_some()) {
+            self.trouble.get_or_insert_with(|| "malformed handshake records, or too many".to_owned());
+            return None;
+        }
         if self.agreed.is_none() && self.flight.is_repeat(self.plan.role, datagram) {
             self.out.extend(self.flight.again(now).iter().cloned());
             return None;

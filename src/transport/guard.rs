@@ -1,4 +1,4 @@
-//! The five holes that the protocol machines leave open to anybody who can send a datagram, closed in one place.
+//! The six holes that the protocol machines leave open to anybody who can send a datagram, closed in one place.
 //!
 //! Invariant: a datagram that no key vouches for changes nothing but bounded counters.
 //!
@@ -8,6 +8,8 @@
 //! 3. [`authentic`]: unauthenticated STUN indications count as a sign of life.
 //! 4. [`Streams`]: the SRTP context keeps state for each SSRC it is shown, authenticated or not.
 //! 5. [`Deadline`]: junk in mid-handshake leaves the DTLS machine waiting for ever.
+//! 6. [`Handshakes`]: the DTLS machine keeps every fragment of a handshake and every record that comes before its time, and
+//!    joins fragments by recursion, one frame of the stack for each.
 
 use rtc::crypto::RTCCrypto;
 use rtc::stun::integrity::MessageIntegrity;
@@ -24,8 +26,20 @@ const MAX_STREAMS: usize = 256;
 /// Unknown SSRCs tried on one spare context before it is replaced.
 pub(super) const MAX_PROBES: u32 = 64;
 
+/// Pieces of handshakes, and other records before a handshake has ended, that one association takes in its life. A handshake
+/// has some twenty, and is repeated eight times at most.
+const MAX_PIECES: usize = 1024;
+/// What these may hold, in bytes: a hundred times what a handshake has.
+const MAX_HANDSHAKE_BYTES: usize = 512 * 1024;
+/// Longest handshake message in bytes: a chain of certificates is far shorter.
+const MAX_MESSAGE: usize = 32 * 1024;
+/// The only handshake message that is encrypted is Finished: 12 bytes after its header of 12, nonce, padding and tag.
+const MAX_ENCRYPTED: usize = 128;
+
 const CHANGE_CIPHER_SPEC: u8 = 20;
+const HANDSHAKE: u8 = 22;
 const RECORD_HEADER_LEN: usize = 13;
+const MESSAGE_HEADER_LEN: usize = 12;
 
 /// Is there a ChangeCipherSpec of a later epoch than the first? No honest handshake ends with one.
 pub(super) fn is_forged_ccs(datagram: &[u8]) -> bool {
@@ -38,6 +52,60 @@ pub(super) fn is_forged_ccs(datagram: &[u8]) -> bool {
         rest = rest.get(len..).unwrap_or_default();
     }
     false
+}
+
+/// What one association may still be sent of handshakes.
+#[derive(Debug)]
+pub(super) struct Handshakes {
+    pieces: usize,
+    bytes: usize,
+}
+
+impl Handshakes {
+    pub(super) fn new() -> Self {
+        Self { pieces: MAX_PIECES, bytes: MAX_HANDSHAKE_BYTES }
+    }
+
+    /// May the machine see this datagram? `up`: the handshake has ended, and what is no handshake costs nothing.
+    pub(super) fn admit(&mut self, datagram: &[u8], up: bool) -> bool {
+        self.charge(datagram, up).is_some()
+    }
+
+    fn charge(&mut self, datagram: &[u8], up: bool) -> Option<()> {
+        let mut rest = datagram;
+        while let Some(header) = rest.get(..RECORD_HEADER_LEN) {
+            let len = usize::from(u16::from_be_bytes([header[11], header[12]]));
+            let body = rest.get(RECORD_HEADER_LEN..RECORD_HEADER_LEN + len)?;
+            rest = &rest[RECORD_HEADER_LEN + len..];
+            let pieces = match (header[0], &header[3..5]) {
+                (HANDSHAKE, [0, 0]) => pieces(body)?,
+                (HANDSHAKE, _) if len > MAX_ENCRYPTED => return None,
+                // What is in it cannot be seen.
+                (HANDSHAKE, _) => MAX_ENCRYPTED / MESSAGE_HEADER_LEN,
+                _ if up => continue,
+                _ => 1,
+            };
+            self.pieces = self.pieces.checked_sub(pieces)?;
+            self.bytes = self.bytes.checked_sub(len)?;
+        }
+        Some(())
+    }
+}
+
+/// Messages, or fragments of one, in a handshake record in the clear (RFC 6347 section 4.2.2); `None` where it is malformed.
+fn pieces(record: &[u8]) -> Option<usize> {
+    let u24 = |bytes: &[u8]| usize::from(bytes[0]) << 16 | usize::from(bytes[1]) << 8 | usize::from(bytes[2]);
+    let (mut rest, mut count) = (record, 0);
+    while !rest.is_empty() {
+        let header = rest.get(..MESSAGE_HEADER_LEN)?;
+        let (length, offset, fragment) = (u24(&header[1..4]), u24(&header[6..9]), u24(&header[9..12]));
+        rest = rest.get(MESSAGE_HEADER_LEN + fragment..)?;
+        let whole = fragment == length;
+        // The machine takes what follows a fragment for a part of it.
+        let good = length <= MAX_MESSAGE && offset + fragment <= length && (whole || fragment > 0 && rest.is_empty());
+        count += if good { 1 } else { return None };
+    }
+    Some(count)
 }
 
 /// Decodes a STUN message whose MESSAGE-INTEGRITY proves that its sender knows `pwd`.
@@ -122,6 +190,44 @@ mod tests {
         let hidden = [record(22, 0, &[9; 40]), record(20, 1, &[3, 3])].concat();
         assert!(is_forged_ccs(&hidden));
         assert!(!is_forged_ccs(&[20]));
+    }
+
+    fn fragment(length: usize, offset: usize, len: usize) -> Vec<u8> {
+        let u24 = |value: usize| [(value >> 16) as u8, (value >> 8) as u8, value as u8];
+        let header = [&[11], &u24(length)[..], &[0, 1], &u24(offset), &u24(len)].concat();
+        [header, vec![7; len]].concat()
+    }
+
+    #[test]
+    fn honest_pieces_of_a_handshake_pass_and_malformed_ones_do_not() {
+        let admit = |body: &[u8]| Handshakes::new().admit(&record(22, 0, body), false);
+        assert!(admit(&fragment(200, 0, 200)));
+        assert!(admit(&[fragment(0, 0, 0), fragment(40, 0, 40)].concat()), "two messages");
+        assert!(admit(&fragment(400, 200, 200)), "a fragment");
+        assert!(!admit(&fragment(400, 0, 0)), "nothing of something");
+        assert!(!admit(&fragment(400, 201, 200)), "beyond the end");
+        assert!(!admit(&[fragment(80, 0, 40), fragment(80, 40, 40)].concat()), "a fragment before another");
+        assert!(!admit(&fragment(40, 0, 40)[..51]), "cut");
+        assert!(!admit(&fragment(MAX_MESSAGE + 1, 0, 100)), "endless");
+        assert!(!Handshakes::new().admit(&record(22, 0, &[0; 30])[..40], false), "a cut record");
+        assert!(Handshakes::new().admit(&record(22, 1, &[0; MAX_ENCRYPTED]), true));
+        assert!(!Handshakes::new().admit(&record(22, 1, &[0; MAX_ENCRYPTED + 1]), true));
+    }
+
+    #[test]
+    fn an_association_takes_so_many_pieces_and_bytes_of_handshakes_and_data_for_ever() {
+        let taken = |datagram: &[u8], up: bool| {
+            let mut handshakes = Handshakes::new();
+            (0..5000).filter(|_| handshakes.admit(datagram, up)).count()
+        };
+        assert_eq!(taken(&record(22, 0, &fragment(200, 0, 1)), false), MAX_PIECES);
+        assert_eq!(taken(&record(22, 0, &fragment(200, 0, 1)), true), MAX_PIECES);
+        assert_eq!(taken(&record(23, 1, &[9; 40]), false), MAX_PIECES);
+        assert_eq!(taken(&record(23, 1, &[9; 40]), true), 5000);
+        assert_eq!(taken(&record(22, 1, &[9; 40]), true), MAX_PIECES / 10);
+        let long =
+            [&[22, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 1][..], &1012_u16.to_be_bytes(), &fragment(1000, 0, 1000)].concat();
+        assert_eq!(taken(&long, false), MAX_HANDSHAKE_BYTES / 1012);
     }
 
     #[test]

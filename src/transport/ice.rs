@@ -34,6 +34,11 @@ use std::time::{Duration, Instant};
 
 /// More remote candidates than any honest far end has.
 const MAX_REMOTE_CANDIDATES: usize = 100;
+/// Addresses that one session answers, those it was told and those that its far end has moved to. The agent keeps them all,
+/// and checks each of them again for each.
+const MAX_ADDRESSES: usize = 2 * MAX_REMOTE_CANDIDATES;
+/// So few addresses are checked at once when another one turns up; more wait for [`MIN_CHECK_INTERVAL`].
+const FEW_ADDRESSES: usize = 8;
 /// Requests whose answers are still of interest.
 const MAX_TRANSACTIONS: usize = 128;
 /// A relayed pair is nominated only when direct ones had this long to answer.
@@ -240,17 +245,19 @@ impl Session {
         };
         let Some(message) = guard::authentic(datagram, pwd, self.crypto.crypto()) else { return false };
         match [kind[0], kind[1]] {
-            REQUEST => {
-                self.receive_request(now, pair, datagram, &message);
-                true
-            }
+            REQUEST => self.receive_request(now, pair, datagram, &message),
             kind => self.receive_answer(now, pair, datagram, &message, kind == SUCCESS),
         }
     }
 
-    fn receive_request(&mut self, now: Instant, pair: Pair, datagram: &[u8], message: &Message) {
+    /// `false` where it comes from one address too many.
+    fn receive_request(&mut self, now: Instant, pair: Pair, datagram: &[u8], message: &Message) -> bool {
         self.checks.requests_received += 1;
-        let news = !self.agent.get_remote_candidates().iter().any(|known| known.addr() == pair.peer);
+        let known = self.agent.get_remote_candidates();
+        let (news, count) = (!known.iter().any(|known| known.addr() == pair.peer), known.len());
+        if news && count >= MAX_ADDRESSES {
+            return false;
+        }
         let nominates = message.contains(ATTR_USE_CANDIDATE);
         let answered = self.feed(now, pair, datagram, message.transaction_id);
         if nominates && !self.agent.role() {
@@ -260,9 +267,11 @@ impl Session {
                 self.nomination = Some((pair, datagram.to_vec()));
             }
         }
-        if news || self.last_check.is_none_or(|last| now >= last + MIN_CHECK_INTERVAL) {
+        let at_once = news && count < FEW_ADDRESSES;
+        if at_once || self.last_check.is_none_or(|last| now >= last + MIN_CHECK_INTERVAL) {
             self.check(now);
         }
+        true
     }
 
     fn receive_answer(&mut self, now: Instant, pair: Pair, datagram: &[u8], message: &Message, success: bool) -> bool {

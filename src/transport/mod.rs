@@ -11,6 +11,8 @@ mod flight;
 mod gather;
 mod guard;
 mod ice;
+#[doc(hidden)]
+pub mod internals;
 mod machine;
 mod random;
 mod resolve;

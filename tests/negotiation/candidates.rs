@@ -234,3 +234,38 @@ fn bundled_sections_list_candidates_once_and_share_the_port() {
     assert_eq!(lines(&sdp, "a=candidate").len(), 1);
     assert_eq!(lines(&sdp, "m=audio 4000 ").len(), 2);
 }
+
+#[test]
+fn random_candidates_never_panic() {
+    let mut random = Seeded(99);
+    let words = [
+        "candidate:1",
+        "a=candidate:",
+        "1",
+        "2",
+        "udp",
+        "TCP",
+        "0",
+        "4294967295",
+        "192.0.2.1",
+        "::1",
+        "5000",
+        "typ",
+        "host",
+        "raddr",
+        "rport",
+        "é",
+    ];
+    let (mut phone, _) = called_by("chromium-offer");
+    for _ in 0..2000 {
+        let count = random.next() % 12;
+        let text: Vec<_> = (0..count).map(|_| words[(random.next() % words.len() as u64) as usize]).collect();
+        let init = RemoteCandidateInit {
+            candidate: text.join(" "),
+            sdp_mid: Some("0".into()),
+            ..RemoteCandidateInit::default()
+        };
+        let _ = phone.add_remote_candidate(init);
+    }
+    assert!(phone.snapshot().current_remote.is_some());
+}

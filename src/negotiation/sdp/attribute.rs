@@ -4,10 +4,10 @@
 //! of the description (payload types, ICE, DTLS, mid, msid) and skipped where it is only advice (`ptime`, `rtcp`,
 //! candidates).
 
-use super::parse::{payload_type, unmapped};
+use super::parse::{MAX_NAMES, payload_type, unmapped};
 use super::{Section, Session, Setup, Shared};
 use crate::error::{Error, Result};
-use crate::negotiation::candidate::Candidate;
+use crate::negotiation::candidate::{Candidate, MAX_CANDIDATES};
 use crate::negotiation::codec::CodecParameters;
 use crate::negotiation::extension::{Extension, id_of};
 use crate::negotiation::types::{Direction, Fingerprint, HashAlgorithm};
@@ -32,6 +32,10 @@ impl<'a> Attribute<'a> {
         Error::sdp(self.line, format!("malformed a={}", self.name))
     }
 
+    fn too_many(&self) -> Error {
+        Error::sdp(self.line, format!("too many a={}", self.name))
+    }
+
     /// The value, when it is one word.
     fn word(&self) -> Result<&'a str> {
         let mut words = self.value.split_ascii_whitespace();
@@ -50,7 +54,8 @@ pub(super) fn read_shared(shared: &mut Shared, attribute: &Attribute<'_>) -> Res
     match attribute.name {
         "ice-ufrag" => shared.ufrag = Some(ice_token(attribute, 4)?),
         "ice-pwd" => shared.pwd = Some(ice_token(attribute, 22)?),
-        "ice-options" => shared.ice_options.extend(attribute.value.split_ascii_whitespace().map(str::to_owned)),
+        "ice-options" => shared.trickles |= attribute.value.split_ascii_whitespace().any(|option| option == "trickle"),
+        "fingerprint" if shared.fingerprints.len() == MAX_NAMES => return Err(attribute.too_many()),
         "fingerprint" => shared.fingerprints.extend(fingerprint(attribute)?),
         "setup" => shared.setup = Some(setup(attribute)?),
         "extmap" => read_extmap(shared, attribute)?,
@@ -95,9 +100,15 @@ pub(super) fn read_section(section: &mut Section, attribute: &Attribute<'_>) -> 
         "ptime" => section.ptime_ms = attribute.number().ok().filter(|ptime| *ptime > 0),
         "maxptime" => section.max_ptime_ms = attribute.number().ok().filter(|ptime| *ptime > 0),
         // A candidate that nobody can read is one address less, no reason to refuse a call.
+        "candidate" if section.candidates.len() == MAX_CANDIDATES => return Err(attribute.too_many()),
         "candidate" => section.candidates.extend(Candidate::parse(&format!("candidate:{}", attribute.value))),
         "end-of-candidates" => section.end_of_candidates = true,
-        "msid" => section.msids.push(msid(attribute, attribute.value)?),
+        "msid" => {
+            let msid = msid(attribute, attribute.value)?;
+            if section.msids.len() < MAX_NAMES {
+                section.msids.push(msid);
+            }
+        }
         "ssrc" => read_ssrc(section, attribute)?,
         "simulcast" => section.rids = simulcast_rids(attribute.value),
         "sctp-port" => section.sctp_port = Some(attribute.number()?),
@@ -214,14 +225,14 @@ fn simulcast_rids(value: &str) -> Vec<String> {
     let mut words = value.split_ascii_whitespace();
     let list = words.by_ref().find(|word| *word == "recv").and_then(|_| words.next()).unwrap_or_default();
     let first = |layer: &str| layer.split(',').next().unwrap_or_default().trim_start_matches('~').to_owned();
-    list.split(';').map(first).filter(|rid| !rid.is_empty()).collect()
+    list.split(';').map(first).filter(|rid| !rid.is_empty()).take(MAX_NAMES).collect()
 }
 
 /// `ssrc [attribute]` (RFC 5576).
 fn read_ssrc(section: &mut Section, attribute: &Attribute<'_>) -> Result<()> {
     let (ssrc, rest) = attribute.value.split_once(' ').unwrap_or((attribute.value, ""));
     let ssrc = ssrc.parse().map_err(|_| attribute.malformed())?;
-    if !section.ssrcs.contains(&ssrc) {
+    if section.ssrcs.len() < MAX_NAMES && !section.ssrcs.contains(&ssrc) {
         section.ssrcs.push(ssrc);
     }
     if let Some(text) = rest.strip_prefix("msid:") {

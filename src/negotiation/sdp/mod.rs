@@ -36,7 +36,8 @@ pub(super) enum Setup {
 pub(super) struct Shared {
     pub ufrag: Option<String>,
     pub pwd: Option<String>,
-    pub ice_options: Vec<String>,
+    /// `a=ice-options:trickle` (RFC 8838); the other options mean nothing to us.
+    pub trickles: bool,
     pub fingerprints: Vec<Fingerprint>,
     pub setup: Option<Setup>,
     pub direction: Option<Direction>,
@@ -68,9 +69,9 @@ pub(super) struct Section {
     /// Those that could be read; of every component.
     pub candidates: Vec<Candidate>,
     pub end_of_candidates: bool,
-    /// `a=msid`: stream (`-` for none) and track.
+    /// `a=msid`: stream (`-` for none) and track; the first [`parse::MAX_NAMES`] of them.
     pub msids: Vec<(String, Option<String>)>,
-    /// `a=ssrc`, each once, in order.
+    /// `a=ssrc`, each once, in order; the first [`parse::MAX_NAMES`] of them.
     pub ssrcs: Vec<u32>,
     /// `a=ssrc:… msid:`, as browsers wrote it before `a=msid`.
     pub ssrc_msid: Option<(String, Option<String>)>,
@@ -104,11 +105,6 @@ impl Section {
         let said = self.shared.direction.unwrap_or(Direction::SendRecv);
         let held = self.shared.address.as_deref() == Some("0.0.0.0") && self.port >= 1024;
         if held { said.intersect(Direction::SendOnly) } else { said }
-    }
-
-    /// Trickle ICE is supported (RFC 8838).
-    pub fn trickles(&self) -> bool {
-        self.shared.ice_options.iter().any(|option| option == "trickle")
     }
 }
 

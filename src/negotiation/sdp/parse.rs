@@ -11,7 +11,9 @@ use crate::negotiation::extension::id_of;
 /// More sections than any call has; each costs memory and an answer.
 const MAX_SECTIONS: usize = 256;
 /// A description is a few kilobytes; this bounds what a far end can make us copy.
-const MAX_BYTES: usize = 1 << 20;
+const MAX_BYTES: usize = 256 << 10;
+/// More formats, streams, fingerprints, layers or SSRCs than any section has. What negotiation does with them is quadratic.
+pub(super) const MAX_NAMES: usize = 128;
 
 /// `x=value`.
 struct Line<'a> {
@@ -23,7 +25,7 @@ struct Line<'a> {
 /// Reads a description.
 pub(in super::super) fn parse(text: &str) -> Result<Session> {
     if text.len() > MAX_BYTES {
-        return Err(Error::sdp(1, "description is too long"));
+        return Err(Error::sdp(1, format!("the description has more than {MAX_BYTES} bytes")));
     }
     let lines = lines(text)?;
     let first_section = lines.iter().position(|line| line.kind == b'm').unwrap_or(lines.len());
@@ -153,6 +155,9 @@ fn media_line(line: &Line<'_>) -> Result<Section> {
     let mut unique: Vec<String> = Vec::new();
     for format in formats {
         if !unique.iter().any(|known| known == format) {
+            if unique.len() == MAX_NAMES {
+                return Err(bad("too many formats"));
+            }
             unique.push((*format).to_owned());
         }
     }
@@ -180,11 +185,7 @@ fn inherit(section: &mut Shared, session: &Shared) {
     if section.fingerprints.is_empty() {
         section.fingerprints.clone_from(&session.fingerprints);
     }
-    for option in &session.ice_options {
-        if !section.ice_options.contains(option) {
-            section.ice_options.push(option.clone());
-        }
-    }
+    section.trickles |= session.trickles;
     section.setup = section.setup.or(session.setup);
     section.direction = section.direction.or(session.direction);
     for (id, extension) in &session.extensions {

@@ -348,6 +348,7 @@ impl Association {
 
     fn hand_over_init(&mut self, now: Instant, init: packet::Init, mut packet: BytesMut) {
         self.note_far_end(init);
+        packet::keep_first_chunk(&mut packet);
         packet::limit_window(&mut packet, SLOW_START);
         packet::set_ports(&mut packet, PORT, PORT);
         packet::seal(&mut packet);

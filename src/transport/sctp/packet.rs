@@ -147,6 +147,12 @@ pub(super) fn stale_data(tsn: u32) -> Vec<u8> {
     chunk(DATA, WHOLE | IMMEDIATE, &value)
 }
 
+/// Nothing after the first chunk and its padding: RFC 9260 section 6.10 lets no other chunk stand beside an INIT or INIT ACK.
+pub(super) fn keep_first_chunk(packet: &mut BytesMut) {
+    let len = chunks(packet).next().map_or(0, |chunk| chunk.raw.len().next_multiple_of(4));
+    packet.truncate(HEADER_LEN + len);
+}
+
 /// Another verification tag.
 pub(super) fn set_tag(packet: &mut [u8], tag: u32) {
     set_u32(packet, 4, tag);

@@ -67,9 +67,12 @@ impl Reset {
         Self { waiting: Vec::new(), ours: None, next_number: our_tsn, expected: their_tsn, theirs: None }
     }
 
-    /// Nothing more will be sent on `stream`, and everything has been transmitted.
+    /// Nothing more will be sent on `stream`, and everything has been transmitted. A far end can make us ask as often as it
+    /// likes, while it leaves the request before unanswered.
     pub fn request(&mut self, stream: u16) {
-        self.waiting.push(stream);
+        if !self.waiting.contains(&stream) {
+            self.waiting.push(stream);
+        }
     }
 
     pub fn timeout(&self) -> Option<Instant> {
@@ -229,6 +232,17 @@ mod tests {
         assert_eq!(reset.receive(now, value(&response(11, PERFORMED))), []);
         assert_eq!(reset.receive(now, value(&response(10, PERFORMED))), [Outcome::Outgoing(vec![1])]);
         assert_eq!(reset.poll(now, 120), Some(request(11, 19, 120, &[3])));
+    }
+
+    #[test]
+    fn a_stream_that_waits_for_its_reset_waits_once() {
+        let now = Instant::now();
+        let mut reset = Reset::new(10, 20);
+        for _ in 0..100_000 {
+            reset.request(1);
+            reset.request(3);
+        }
+        assert_eq!(reset.poll(now, 99), Some(request(10, 19, 99, &[1, 3])));
     }
 
     #[test]

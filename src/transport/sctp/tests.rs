@@ -574,3 +574,62 @@ fn negotiated_channels_need_no_announcement() {
     pair.run(Duration::from_millis(20));
     assert_eq!([0, 1].map(|end| pair.received(end)), [vec![20], vec![10]]);
 }
+
+/// A parameter of a chunk (RFC 9260 section 3.2.1).
+fn parameter(kind: u16, value: &[u8]) -> Vec<u8> {
+    let [high, low] = kind.to_be_bytes();
+    packet::chunk(high, low, value)
+}
+
+#[test]
+fn parameters_that_say_less_than_their_kind_must_do_not_reach_the_machine() {
+    for kind in [13, 16, 0x8004, 0xC000, 0x8008, 1, 7, 999] {
+        let (mut pair, ids) = Pair::with_channel();
+        pair.forge(0, &packet::chunk(packet::HEARTBEAT, 0, &parameter(kind, &[])));
+        pair.forge(0, &packet::chunk(packet::HEARTBEAT, 0, &parameter(kind, &[0; 3])));
+        pair.forge(0, &packet::chunk(packet::HEARTBEAT, 0, &parameter(kind, &[0; 40])[..20]));
+        pair.forge(0, &packet::chunk(packet::HEARTBEAT, 0, &[]));
+        pair.send(0, ids[0], 100);
+        pair.run(Duration::from_millis(100));
+        assert_eq!(pair.received(1), [100], "after a HEARTBEAT with parameter {kind}");
+    }
+}
+
+#[test]
+fn a_heartbeat_is_answered_with_what_it_holds() {
+    let (mut pair, _) = Pair::with_channel();
+    let information = parameter(1, &[1, 2, 3, 4, 5, 6, 7, 8]);
+    pair.forge(0, &packet::chunk(packet::HEARTBEAT, 0, &information));
+    pair.run(Duration::from_millis(50));
+    let answer = pair.sent.iter().rev().find(|(from, sent)| *from == 0 && holds(sent, 5)).unwrap();
+    assert_eq!(packet::chunks(&answer.1).next().unwrap().value, information);
+}
+
+#[test]
+fn an_association_begins_whatever_else_the_far_ends_init_holds() {
+    let junk = [
+        parameter(13, &[]),
+        parameter(16, &[1]),
+        parameter(0x8004, &[0, 9]),
+        parameter(999, &[0; 4]),
+        packet::chunk(packet::ERROR, 0, &[0, 1, 0xFF, 0xFF]),
+    ];
+    for (number, junk) in junk.iter().enumerate() {
+        let mut pair = Pair::new();
+        pair.connect(0, 5000);
+        let mut init = BytesMut::from(&pair.ends[0].poll_packet().unwrap()[..]);
+        pair.connect(1, 5000);
+        while pair.ends[1].poll_packet().is_some() {}
+        // In the chunk, or after it as a chunk of its own.
+        if number < 4 {
+            let len = packet::u16_at(&init, HEADER_LEN + 2).unwrap() + junk.len() as u16;
+            init[HEADER_LEN + 2..HEADER_LEN + 4].copy_from_slice(&len.to_be_bytes());
+        }
+        init.extend_from_slice(junk);
+        init.resize(init.len().next_multiple_of(4), 0);
+        packet::seal(&mut init);
+        pair.ends[1].receive(pair.now, init);
+        pair.run(Duration::from_secs(4));
+        assert!(pair.ends.iter().all(|end| end.up), "junk {number}");
+    }
+}
