@@ -501,7 +501,7 @@ function requireEncodings(kind: 'audio' | 'video', given: Encoding[], context: s
   if (given.some(({ codec }) => codec && !isKnownCodec(kind, codec))) {
     throw domException('OperationError', 'An encoding names a codec that is not supported');
   }
-  const encodings = validEncodings(kind, given.length > 0 ? given : [{ active: true }]).slice(0, MAX_LAYERS);
+  const encodings = validEncodings(kind, given.length > 0 ? given : [toEncoding({}, '')]).slice(0, MAX_LAYERS);
   // Audio has one encoding, and a single one needs no name.
   if (kind === 'audio' || encodings.length === 1) {
     const { rid: _, ...first } = encodings[0] as Encoding;
