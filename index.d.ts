@@ -168,7 +168,7 @@ export interface RTCPeerConnection extends globalThis.RTCPeerConnection {
   onaddstream: ((this: globalThis.RTCPeerConnection, event: MediaStreamEvent) => unknown) | null;
 }
 export declare const RTCPeerConnection: Interface<RTCPeerConnection, [configuration?: Configuration]> & {
-  /** ECDSA with P-256. */
+  /** ECDSA with P-256, or RSASSA-PKCS1-v1_5 with SHA-256 and 2048, 3072 or 4096 bits. */
   generateCertificate(keygenAlgorithm: AlgorithmIdentifier): Promise<RTCCertificate>;
 };
 

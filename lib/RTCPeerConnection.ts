@@ -105,7 +105,7 @@ export class RTCPeerConnection extends EventTarget {
     this.#peer = new Peer(this, converted);
   }
 
-  /** ECDSA with P-256. */
+  /** ECDSA with P-256, or RSASSA-PKCS1-v1_5 with SHA-256. */
   static generateCertificate(keygenAlgorithm: AlgorithmIdentifier): Promise<RTCCertificate> {
     return generateCertificate(arguments.length, keygenAlgorithm);
   }

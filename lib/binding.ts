@@ -544,7 +544,11 @@ export interface Binding {
   Engine: new (doorbell: () => void) => NativeEngine;
   Connection: new (engine: NativeEngine, config: ConnectionConfig) => NativeConnection;
   /** `lifetimeMs` from now. */
-  Certificate: { generate(lifetimeMs: number): Outcome<NativeCertificate> };
+  Certificate: {
+    generate(lifetimeMs: number): Outcome<NativeCertificate>;
+    /** `pkcs8` is DER. */
+    forRsaKey(pkcs8: Uint8Array, lifetimeMs: number): Outcome<NativeCertificate>;
+  };
   Ring: new (engine: NativeEngine, sampleRate: number, channels: number, queueMs: number) => NativeRing;
   Sink: new (
     engine: NativeEngine,
