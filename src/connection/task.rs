@@ -238,7 +238,8 @@ impl Driver {
     fn report_no_socket(&mut self, id: TransportId, error: &std::io::Error) {
         tracing::error!(target: "webphone-rtc:ice", %error, "no socket can be bound, so nobody can reach us");
         self.report(Report::GatheringStarted);
-        self.report(Report::CandidateError { url: String::new(), code: 701, text: format!("no socket: {error}") });
+        let text = format!("no socket: {error}");
+        self.report(Report::CandidateError { local: None, url: String::new(), code: 701, text });
         self.report(Report::TransportGathered(id));
         self.report(Report::GatheringComplete);
     }
@@ -291,10 +292,12 @@ impl Driver {
                 tracing::debug!(target: "webphone-rtc:candidate", %candidate, "local candidate");
                 self.report(Report::LocalCandidate { transport: id, candidate, url: None });
             }
-            GatherEvent::Error { url, code, text, .. } => {
+            GatherEvent::Error { url, local, code, text } => {
                 tracing::info!(target: "webphone-rtc:ice", code, "a STUN or TURN server did not help");
                 tracing::debug!(target: "webphone-rtc:candidate", url, code, text, "the server that did not help");
-                self.report(Report::CandidateError { url, code, text });
+                // An address that no candidate tells is not told here either.
+                let local = local.filter(|_| !self.network.relay_only);
+                self.report(Report::CandidateError { local, url, code, text });
             }
             GatherEvent::Complete => {
                 self.report(Report::TransportGathered(id));
