@@ -2,6 +2,7 @@
 // the reason; anything else that differs, and anything there that differs no more, is a failure.
 
 const rtc = require('webphone-rtc');
+const { reasonsUnder } = require('../support/reasons');
 const { call, objectsOf, statisticsOf } = require('./call');
 const { compareDictionary, taken } = require('./dictionaries');
 const explained = require('./differences.json');
@@ -53,6 +54,11 @@ async function expectExplained(section, compare) {
     stale: known.filter((sentence) => !found.has(sentence)),
   }).toEqual({ unexplained: [], stale: [] });
 }
+
+test('docs/conformance.md lists the reasons for differences, and no others', () => {
+  const used = Object.values(explained).flatMap((groups) => groups.map(({ why }) => why));
+  expect(reasonsUnder('Where interfaces differ from their IDL').sort()).toEqual([...new Set(used)].sort());
+});
 
 test('interfaces of the standards are exported, and classes that are in no standard are named', () =>
   expectExplained('exports', (found) => {
