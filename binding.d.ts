@@ -79,6 +79,8 @@ export declare class Connection {
   setPicture(transceiver: number, picture: boolean): void
   /** Encoding parameters that the engine obeys. */
   setEncoding(transceiver: number, encoding: EncodingData): void
+  /** Lets the packets of an audio receiver wait for at least so long; 0 leaves it to the network. */
+  setLeastDelay(transceiver: number, leastMs: number): void
   /** The signal of a remote track; one for the life of the transceiver. */
   receiverRing(transceiver: number): Ring
   /** Who was heard lately in a remote track. */

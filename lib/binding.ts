@@ -465,6 +465,8 @@ export interface NativeConnection {
   setSource(transceiver: number, source: NativeRing | null, enabled: boolean): void;
   /** Whether a video sender has something to send. */
   setPicture(transceiver: number, picture: boolean): void;
+  /** 0 leaves it to the network. */
+  setLeastDelay(transceiver: number, leastMs: number): void;
   setEncoding(transceiver: number, encoding: { active: boolean; maxBitrate?: number; ptime?: number }): void;
   /** The remote track's signal, the same for the life of the transceiver. */
   receiverRing(transceiver: number): NativeRing;

@@ -264,6 +264,9 @@ class Connection {
   setEncoding(id, encoding) {
     this.calls.push(['setEncoding', id, encoding]);
   }
+  setLeastDelay(id, leastMs) {
+    this.calls.push(['setLeastDelay', id, leastMs]);
+  }
   receiverRing(id) {
     if (!this.rings.has(id)) this.rings.set(id, new Ring(this.engine, 48000, 1, 1000));
     return this.rings.get(id);

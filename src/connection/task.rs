@@ -54,11 +54,22 @@ pub(super) enum Command {
     Enabled(TransceiverId, bool),
     Picture(TransceiverId, bool),
     Encoding(TransceiverId, Encoding),
-    Dtmf { id: TransceiverId, tones: String, duration_ms: u32, gap_ms: u32 },
+    /// Milliseconds.
+    LeastDelay(TransceiverId, f64),
+    Dtmf {
+        id: TransceiverId,
+        tones: String,
+        duration_ms: u32,
+        gap_ms: u32,
+    },
     ReceiverRing(TransceiverId, Arc<Ring>),
     Outlet(TransceiverId, Box<Outlet>),
     Sources(TransceiverId, Arc<Sources>),
-    OpenChannel { id: ChannelId, stream: u16, init: ChannelInit },
+    OpenChannel {
+        id: ChannelId,
+        stream: u16,
+        init: ChannelInit,
+    },
     SendMessage(ChannelId, Message),
     CloseChannel(ChannelId),
     ResumeReading,
@@ -182,6 +193,7 @@ impl Driver {
             Command::Enabled(id, enabled) => self.session.set_enabled(id, enabled),
             Command::Picture(id, picture) => self.session.set_picture(now, id, picture),
             Command::Encoding(id, encoding) => self.session.set_encoding(now, id, encoding),
+            Command::LeastDelay(id, least_ms) => self.session.set_least_delay_ms(id, least_ms),
             Command::Dtmf { id, tones, duration_ms, gap_ms } => {
                 self.session.insert_dtmf(now, id, &tones, duration_ms, gap_ms);
             }
