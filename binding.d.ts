@@ -13,6 +13,8 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 export declare class Certificate {
   /** A fresh ECDSA P-256 certificate, valid for `lifetime_ms` from now. */
   static generate(lifetimeMs: number): Outcome<Certificate>
+  /** The same for an RSA key (PKCS #8, DER). */
+  static forRsaKey(pkcs8: Uint8Array, lifetimeMs: number): Outcome<Certificate>
   /** When it ceases to be valid, in milliseconds since 1970. */
   get expires(): number
   /** What the SDP says of it. */
@@ -77,6 +79,8 @@ export declare class Connection {
   setPicture(transceiver: number, picture: boolean): void
   /** Encoding parameters that the engine obeys. */
   setEncoding(transceiver: number, encoding: EncodingData): void
+  /** Lets the packets of an audio receiver wait for at least so long; 0 leaves it to the network. */
+  setLeastDelay(transceiver: number, leastMs: number): void
   /** The signal of a remote track; one for the life of the transceiver. */
   receiverRing(transceiver: number): Ring
   /** Who was heard lately in a remote track. */

@@ -42,8 +42,54 @@ export declare const MediaDevices: Interface<MediaDevices>;
 /** navigator.mediaDevices over virtual devices: a microphone that the application writes, a camera without a picture. */
 export declare const mediaDevices: MediaDevices;
 
+export interface RTCIceCandidate extends globalThis.RTCIceCandidate {
+  /** How the TURN server is reached; null if this is not a candidate of our own by one. */
+  readonly relayProtocol: 'udp' | 'tcp' | 'tls' | null;
+  /** The STUN or TURN server. */
+  readonly url: string | null;
+}
+export declare const RTCIceCandidate: Interface<RTCIceCandidate, [candidateInitDict?: LocalIceCandidateInit]>;
+/** RTCLocalIceCandidateInit */
+export interface LocalIceCandidateInit extends RTCIceCandidateInit {
+  relayProtocol?: 'udp' | 'tcp' | 'tls' | null;
+  url?: string | null;
+}
+
+export interface RTCPeerConnectionIceEvent extends globalThis.RTCPeerConnectionIceEvent {
+  readonly url: string | null;
+}
+export declare const RTCPeerConnectionIceEvent: Interface<
+  RTCPeerConnectionIceEvent,
+  [type: string, eventInitDict?: RTCPeerConnectionIceEventInit]
+>;
+
+export interface RTCIceParameters {
+  usernameFragment?: string;
+  password?: string;
+}
+export interface RTCIceTransport extends globalThis.RTCIceTransport {
+  readonly role: 'unknown' | 'controlling' | 'controlled';
+  readonly component: RTCIceComponent;
+  getLocalCandidates(): RTCIceCandidate[];
+  getRemoteCandidates(): RTCIceCandidate[];
+  getLocalParameters(): RTCIceParameters | null;
+  getRemoteParameters(): RTCIceParameters | null;
+}
+export declare const RTCIceTransport: Interface<RTCIceTransport>;
+
+export interface RTCDtlsTransport extends globalThis.RTCDtlsTransport {
+  readonly iceTransport: RTCIceTransport;
+}
+export declare const RTCDtlsTransport: Interface<RTCDtlsTransport>;
+
+export interface RTCSctpTransport extends globalThis.RTCSctpTransport {
+  readonly transport: RTCDtlsTransport;
+}
+export declare const RTCSctpTransport: Interface<RTCSctpTransport>;
+
 export interface RTCRtpReceiver extends globalThis.RTCRtpReceiver, EventTarget {
   readonly track: MediaStreamTrack;
+  readonly transport: RTCDtlsTransport | null;
   /** A digit that the far end pressed. */
   ondtmf: ((this: RTCRtpReceiver, event: DTMFEvent) => unknown) | null;
 }
@@ -53,6 +99,7 @@ export declare const RTCRtpReceiver: Interface<RTCRtpReceiver> & {
 
 export interface RTCRtpSender extends globalThis.RTCRtpSender {
   readonly track: MediaStreamTrack | null;
+  readonly transport: RTCDtlsTransport | null;
 }
 export declare const RTCRtpSender: Interface<RTCRtpSender> & {
   getCapabilities(kind: string): RTCRtpCapabilities | null;
@@ -94,6 +141,7 @@ export interface RTCDataChannel extends globalThis.RTCDataChannel {
 export declare const RTCDataChannel: Interface<RTCDataChannel>;
 
 export interface RTCPeerConnection extends globalThis.RTCPeerConnection {
+  readonly sctp: RTCSctpTransport | null;
   createDataChannel(label: string, dataChannelDict?: DataChannelInit): RTCDataChannel;
   addTrack(track: globalThis.MediaStreamTrack, ...streams: globalThis.MediaStream[]): RTCRtpSender;
   addTransceiver(trackOrKind: globalThis.MediaStreamTrack | string, init?: RTCRtpTransceiverInit): RTCRtpTransceiver;
@@ -120,7 +168,7 @@ export interface RTCPeerConnection extends globalThis.RTCPeerConnection {
   onaddstream: ((this: globalThis.RTCPeerConnection, event: MediaStreamEvent) => unknown) | null;
 }
 export declare const RTCPeerConnection: Interface<RTCPeerConnection, [configuration?: Configuration]> & {
-  /** ECDSA with P-256. */
+  /** ECDSA with P-256, or RSASSA-PKCS1-v1_5 with SHA-256 and 2048, 3072 or 4096 bits. */
   generateCertificate(keygenAlgorithm: AlgorithmIdentifier): Promise<RTCCertificate>;
 };
 
@@ -157,22 +205,12 @@ export type RTCDTMFToneChangeEvent = globalThis.RTCDTMFToneChangeEvent;
 export declare const RTCDTMFToneChangeEvent: typeof globalThis.RTCDTMFToneChangeEvent;
 export type RTCDataChannelEvent = globalThis.RTCDataChannelEvent;
 export declare const RTCDataChannelEvent: typeof globalThis.RTCDataChannelEvent;
-export type RTCDtlsTransport = globalThis.RTCDtlsTransport;
-export declare const RTCDtlsTransport: typeof globalThis.RTCDtlsTransport;
 export type RTCError = globalThis.RTCError;
 export declare const RTCError: typeof globalThis.RTCError;
 export type RTCErrorEvent = globalThis.RTCErrorEvent;
 export declare const RTCErrorEvent: typeof globalThis.RTCErrorEvent;
-export type RTCIceCandidate = globalThis.RTCIceCandidate;
-export declare const RTCIceCandidate: typeof globalThis.RTCIceCandidate;
-export type RTCIceTransport = globalThis.RTCIceTransport;
-export declare const RTCIceTransport: typeof globalThis.RTCIceTransport;
 export type RTCPeerConnectionIceErrorEvent = globalThis.RTCPeerConnectionIceErrorEvent;
 export declare const RTCPeerConnectionIceErrorEvent: typeof globalThis.RTCPeerConnectionIceErrorEvent;
-export type RTCPeerConnectionIceEvent = globalThis.RTCPeerConnectionIceEvent;
-export declare const RTCPeerConnectionIceEvent: typeof globalThis.RTCPeerConnectionIceEvent;
-export type RTCSctpTransport = globalThis.RTCSctpTransport;
-export declare const RTCSctpTransport: typeof globalThis.RTCSctpTransport;
 export type RTCSessionDescription = globalThis.RTCSessionDescription;
 export declare const RTCSessionDescription: typeof globalThis.RTCSessionDescription;
 export type RTCStatsReport = globalThis.RTCStatsReport;

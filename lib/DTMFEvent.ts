@@ -16,12 +16,15 @@ import {
 import { eventInit, eventType, initContext } from './webidl/event';
 import { defineInterface } from './webidl/interface';
 
-const toInit = dictionary('DTMFEventInit', {
-  ...eventInit,
-  duration: withDefault(double, () => 0),
-  receiver: optional(nullable(interfaceType<RTCRtpReceiver>('RTCRtpReceiver', isRTCRtpReceiver))),
-  tone: required(DOMString),
-});
+const toInit = dictionary(
+  'DTMFEventInit',
+  {
+    duration: withDefault(double, () => 0),
+    receiver: optional(nullable(interfaceType<RTCRtpReceiver>('RTCRtpReceiver', isRTCRtpReceiver))),
+    tone: required(DOMString),
+  },
+  eventInit,
+);
 
 export class DTMFEvent extends Event {
   readonly #init: ReturnType<typeof toInit>;

@@ -6,10 +6,13 @@ import { defineInterface } from './webidl/interface';
 
 const toDevices = sequence(interfaceType<MediaDeviceInfo>('MediaDeviceInfo', isMediaDeviceInfo));
 
-const toInit = dictionary('DeviceChangeEventInit', {
-  ...eventInit,
-  devices: withDefault(toDevices, (): MediaDeviceInfo[] => []),
-});
+const toInit = dictionary(
+  'DeviceChangeEventInit',
+  {
+    devices: withDefault(toDevices, (): MediaDeviceInfo[] => []),
+  },
+  eventInit,
+);
 
 export class DeviceChangeEvent extends Event {
   readonly #devices: readonly MediaDeviceInfo[];

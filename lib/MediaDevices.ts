@@ -10,11 +10,12 @@ import { queueTask } from './lane';
 import { type DeviceInit, MediaDeviceInfo } from './MediaDeviceInfo';
 import { MediaStream } from './MediaStream';
 import { createTrack, type MediaStreamTrack } from './MediaStreamTrack';
+import { CONSTRAINTS, toMediaStreamConstraints } from './media/constraint-dictionaries';
 import { capabilitiesOf, sampleRateFor, unmet } from './media/constraints';
 import { PcmSource } from './media/PcmSource';
 import { blankVideo } from './media/signal';
 import { OverconstrainedError } from './OverconstrainedError';
-import { fail, isObject, method } from './webidl/converters';
+import { fail, method } from './webidl/converters';
 import { defineEventHandlers, type EventHandler } from './webidl/event-handlers';
 import { domException } from './webidl/exceptions';
 import { defineInterface, INTERNAL, requireInternal } from './webidl/interface';
@@ -42,38 +43,18 @@ export class MediaDevices extends EventTarget {
 
   getSupportedConstraints(): MediaTrackSupportedConstraints {
     requireMediaDevices(this);
-    const names = [
-      'aspectRatio',
-      'autoGainControl',
-      'channelCount',
-      'deviceId',
-      'echoCancellation',
-      'facingMode',
-      'frameRate',
-      'groupId',
-      'height',
-      'latency',
-      'noiseSuppression',
-      'resizeMode',
-      'sampleRate',
-      'sampleSize',
-      'voiceIsolation',
-      'width',
-    ];
-    return Object.fromEntries(names.map((name) => [name, true]));
+    return Object.fromEntries(CONSTRAINTS.map((name) => [name, true]));
   }
 
   /** Audio tracks carry what is written to their `source`; silence until then. */
   async getUserMedia(constraints: MediaStreamConstraints = {}): Promise<MediaStream> {
     requireMediaDevices(this);
     const context = method('MediaDevices', 'getUserMedia');
-    if (constraints !== null && !isObject(constraints)) throw fail(context, 'parameter 1 is not an object.');
-    const audio = toConstraintSet(constraints?.audio);
-    const video = toConstraintSet(constraints?.video);
+    const { audio = false, video = false } = toMediaStreamConstraints(constraints, `${context} parameter 1`);
     if (!audio && !video) throw fail(context, 'at least one of audio and video must be requested.');
     const opened: MediaStreamTrack[] = [];
-    if (audio) opened.push(open('audio', audio));
-    if (video) opened.push(open('video', video));
+    if (audio) opened.push(open('audio', audio === true ? {} : audio));
+    if (video) opened.push(open('video', video === true ? {} : video));
     await new Promise<void>((resolve) => queueTask(resolve));
     return new MediaStream(opened);
   }
@@ -114,13 +95,6 @@ function deviceInfos(): MediaDeviceInfo[] {
 
 function requireMediaDevices(value: unknown): void {
   if (value !== mediaDevices) throw new TypeError('Illegal invocation');
-}
-
-function toConstraintSet(value: unknown): MediaTrackConstraints | null {
-  if (value === undefined || value === null || value === false) return null;
-  if (value === true) return {};
-  if (isObject(value)) return value as MediaTrackConstraints;
-  return value ? {} : null;
 }
 
 function open(kind: Kind, constraints: MediaTrackConstraints): MediaStreamTrack {

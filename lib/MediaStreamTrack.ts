@@ -6,11 +6,12 @@ import { randomUUID } from 'node:crypto';
 import { emitWarning } from 'node:process';
 import type { Kind } from './binding';
 import { queueTask } from './lane';
+import { toMediaTrackConstraints } from './media/constraint-dictionaries';
 import { capabilitiesOf, unmet, wanted } from './media/constraints';
 import type { PcmSource } from './media/PcmSource';
 import type { Signal } from './media/signal';
 import { OverconstrainedError } from './OverconstrainedError';
-import { attribute, boolean, DOMString, fail, isObject, method } from './webidl/converters';
+import { attribute, boolean, DOMString, isObject, method } from './webidl/converters';
 import { fire } from './webidl/event';
 import { defineEventHandlers, type EventHandler } from './webidl/event-handlers';
 import { defineInterface, INTERNAL, requireInternal } from './webidl/interface';
@@ -189,13 +190,14 @@ export class MediaStreamTrack extends EventTarget {
 
   async applyConstraints(constraints: MediaTrackConstraints = {}): Promise<void> {
     const slots = this.#slots;
-    if (constraints !== null && !isObject(constraints)) {
-      throw fail(method('MediaStreamTrack', 'applyConstraints'), 'parameter 1 is not an object.');
-    }
+    const converted = toMediaTrackConstraints(
+      constraints,
+      `${method('MediaStreamTrack', 'applyConstraints')} parameter 1`,
+    );
     if (slots.readyState === 'ended') return;
-    const failed = unmet(this.getCapabilities(), constraints ?? {});
+    const failed = unmet(this.getCapabilities(), converted);
     if (failed) throw new OverconstrainedError(failed, `Cannot satisfy constraint '${failed}'`);
-    slots.constraints = structuredClone(constraints ?? {});
+    slots.constraints = converted;
   }
 }
 defineEventHandlers(MediaStreamTrack, ['mute', 'unmute', 'ended']);

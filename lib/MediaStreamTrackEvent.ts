@@ -4,10 +4,13 @@ import { dictionary, interfaceType, required } from './webidl/converters';
 import { eventInit, eventType, initContext } from './webidl/event';
 import { defineInterface } from './webidl/interface';
 
-const toInit = dictionary('MediaStreamTrackEventInit', {
-  ...eventInit,
-  track: required(interfaceType<MediaStreamTrack>('MediaStreamTrack', isMediaStreamTrack)),
-});
+const toInit = dictionary(
+  'MediaStreamTrackEventInit',
+  {
+    track: required(interfaceType<MediaStreamTrack>('MediaStreamTrack', isMediaStreamTrack)),
+  },
+  eventInit,
+);
 
 export class MediaStreamTrackEvent extends Event {
   readonly #track: MediaStreamTrack;

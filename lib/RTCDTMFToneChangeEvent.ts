@@ -3,10 +3,7 @@ import { DOMString, dictionary, withDefault } from './webidl/converters';
 import { eventInit, eventType, initContext } from './webidl/event';
 import { defineInterface } from './webidl/interface';
 
-const toInit = dictionary('RTCDTMFToneChangeEventInit', {
-  ...eventInit,
-  tone: withDefault(DOMString, () => ''),
-});
+const toInit = dictionary('RTCDTMFToneChangeEventInit', { tone: withDefault(DOMString, () => '') }, eventInit);
 
 export class RTCDTMFToneChangeEvent extends Event {
   readonly #tone: string;

@@ -4,10 +4,13 @@ import { dictionary, interfaceType, required } from './webidl/converters';
 import { eventInit, eventType, initContext } from './webidl/event';
 import { defineInterface } from './webidl/interface';
 
-const toInit = dictionary('RTCDataChannelEventInit', {
-  ...eventInit,
-  channel: required(interfaceType<RTCDataChannel>('RTCDataChannel', isRTCDataChannel)),
-});
+const toInit = dictionary(
+  'RTCDataChannelEventInit',
+  {
+    channel: required(interfaceType<RTCDataChannel>('RTCDataChannel', isRTCDataChannel)),
+  },
+  eventInit,
+);
 
 export class RTCDataChannelEvent extends Event {
   readonly #channel: RTCDataChannel;

@@ -4,7 +4,7 @@ import {
   DOMString,
   dictionary,
   enumeration,
-  nullable,
+  long,
   optional,
   requireArguments,
   required,
@@ -24,10 +24,10 @@ const toErrorInit = dictionary('RTCErrorInit', {
       'sdp-syntax-error',
     ]),
   ),
-  receivedAlert: optional(nullable(unsignedLong)),
-  sctpCauseCode: optional(nullable(unsignedLong)),
-  sdpLineNumber: optional(nullable(unsignedLong)),
-  sentAlert: optional(nullable(unsignedLong)),
+  receivedAlert: optional(unsignedLong),
+  sctpCauseCode: optional(long),
+  sdpLineNumber: optional(long),
+  sentAlert: optional(unsignedLong),
 });
 
 let is: (value: unknown) => value is RTCError;
@@ -38,7 +38,7 @@ export class RTCError extends globalThis.DOMException {
   }
   readonly #init: ReturnType<typeof toErrorInit>;
 
-  constructor(init: RTCErrorInit | { errorDetail: string; sdpLineNumber?: number | null }, message = '') {
+  constructor(init: RTCErrorInit | { errorDetail: string }, message = '') {
     requireArguments(arguments.length, 1, constructing('RTCError'));
     super(DOMString(message, `${constructing('RTCError')} parameter 2`), 'OperationError');
     this.#init = toErrorInit(init, `${constructing('RTCError')} parameter 1`);

@@ -4,10 +4,13 @@ import { dictionary, interfaceType, required } from './webidl/converters';
 import { eventInit, eventType, initContext } from './webidl/event';
 import { defineInterface } from './webidl/interface';
 
-const toInit = dictionary('RTCErrorEventInit', {
-  ...eventInit,
-  error: required(interfaceType<RTCError>('RTCError', isRTCError)),
-});
+const toInit = dictionary(
+  'RTCErrorEventInit',
+  {
+    error: required(interfaceType<RTCError>('RTCError', isRTCError)),
+  },
+  eventInit,
+);
 
 export class RTCErrorEvent extends Event {
   readonly #error: RTCError;

@@ -9,6 +9,7 @@ import {
   enumeration,
   fail,
   nullable,
+  USVString,
   unsignedShort,
   withDefault,
 } from './webidl/converters';
@@ -24,14 +25,17 @@ const initMembers = {
 /** RTCIceCandidateInit */
 export const toIceCandidateInit = dictionary('RTCIceCandidateInit', initMembers);
 
-const toLocalInit = dictionary('RTCLocalIceCandidateInit', {
-  ...initMembers,
-  relayProtocol: withDefault(
-    nullable(enumeration('RTCIceServerTransportProtocol', ['udp', 'tcp', 'tls'] as const)),
-    () => null,
-  ),
-  url: withDefault(nullable(DOMString), () => null),
-});
+const toLocalInit = dictionary(
+  'RTCLocalIceCandidateInit',
+  {
+    relayProtocol: withDefault(
+      nullable(enumeration('RTCIceServerTransportProtocol', ['udp', 'tcp', 'tls'] as const)),
+      () => null,
+    ),
+    url: withDefault(nullable(USVString), () => null),
+  },
+  initMembers,
+);
 
 interface Fields {
   foundation: string;

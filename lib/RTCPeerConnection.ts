@@ -105,7 +105,7 @@ export class RTCPeerConnection extends EventTarget {
     this.#peer = new Peer(this, converted);
   }
 
-  /** ECDSA with P-256. */
+  /** ECDSA with P-256, or RSASSA-PKCS1-v1_5 with SHA-256. */
   static generateCertificate(keygenAlgorithm: AlgorithmIdentifier): Promise<RTCCertificate> {
     return generateCertificate(arguments.length, keygenAlgorithm);
   }
@@ -501,7 +501,7 @@ function requireEncodings(kind: 'audio' | 'video', given: Encoding[], context: s
   if (given.some(({ codec }) => codec && !isKnownCodec(kind, codec))) {
     throw domException('OperationError', 'An encoding names a codec that is not supported');
   }
-  const encodings = validEncodings(kind, given.length > 0 ? given : [{ active: true }]).slice(0, MAX_LAYERS);
+  const encodings = validEncodings(kind, given.length > 0 ? given : [toEncoding({}, '')]).slice(0, MAX_LAYERS);
   // Audio has one encoding, and a single one needs no name.
   if (kind === 'audio' || encodings.length === 1) {
     const { rid: _, ...first } = encodings[0] as Encoding;

@@ -12,14 +12,17 @@ import {
 import { eventInit, eventType, initContext } from './webidl/event';
 import { defineInterface } from './webidl/interface';
 
-const toInit = dictionary('RTCPeerConnectionIceErrorEventInit', {
-  ...eventInit,
-  address: optional(nullable(DOMString)),
-  errorCode: required(unsignedShort),
-  errorText: withDefault(USVString, () => ''),
-  port: optional(nullable(unsignedShort)),
-  url: withDefault(DOMString, () => ''),
-});
+const toInit = dictionary(
+  'RTCPeerConnectionIceErrorEventInit',
+  {
+    address: optional(nullable(DOMString)),
+    errorCode: required(unsignedShort),
+    errorText: withDefault(USVString, () => ''),
+    port: optional(nullable(unsignedShort)),
+    url: withDefault(USVString, () => ''),
+  },
+  eventInit,
+);
 
 export class RTCPeerConnectionIceErrorEvent extends Event {
   readonly #init: ReturnType<typeof toInit>;

@@ -4,11 +4,14 @@ import { dictionary, interfaceType, nullable, optional, USVString } from './webi
 import { eventInit, eventType, initContext } from './webidl/event';
 import { defineInterface } from './webidl/interface';
 
-const toInit = dictionary('RTCPeerConnectionIceEventInit', {
-  ...eventInit,
-  candidate: optional(nullable(interfaceType<RTCIceCandidate>('RTCIceCandidate', isRTCIceCandidate))),
-  url: optional(nullable(USVString)),
-});
+const toInit = dictionary(
+  'RTCPeerConnectionIceEventInit',
+  {
+    candidate: optional(nullable(interfaceType<RTCIceCandidate>('RTCIceCandidate', isRTCIceCandidate))),
+    url: optional(nullable(USVString)),
+  },
+  eventInit,
+);
 
 export class RTCPeerConnectionIceEvent extends Event {
   readonly #candidate: RTCIceCandidate | null;

@@ -62,7 +62,10 @@ export class RTCRtpReceiver extends EventTarget {
     if (target !== null && (target < 0 || target > 4000)) {
       throw new RangeError('jitterBufferTarget is not between 0 and 4000 ms');
     }
-    this.#slots.jitterBufferTarget = target;
+    const slots = this.#slots;
+    slots.jitterBufferTarget = target;
+    const { peer, id } = transceiverSlots(slots.transceiver);
+    if (!peer.closed && slots.track.kind === 'audio') peer.native.setLeastDelay(id, target ?? 0);
   }
 
   getParameters(): RTCRtpReceiveParameters {

@@ -21,7 +21,7 @@ import type { RTCDtlsTransport } from './RTCDtlsTransport';
 import type { RTCRtpTransceiver } from './RTCRtpTransceiver';
 import { transceiverSlots } from './RTCRtpTransceiver';
 import type { RTCStatsReport } from './RTCStatsReport';
-import { codecParameters, type Encoding, extensionParameters, toSendParameters } from './rtp-parameters';
+import { codecParameters, type Encoding, extensionParameters, toEncoding, toSendParameters } from './rtp-parameters';
 import { fail, interfaceType, isObject, method, nullable, requireArguments } from './webidl/converters';
 import { domException } from './webidl/exceptions';
 import { defineInterface, INTERNAL, requireInternal } from './webidl/interface';
@@ -158,7 +158,7 @@ export function createSender(transceiver: RTCRtpTransceiver, kind: Kind): RTCRtp
     transport: null,
     dtmf: null,
     streams: [],
-    encodings: withScales(kind, validEncodings(kind, [{ active: true }])),
+    encodings: withScales(kind, validEncodings(kind, [toEncoding({}, '')])),
     lastReturned: null,
     observer: {
       trackChanged: () => feed(sender),

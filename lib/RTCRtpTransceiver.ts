@@ -123,7 +123,7 @@ export class RTCRtpTransceiver {
   set direction(value: RTCRtpTransceiverDirection) {
     const slots = this.#slots;
     const context = attribute('RTCRtpTransceiver', 'direction');
-    const text = String(value);
+    const text = DOMString(value, context);
     // An attribute ignores what is not in its enumeration (Web IDL).
     if (!['sendrecv', 'sendonly', 'recvonly', 'inactive', 'stopped'].includes(text)) return;
     slots.peer.requireOpen();

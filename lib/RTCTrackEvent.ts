@@ -7,13 +7,16 @@ import { dictionary, interfaceType, required, sequence, withDefault } from './we
 import { eventInit, eventType, initContext } from './webidl/event';
 import { defineInterface } from './webidl/interface';
 
-const toInit = dictionary('RTCTrackEventInit', {
-  ...eventInit,
-  receiver: required(interfaceType<RTCRtpReceiver>('RTCRtpReceiver', isRTCRtpReceiver)),
-  streams: withDefault(sequence(interfaceType<MediaStream>('MediaStream', isMediaStream)), () => []),
-  track: required(interfaceType<MediaStreamTrack>('MediaStreamTrack', isMediaStreamTrack)),
-  transceiver: required(interfaceType<RTCRtpTransceiver>('RTCRtpTransceiver', isRTCRtpTransceiver)),
-});
+const toInit = dictionary(
+  'RTCTrackEventInit',
+  {
+    receiver: required(interfaceType<RTCRtpReceiver>('RTCRtpReceiver', isRTCRtpReceiver)),
+    streams: withDefault(sequence(interfaceType<MediaStream>('MediaStream', isMediaStream)), () => []),
+    track: required(interfaceType<MediaStreamTrack>('MediaStreamTrack', isMediaStreamTrack)),
+    transceiver: required(interfaceType<RTCRtpTransceiver>('RTCRtpTransceiver', isRTCRtpTransceiver)),
+  },
+  eventInit,
+);
 
 export class RTCTrackEvent extends Event {
   readonly #receiver: RTCRtpReceiver;

@@ -465,6 +465,8 @@ export interface NativeConnection {
   setSource(transceiver: number, source: NativeRing | null, enabled: boolean): void;
   /** Whether a video sender has something to send. */
   setPicture(transceiver: number, picture: boolean): void;
+  /** 0 leaves it to the network. */
+  setLeastDelay(transceiver: number, leastMs: number): void;
   setEncoding(transceiver: number, encoding: { active: boolean; maxBitrate?: number; ptime?: number }): void;
   /** The remote track's signal, the same for the life of the transceiver. */
   receiverRing(transceiver: number): NativeRing;
@@ -544,7 +546,11 @@ export interface Binding {
   Engine: new (doorbell: () => void) => NativeEngine;
   Connection: new (engine: NativeEngine, config: ConnectionConfig) => NativeConnection;
   /** `lifetimeMs` from now. */
-  Certificate: { generate(lifetimeMs: number): Outcome<NativeCertificate> };
+  Certificate: {
+    generate(lifetimeMs: number): Outcome<NativeCertificate>;
+    /** `pkcs8` is DER. */
+    forRsaKey(pkcs8: Uint8Array, lifetimeMs: number): Outcome<NativeCertificate>;
+  };
   Ring: new (engine: NativeEngine, sampleRate: number, channels: number, queueMs: number) => NativeRing;
   Sink: new (
     engine: NativeEngine,

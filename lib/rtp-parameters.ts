@@ -45,36 +45,30 @@ export const toCodec = dictionary('RTCRtpCodec', codecMembers);
 
 const toPriority = enumeration<RTCPriorityType>('RTCPriorityType', ['very-low', 'low', 'medium', 'high']);
 
-/** RTCRtpEncodingParameters */
-export const toEncoding = dictionary('RTCRtpEncodingParameters', {
-  active: withDefault(boolean, () => true),
-  adaptivePtime: optional(boolean),
-  codec: optional(toCodec),
-  maxBitrate: optional(unsignedLong),
-  maxFramerate: optional(double),
-  networkPriority: optional(toPriority),
-  priority: optional(toPriority),
-  ptime: optional(unsignedLong),
-  rid: optional(DOMString),
-  scaleResolutionDownBy: optional(double),
-});
+/** RTCRtpEncodingParameters, with the priorities of webrtc-priority §4 and what webrtc-extensions has for sound. */
+export const toEncoding = dictionary(
+  'RTCRtpEncodingParameters',
+  {
+    active: withDefault(boolean, () => true),
+    adaptivePtime: optional(boolean),
+    codec: optional(toCodec),
+    maxBitrate: optional(unsignedLong),
+    maxFramerate: optional(double),
+    networkPriority: optional(toPriority),
+    priority: withDefault(toPriority, (): RTCPriorityType => 'low'),
+    ptime: optional(unsignedLong),
+    scaleResolutionDownBy: optional(double),
+  },
+  { rid: optional(DOMString) },
+);
 export type Encoding = ReturnType<typeof toEncoding>;
 
-/** RTCRtpSendParameters */
-export const toSendParameters = dictionary('RTCRtpSendParameters', {
+/** RTCRtpParameters */
+const parameterMembers = {
   // Required by its IDL, but browsers agree on InvalidModificationError where it is missing.
   codecs: optional(
-    sequence(dictionary('RTCRtpCodecParameters', { ...codecMembers, payloadType: required(octetEnforced) })),
+    sequence(dictionary('RTCRtpCodecParameters', { payloadType: required(octetEnforced) }, codecMembers)),
   ),
-  degradationPreference: optional(
-    enumeration('RTCDegradationPreference', [
-      'balanced',
-      'maintain-framerate',
-      'maintain-resolution',
-      'maintain-framerate-and-resolution',
-    ]),
-  ),
-  encodings: required(sequence(toEncoding)),
   headerExtensions: required(
     sequence(
       dictionary('RTCRtpHeaderExtensionParameters', {
@@ -85,5 +79,22 @@ export const toSendParameters = dictionary('RTCRtpSendParameters', {
     ),
   ),
   rtcp: required(dictionary('RTCRtcpParameters', { cname: optional(DOMString), reducedSize: optional(boolean) })),
-  transactionId: required(DOMString),
-});
+};
+
+/** RTCRtpSendParameters */
+export const toSendParameters = dictionary(
+  'RTCRtpSendParameters',
+  {
+    degradationPreference: optional(
+      enumeration('RTCDegradationPreference', [
+        'balanced',
+        'maintain-framerate',
+        'maintain-resolution',
+        'maintain-framerate-and-resolution',
+      ]),
+    ),
+    encodings: required(sequence(toEncoding)),
+    transactionId: required(DOMString),
+  },
+  parameterMembers,
+);

@@ -56,6 +56,44 @@ fn reordering_and_jitter_are_absorbed_after_a_while() {
     }
 }
 
+/// How long packets wait on average during `time`, in seconds.
+fn delay(call: &mut Call, time: Duration) -> f64 {
+    let before = call.receiver.stats();
+    call.run(time);
+    let after = call.receiver.stats();
+    (after.jitter_buffer_delay_s - before.jitter_buffer_delay_s)
+        / (after.jitter_buffer_emitted - before.jitter_buffer_emitted) as f64
+}
+
+#[test]
+fn packets_wait_as_long_as_is_asked_for_and_no_longer_when_it_is_not() {
+    for codec in [opus(), pcmu()] {
+        let mut call = Call::new(codec.clone(), 16_000).tone(1000.0);
+        call.run(ms(2000));
+        call.receiver.set_least_delay_ms(300.0);
+        call.run(ms(8000));
+        let raised = delay(&mut call, ms(2000));
+        let stats = call.receiver.stats();
+        assert!(stats.jitter_buffer_minimum_delay_s < 0.2 * stats.jitter_buffer_target_delay_s, "{stats:?}");
+        call.receiver.set_least_delay_ms(0.0);
+        call.run(ms(8000));
+        let lowered = delay(&mut call, ms(2000));
+        println!("{}: {raised:.3} s, then {lowered:.3} s", codec.name);
+        assert!((0.27..0.33).contains(&raised), "{}: {raised}", codec.name);
+        assert!(lowered < 0.03, "{}: {lowered}", codec.name);
+        assert_continuous(&call);
+        assert!(bad_windows(call.last(ms(18_000)), 1000.0) < 0.05, "{}", codec.name);
+    }
+}
+
+#[test]
+fn a_stream_that_begins_late_waits_as_long_as_was_asked_for_before() {
+    let mut call = Call::new(opus(), 16_000).tone(1000.0);
+    call.receiver.set_least_delay_ms(10_000.0);
+    let first = delay(&mut call, ms(3000));
+    assert!((0.55..0.62).contains(&first), "at most 600 ms, not {first}");
+}
+
 #[test]
 fn the_delay_grows_with_jitter_and_shrinks_slowly_when_it_is_gone() {
     let mut call = Call::new(opus(), 16_000);
@@ -67,13 +105,6 @@ fn the_delay_grows_with_jitter_and_shrinks_slowly_when_it_is_gone() {
         let jitter = if n < 500 { dice.roll() * 100.0 } else { 0.0 };
         vec![Duration::from_micros(5000 + (jitter * 1000.0) as u64)]
     });
-    let delay = |call: &mut Call, time: Duration| {
-        let before = call.receiver.stats();
-        call.run(time);
-        let after = call.receiver.stats();
-        (after.jitter_buffer_delay_s - before.jitter_buffer_delay_s)
-            / (after.jitter_buffer_emitted - before.jitter_buffer_emitted) as f64
-    };
     call.run(ms(5000));
     assert!(call.receiver.stats().jitter_buffer_target_ms > 60.0);
     let during = delay(&mut call, ms(5000));

@@ -149,15 +149,17 @@ fn what_a_server_refuses_and_what_is_not_supported_is_reported() {
     let request = requests(&mut gatherer).remove(0);
     let refusal = answer(&request.payload, vec![Box::new(BINDING_ERROR), Box::new(CODE_SERVER_ERROR)]);
     assert!(gatherer.receive(request.local, request.peer, &refusal));
-    let codes: Vec<_> = events(&mut gatherer)
+    let errors: Vec<_> = events(&mut gatherer)
         .into_iter()
         .filter_map(|event| match event {
-            GatherEvent::Error { url, code, .. } => Some((url, code)),
+            GatherEvent::Error { url, code, local, .. } => Some((url, code, local)),
             _ => None,
         })
         .collect();
-    let expected = urls.map(str::to_owned).into_iter().zip([701, 701, 500]).collect::<Vec<_>>();
-    assert_eq!(codes, expected);
+    let local = Some(address("192.168.1.2:5000"));
+    let expected: Vec<_> =
+        urls.iter().zip([701, 701, 500]).map(|(url, code)| ((*url).to_owned(), code, local)).collect();
+    assert_eq!(errors, expected);
 }
 
 #[test]

@@ -7,15 +7,15 @@ const NEAR_HZ = 1000;
 const FAR_HZ = 700;
 
 class Call {
-  /** @param {{ browser: import('./browser').Browser, trickle?: boolean, nearHz?: number | null, farHz?: number | null }} options */
-  static async open({ browser, trickle = false, nearHz = NEAR_HZ, farHz = FAR_HZ }) {
+  /** @param {{ browser: import('./browser').Browser, trickle?: boolean, nearHz?: number | null, farHz?: number | null, certificates?: RTCCertificate[] }} options certificates: of the near end */
+  static async open({ browser, trickle = false, nearHz = NEAR_HZ, farHz = FAR_HZ, certificates }) {
     const call = new Call();
     // A candidate may overtake the description that it belongs to; it waits for it as any signaling makes it wait.
     call.described = Promise.resolve();
     const carry = (to) => (candidate) =>
       call.described.then(() => call[to].addCandidate(candidate)).catch((error) => call.errors.push(error));
     call.errors = [];
-    call.near = new Talker({ hz: nearHz, trickle, onCandidate: carry('far') });
+    call.near = new Talker({ hz: nearHz, trickle, onCandidate: carry('far'), certificates });
     call.far = await browser.openPhone({ hz: farHz, trickle, onCandidate: carry('near') });
     return call;
   }

@@ -1,5 +1,6 @@
 // A call with Chromium from the first offer to the hang-up.
 
+const { RTCPeerConnection } = require('webphone-rtc');
 const { describeWithChromium } = require('./browser');
 const { withCall } = require('./call');
 
@@ -20,6 +21,21 @@ describeWithChromium('a call with Chromium', (browser) => {
         });
       });
     }
+  }
+
+  for (const offerer of ['near', 'far']) {
+    test(`offered by the ${offerer} end: an RSA certificate of ours is as good`, async () => {
+      const certificate = await RTCPeerConnection.generateCertificate({
+        name: 'RSASSA-PKCS1-v1_5',
+        modulusLength: 2048,
+        publicExponent: new Uint8Array([1, 0, 1]),
+        hash: 'SHA-256',
+      });
+      await withCall({ browser: browser(), certificates: [certificate] }, async (call) => {
+        await call.connect(offerer);
+        await call.talks();
+      });
+    });
   }
 
   for (const [who, other] of [

@@ -35,7 +35,9 @@ async function silentServer() {
 async function gathered(pc) {
   const errors = [];
   const candidates = [];
-  pc.addEventListener('icecandidateerror', ({ url, errorCode }) => errors.push([url, errorCode]));
+  pc.addEventListener('icecandidateerror', ({ url, errorCode, address, port }) => {
+    errors.push({ url, errorCode, from: address && `${address} ${port}` });
+  });
   const end = new Promise((resolve) => {
     pc.addEventListener('icecandidate', ({ candidate }) => (candidate ? candidates.push(candidate) : resolve(true)));
   });
@@ -55,7 +57,8 @@ test('a STUN server that is silent delays the end of gathering, but never to the
   const { inTime, errors, candidates } = await gathered(pc);
   expect(inTime).toBe(true);
   expect(server.asked).toBeGreaterThan(1);
-  expect(errors).toEqual([[server.url, 701]]);
+  const [{ address, port }] = candidates.filter(({ address }) => address === '127.0.0.1');
+  expect(errors).toEqual([{ url: server.url, errorCode: 701, from: `${address} ${port}` }]);
   expect(candidates.length).toBeGreaterThan(0);
   expect(pc.localDescription.sdp).toContain('a=candidate:');
 });
@@ -64,8 +67,18 @@ test('a STUN server without an address does not delay it, nor one of a kind that
   const urls = ['stun:nowhere.invalid:19302', 'stuns:192.0.2.1'];
   const { inTime, errors, candidates } = await gathered(connection({ iceServers: [{ urls }] }));
   expect(inTime).toBe(true);
-  expect(errors.sort()).toEqual(urls.map((url) => [url, 701]).sort());
+  const { address, port } = candidates[0];
+  expect(errors.sort((a, b) => (a.url < b.url ? -1 : 1))).toEqual(
+    urls.map((url) => ({ url, errorCode: 701, from: `${address} ${port}` })),
+  );
   expect(candidates.length).toBeGreaterThan(0);
+});
+
+test('a connection that shows only relayed addresses does not show its own when a server fails', async () => {
+  const { errors } = await gathered(
+    connection({ iceServers: [{ urls: 'stun:nowhere.invalid' }], iceTransportPolicy: 'relay' }),
+  );
+  expect(errors).toEqual([{ url: 'stun:nowhere.invalid', errorCode: 701, from: null }]);
 });
 
 test("the factory's answer is there before the SDK gives up, whatever its servers do", async () => {
@@ -108,7 +121,8 @@ test('the null candidate comes once, after setLocalDescription in a task of its 
 
 test('an address that is not of this machine is an error event, and gathering ends', async () => {
   const { inTime, errors, candidates } = await gathered(connection({ addresses: ['203.0.113.9'] }));
-  expect({ inTime, errors, candidates }).toEqual({ inTime: true, errors: [['', 701]], candidates: [] });
+  const errors701 = [{ url: '', errorCode: 701, from: null }];
+  expect({ inTime, errors, candidates }).toEqual({ inTime: true, errors: errors701, candidates: [] });
 });
 
 test('sockets are bound where the configuration says', async () => {

@@ -1,6 +1,8 @@
 // A binding without an engine: negotiation over descriptions that are JSON, reports that tests send by hand.
 // Invariant: it answers to the same calls with the same shapes as the real binding, and absent members stay absent.
 
+const { createPrivateKey } = require('node:crypto');
+
 const error = (kind, message) => ({ error: { kind, message } });
 const invalidState = (message) => error('InvalidStateError', message);
 const clone = (value) => JSON.parse(JSON.stringify(value));
@@ -262,6 +264,9 @@ class Connection {
   setEncoding(id, encoding) {
     this.calls.push(['setEncoding', id, encoding]);
   }
+  setLeastDelay(id, leastMs) {
+    this.calls.push(['setLeastDelay', id, leastMs]);
+  }
   receiverRing(id) {
     if (!this.rings.has(id)) this.rings.set(id, new Ring(this.engine, 48000, 1, 1000));
     return this.rings.get(id);
@@ -435,6 +440,11 @@ class Certificate {
     const certificate = new Certificate();
     certificate.expires = Date.now() + lifetimeMs;
     return { ok: certificate };
+  }
+  static forRsaKey(pkcs8, lifetimeMs) {
+    const made = Certificate.generate(lifetimeMs);
+    made.ok.key = createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });
+    return made;
   }
   fingerprints() {
     return [{ algorithm: 'sha-256', value: 'aa:bb' }];

@@ -491,12 +491,37 @@ describe('configuration', () => {
     const { pc, native } = connection({ certificates: [certificate] });
     expect(native.config.certificates).toHaveLength(1);
     expect(pc.getConfiguration().certificates).toEqual([certificate]);
-    const rsa = {
-      name: 'RSASSA-PKCS1-v1_5',
+  });
+
+  const rsa = {
+    name: 'RSASSA-PKCS1-v1_5',
+    modulusLength: 2048,
+    publicExponent: new Uint8Array([1, 0, 1]),
+    hash: 'SHA-256',
+  };
+  test('makes RSA keys for certificates', async () => {
+    const certificate = await RTCPeerConnection.generateCertificate({ ...rsa, hash: { name: 'sha-256' } });
+    const { native } = connection({ certificates: [certificate] });
+    const { asymmetricKeyType, asymmetricKeyDetails } = native.config.certificates[0].key;
+    expect({ asymmetricKeyType, ...asymmetricKeyDetails }).toEqual({
+      asymmetricKeyType: 'rsa',
       modulusLength: 2048,
-      publicExponent: new Uint8Array([1, 0, 1]),
-      hash: 'SHA-256',
-    };
-    await expect(RTCPeerConnection.generateCertificate(rsa)).rejects.toMatchObject({ name: 'NotSupportedError' });
+      publicExponent: 65537n,
+    });
+  });
+
+  test.each([
+    ['NotSupportedError', { hash: 'SHA-1' }],
+    ['NotSupportedError', { modulusLength: 1024 }],
+    ['NotSupportedError', { modulusLength: 1_000_000 }],
+    ['NotSupportedError', { publicExponent: new Uint8Array([3]) }],
+    ['NotSupportedError', { publicExponent: new Uint8Array() }],
+    ['NotSupportedError', { name: 'RSA-PSS' }],
+    ['TypeError', { modulusLength: -1 }],
+    ['TypeError', { publicExponent: 65537 }],
+    ['TypeError', { hash: undefined }],
+    ['TypeError', { expires: -1 }],
+  ])('%s for a certificate with %j', async (name, change) => {
+    await expect(RTCPeerConnection.generateCertificate({ ...rsa, ...change })).rejects.toMatchObject({ name });
   });
 });

@@ -143,7 +143,7 @@ describe('parameters', () => {
     const { track } = await microphone();
     const sender = pc.addTrack(track);
     const parameters = sender.getParameters();
-    expect(parameters.encodings).toEqual([{ active: true, adaptivePtime: false }]);
+    expect(parameters.encodings).toEqual([{ active: true, adaptivePtime: false, priority: 'low' }]);
     expect(sender.getParameters().transactionId).toBe(parameters.transactionId);
     parameters.encodings[0].priority = 'high';
     await sender.setParameters(parameters);
@@ -189,8 +189,8 @@ describe('parameters', () => {
   test('a lone video encoding has a scale, several have powers of two, a single one no name', () => {
     const { pc } = connection();
     const scales = (sendEncodings) => pc.addTransceiver('video', { sendEncodings }).sender.getParameters().encodings;
-    expect(scales([])).toEqual([{ active: true, scaleResolutionDownBy: 1 }]);
-    expect(scales([{ rid: 'a' }])).toEqual([{ active: true, scaleResolutionDownBy: 1 }]);
+    expect(scales([])).toEqual([{ active: true, priority: 'low', scaleResolutionDownBy: 1 }]);
+    expect(scales([{ rid: 'a' }])).toEqual([{ active: true, priority: 'low', scaleResolutionDownBy: 1 }]);
     expect(scales([{ rid: 'a' }, { rid: 'b' }]).map((it) => it.scaleResolutionDownBy)).toEqual([2, 1]);
     expect(() => scales([{ rid: 'a-b' }])).toThrow(TypeError);
     expect(() => scales([{ codec: { mimeType: 'video/none', clockRate: 90000 } }])).toThrow(
@@ -203,7 +203,7 @@ describe('parameters', () => {
     const { sender } = pc.addTransceiver('video', { sendEncodings: [{ rid: 'lo' }, { rid: 'hi' }] });
     native.state.transceivers[0].rids = ['hi'];
     pc.restartIce();
-    expect(sender.getParameters().encodings).toEqual([{ active: true, scaleResolutionDownBy: 1 }]);
+    expect(sender.getParameters().encodings).toEqual([{ active: true, priority: 'low', scaleResolutionDownBy: 1 }]);
   });
 
   test('header extensions but for the mid can be switched off before they are negotiated', () => {

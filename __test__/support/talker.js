@@ -6,9 +6,10 @@ const { Phone } = require('./phone');
 const { measureTone } = require('./tone');
 
 class Talker extends Phone {
-  /** @param {{ hz?: number | null, queueMs?: number, trickle?: boolean, onCandidate?: (candidate: object | null) => void }} options hz null: no microphone yet */
-  constructor({ hz = null, queueMs, trickle, onCandidate } = {}) {
-    super({ RTCPeerConnection: rtc.RTCPeerConnection, configuration, trickle, onCandidate });
+  /** @param {{ hz?: number | null, queueMs?: number, trickle?: boolean, onCandidate?: (candidate: object | null) => void, certificates?: RTCCertificate[] }} options hz null: no microphone yet */
+  constructor({ hz = null, queueMs, trickle, onCandidate, certificates = [] } = {}) {
+    const own = { ...configuration, certificates };
+    super({ RTCPeerConnection: rtc.RTCPeerConnection, configuration: own, trickle, onCandidate });
     this.queueMs = queueMs;
     this.keys = '';
     this.pc.addEventListener('track', ({ track }) => {

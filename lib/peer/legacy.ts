@@ -4,10 +4,13 @@ import { dictionary, interfaceType, required } from '../webidl/converters';
 import { eventInit, eventType, initContext } from '../webidl/event';
 import { defineInterface } from '../webidl/interface';
 
-const toInit = dictionary('MediaStreamEventInit', {
-  ...eventInit,
-  stream: required(interfaceType<MediaStream>('MediaStream', isMediaStream)),
-});
+const toInit = dictionary(
+  'MediaStreamEventInit',
+  {
+    stream: required(interfaceType<MediaStream>('MediaStream', isMediaStream)),
+  },
+  eventInit,
+);
 
 /** Of the 'addstream' event. */
 export class MediaStreamEvent extends Event {

@@ -83,6 +83,7 @@ function integer(bits: number, signed: boolean, mode: IntegerMode): Converter<nu
 export const octetEnforced = integer(8, false, 'enforceRange');
 export const unsignedShort = integer(16, false, 'wrap');
 export const unsignedShortEnforced = integer(16, false, 'enforceRange');
+export const long = integer(32, true, 'wrap');
 export const unsignedLong = integer(32, false, 'wrap');
 export const unsignedLongEnforced = integer(32, false, 'enforceRange');
 export const unsignedLongClamped = integer(32, false, 'clamp');
@@ -158,9 +159,14 @@ type DictionaryOf<M extends Members> = {
 };
 type MemberType<M> = M extends Member<infer T> ? T : never;
 
-/** A dictionary; members are read in lexicographical order, as the standard asks. */
-export function dictionary<M extends Members>(name: string, members: M): Converter<DictionaryOf<M>> {
-  const keys = Object.keys(members).sort();
+/** A dictionary; members are read in the order of the standard: inherited ones first, each part by name. */
+export function dictionary<M extends Members, I extends Members = Record<never, never>>(
+  name: string,
+  own: M,
+  inherited?: I,
+): Converter<DictionaryOf<M & I>> {
+  const keys = [...Object.keys(inherited ?? {}).sort(), ...Object.keys(own).sort()];
+  const members: Members = { ...inherited, ...own };
   return (value, context) => {
     if (value !== undefined && value !== null && !isObject(value)) {
       throw fail(context, `is not an object that can be converted to ${name}.`);
@@ -173,6 +179,6 @@ export function dictionary<M extends Members>(name: string, members: M): Convert
       else if (member.required) throw fail(context, `required member '${key}' of ${name} is undefined.`);
       else if (member.default) result[key] = member.default();
     }
-    return result as DictionaryOf<M>;
+    return result as DictionaryOf<M & I>;
   };
 }

@@ -4,7 +4,7 @@
  */
 import { boolean, constructing, DOMString, requireArguments, withDefault } from './converters';
 
-/** Members of EventInit; spread into the dictionary of each event. */
+/** Members of EventInit, which the dictionary of each event inherits. */
 export const eventInit = {
   bubbles: withDefault(boolean, () => false),
   cancelable: withDefault(boolean, () => false),

@@ -29,7 +29,7 @@ export function exceptionFrom(data: ErrorData): Error {
     case 'RangeError':
       return new RangeError(data.message);
     case 'SdpSyntaxError':
-      return new RTCError({ errorDetail: 'sdp-syntax-error', sdpLineNumber: data.sdpLine }, data.message);
+      return new RTCError({ errorDetail: 'sdp-syntax-error', sdpLineNumber: data.sdpLine ?? undefined }, data.message);
     default:
       return domException(data.kind, data.message);
   }

@@ -103,6 +103,10 @@ fn parse_ports(range: &[u32]) -> Result<(u16, u16)> {
     .ok_or_else(|| Error::new(ErrorKind::Range, "portRange is [lowest, highest], each below 65536"))
 }
 
+fn lifetime(lifetime_ms: f64) -> Duration {
+    Duration::from_millis(lifetime_ms.clamp(0.0, MAX_LIFETIME_MS) as u64)
+}
+
 /// RTCCertificate without its W3C face.
 #[napi]
 pub struct Certificate {
@@ -123,8 +127,15 @@ impl Certificate {
     /// A fresh ECDSA P-256 certificate, valid for `lifetime_ms` from now.
     #[napi(catch_unwind, ts_return_type = "Outcome<Certificate>")]
     pub fn generate(lifetime_ms: f64) -> Outcome<Certificate> {
-        let lifetime = Duration::from_millis(lifetime_ms.clamp(0.0, MAX_LIFETIME_MS) as u64);
-        transport::Certificate::generate(lifetime).map(|certificate| Certificate { certificate }).into()
+        transport::Certificate::generate(lifetime(lifetime_ms)).map(|certificate| Certificate { certificate }).into()
+    }
+
+    /// The same for an RSA key (PKCS #8, DER).
+    #[napi(catch_unwind, ts_return_type = "Outcome<Certificate>")]
+    pub fn for_rsa_key(pkcs8: &[u8], lifetime_ms: f64) -> Outcome<Certificate> {
+        transport::Certificate::for_rsa_key(pkcs8, lifetime(lifetime_ms))
+            .map(|certificate| Certificate { certificate })
+            .into()
     }
 
     /// When it ceases to be valid, in milliseconds since 1970.

@@ -335,6 +335,12 @@ impl Connection {
         self.owner.borrow_mut().set_encoding(TransceiverId(transceiver), encoding);
     }
 
+    /// Lets the packets of an audio receiver wait for at least so long; 0 leaves it to the network.
+    #[napi(catch_unwind)]
+    pub fn set_least_delay(&self, transceiver: u32, least_ms: f64) {
+        self.owner.borrow_mut().set_least_delay_ms(TransceiverId(transceiver), least_ms);
+    }
+
     /// The signal of a remote track; one for the life of the transceiver.
     #[napi(catch_unwind)]
     pub fn receiver_ring(&self, transceiver: u32) -> Ring {

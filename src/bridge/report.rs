@@ -217,10 +217,10 @@ fn report_data(connection: u32, report: Report) -> Option<ReportData> {
     Some(match report {
         Report::GatheringStarted => ReportData::Gathering { connection, state: "gathering" },
         Report::GatheringComplete => ReportData::Gathering { connection, state: "complete" },
-        Report::CandidateError { url, code, text } => ReportData::CandidateError {
+        Report::CandidateError { local, url, code, text } => ReportData::CandidateError {
             connection,
-            address: None,
-            port: None,
+            address: local.map(|address| address.ip().to_string()),
+            port: local.map(|address| address.port().into()),
             url,
             error_code: code.into(),
             error_text: text,

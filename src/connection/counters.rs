@@ -102,7 +102,7 @@ impl Session {
             last_packet_received_timestamp: of.last_packet.map(|at| self.unix_ms_of(now, at)),
             jitter_buffer_delay: of.jitter_buffer_delay_s,
             jitter_buffer_target_delay: of.jitter_buffer_target_delay_s,
-            jitter_buffer_minimum_delay: of.jitter_buffer_target_delay_s,
+            jitter_buffer_minimum_delay: of.jitter_buffer_minimum_delay_s,
             jitter_buffer_emitted_count: of.jitter_buffer_emitted as f64,
             total_samples_received: of.total_samples as f64,
             concealed_samples: of.concealed_samples as f64,

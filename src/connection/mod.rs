@@ -218,6 +218,11 @@ impl Connection {
         self.mailbox.send(Command::Encoding(id, encoding));
     }
 
+    /// Lets the packets that come for `id` wait for at least so long.
+    pub fn set_least_delay_ms(&mut self, id: TransceiverId, least_ms: f64) {
+        self.mailbox.send(Command::LeastDelay(id, least_ms));
+    }
+
     /// Replaces the sender's queue of digits; durations in milliseconds.
     pub fn insert_dtmf(&mut self, id: TransceiverId, tones: String, duration_ms: u32, gap_ms: u32) {
         self.mailbox.send(Command::Dtmf { id, tones, duration_ms, gap_ms });

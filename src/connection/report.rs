@@ -4,6 +4,7 @@ use super::channels::Transmitted;
 use super::stats::Stats;
 use crate::negotiation::{Candidate, TransceiverId, TransportId};
 use crate::transport::{ChannelId, DataEvent, DtlsFailure, DtlsState, IceState};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// One thing that happened, in the order it happened within its connection.
@@ -22,6 +23,8 @@ pub enum Report {
     },
     /// A STUN or TURN server did not help.
     CandidateError {
+        /// The address that asked, or would have; none where it is not told, or there is none.
+        local: Option<SocketAddr>,
         /// As configured.
         url: String,
         /// STUN error code, or 701 where the server could not be reached.

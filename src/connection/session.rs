@@ -371,6 +371,11 @@ impl Session {
         self.send_media(now);
     }
 
+    /// Lets the packets that come for `id` wait for at least so long.
+    pub fn set_least_delay_ms(&mut self, id: TransceiverId, least_ms: f64) {
+        self.inbound.entry(id).or_default().set_least_delay_ms(least_ms);
+    }
+
     /// The signal that the receiver of `id` plays into; to be told before the plan that makes it receive.
     pub fn set_receiver_ring(&mut self, id: TransceiverId, ring: Arc<Ring>) {
         self.inbound.entry(id).or_default().set_ring(ring);

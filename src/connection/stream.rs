@@ -222,6 +222,8 @@ pub struct Inbound {
     receiver: Option<Receiver>,
     ring: Option<Arc<Ring>>,
     outlets: Vec<Outlet>,
+    /// Packets wait for at least so long.
+    least_delay_ms: f64,
     transport: Option<TransportId>,
     /// Sender reports of the stream that plays, and when the last came (milliseconds since 1970).
     heard: Heard,
@@ -236,7 +238,9 @@ impl Inbound {
         let spec = media.recv.as_ref().map(recv_spec);
         if spec.is_some() && self.receiver.is_none() {
             let ring = self.ring.get_or_insert_with(receiver_ring);
-            self.receiver = Some(Receiver::new(ring.clone()));
+            let mut receiver = Receiver::new(ring.clone());
+            receiver.set_least_delay_ms(self.least_delay_ms);
+            self.receiver = Some(receiver);
         }
         if let Some(receiver) = &mut self.receiver {
             receiver.configure(spec);
@@ -254,6 +258,14 @@ impl Inbound {
     /// The signal to play into.
     pub fn set_ring(&mut self, ring: Arc<Ring>) {
         self.ring.get_or_insert(ring);
+    }
+
+    /// Lets packets wait for at least so long, whatever the network asks for.
+    pub fn set_least_delay_ms(&mut self, least_ms: f64) {
+        self.least_delay_ms = least_ms;
+        if let Some(receiver) = &mut self.receiver {
+            receiver.set_least_delay_ms(least_ms);
+        }
     }
 
     /// Frames for `outlet` are cut whenever something was played.

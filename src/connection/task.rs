@@ -54,11 +54,22 @@ pub(super) enum Command {
     Enabled(TransceiverId, bool),
     Picture(TransceiverId, bool),
     Encoding(TransceiverId, Encoding),
-    Dtmf { id: TransceiverId, tones: String, duration_ms: u32, gap_ms: u32 },
+    /// Milliseconds.
+    LeastDelay(TransceiverId, f64),
+    Dtmf {
+        id: TransceiverId,
+        tones: String,
+        duration_ms: u32,
+        gap_ms: u32,
+    },
     ReceiverRing(TransceiverId, Arc<Ring>),
     Outlet(TransceiverId, Box<Outlet>),
     Sources(TransceiverId, Arc<Sources>),
-    OpenChannel { id: ChannelId, stream: u16, init: ChannelInit },
+    OpenChannel {
+        id: ChannelId,
+        stream: u16,
+        init: ChannelInit,
+    },
     SendMessage(ChannelId, Message),
     CloseChannel(ChannelId),
     ResumeReading,
@@ -182,6 +193,7 @@ impl Driver {
             Command::Enabled(id, enabled) => self.session.set_enabled(id, enabled),
             Command::Picture(id, picture) => self.session.set_picture(now, id, picture),
             Command::Encoding(id, encoding) => self.session.set_encoding(now, id, encoding),
+            Command::LeastDelay(id, least_ms) => self.session.set_least_delay_ms(id, least_ms),
             Command::Dtmf { id, tones, duration_ms, gap_ms } => {
                 self.session.insert_dtmf(now, id, &tones, duration_ms, gap_ms);
             }
@@ -238,7 +250,8 @@ impl Driver {
     fn report_no_socket(&mut self, id: TransportId, error: &std::io::Error) {
         tracing::error!(target: "webphone-rtc:ice", %error, "no socket can be bound, so nobody can reach us");
         self.report(Report::GatheringStarted);
-        self.report(Report::CandidateError { url: String::new(), code: 701, text: format!("no socket: {error}") });
+        let text = format!("no socket: {error}");
+        self.report(Report::CandidateError { local: None, url: String::new(), code: 701, text });
         self.report(Report::TransportGathered(id));
         self.report(Report::GatheringComplete);
     }
@@ -291,10 +304,12 @@ impl Driver {
                 tracing::debug!(target: "webphone-rtc:candidate", %candidate, "local candidate");
                 self.report(Report::LocalCandidate { transport: id, candidate, url: None });
             }
-            GatherEvent::Error { url, code, text, .. } => {
+            GatherEvent::Error { url, local, code, text } => {
                 tracing::info!(target: "webphone-rtc:ice", code, "a STUN or TURN server did not help");
                 tracing::debug!(target: "webphone-rtc:candidate", url, code, text, "the server that did not help");
-                self.report(Report::CandidateError { url, code, text });
+                // An address that no candidate tells is not told here either.
+                let local = local.filter(|_| !self.network.relay_only);
+                self.report(Report::CandidateError { local, url, code, text });
             }
             GatherEvent::Complete => {
                 self.report(Report::TransportGathered(id));

@@ -82,6 +82,8 @@ pub struct JitterStats {
     pub delay_sum: f64,
     /// Delay aimed at, summed likewise.
     pub target_sum: f64,
+    /// The same, had no [least delay](JitterBuffer::set_least_ms) been asked for.
+    pub minimum_sum: f64,
     /// Ticks of audio played.
     pub emitted_ticks: u64,
     /// Packets thrown away because their time had passed.
@@ -122,6 +124,8 @@ pub struct JitterBuffer {
     packets: VecDeque<(i64, Packet)>,
     timeline: Option<Timeline>,
     delay: DelayEstimator,
+    /// Packets are to wait for at least so long, over the fastest.
+    least_ms: f64,
     seen: Seen,
     late_run: u32,
     stats: JitterStats,
@@ -163,6 +167,7 @@ impl JitterBuffer {
             packets: VecDeque::new(),
             timeline: None,
             delay: DelayEstimator::default(),
+            least_ms: 0.0,
             seen: Seen::default(),
             late_run: 0,
             stats: JitterStats::default(),
@@ -239,12 +244,18 @@ impl JitterBuffer {
     pub fn surplus_ms(&self, due: Instant) -> f64 {
         let Some(timeline) = &self.timeline else { return 0.0 };
         let transit_ms = timeline.transit_ms(due, timeline.cursor, self.clock_hz);
-        self.delay.target_ms().map_or(0.0, |target_ms| transit_ms - target_ms)
+        self.transit_aim_ms().map_or(0.0, |aim_ms| transit_ms - aim_ms)
     }
 
     /// Forgets everything but the counters; timestamps are of a clock of `clock_hz` from now on.
     pub fn reset(&mut self, clock_hz: u32) {
-        *self = Self { stats: self.stats, ..Self::new(clock_hz) };
+        *self = Self { stats: self.stats, least_ms: self.least_ms, ..Self::new(clock_hz) };
+    }
+
+    /// Lets packets wait for at least so long, over the fastest, at most [`MAX_MS`]; the delay follows as it follows the
+    /// network.
+    pub fn set_least_ms(&mut self, least_ms: f64) {
+        self.least_ms = least_ms.clamp(0.0, MAX_MS);
     }
 
     /// Counters.
@@ -252,7 +263,18 @@ impl JitterBuffer {
         JitterStats { target_ms: self.target_ms(), ..self.stats }
     }
 
+    /// The transit time that packets are to be played at; `None` before the first.
+    fn transit_aim_ms(&self) -> Option<f64> {
+        let (target_ms, fastest_ms) = self.delay.target_ms().zip(self.delay.fastest_ms())?;
+        Some(target_ms.max(fastest_ms + self.least_ms))
+    }
+
     fn target_ms(&self) -> f64 {
+        self.minimum_ms().max(self.least_ms)
+    }
+
+    /// What the network asks for.
+    fn minimum_ms(&self) -> f64 {
         let fastest = self.delay.fastest_ms().unwrap_or_default();
         self.delay.target_ms().map_or(START_MS, |target_ms| target_ms - fastest)
     }
@@ -265,7 +287,7 @@ impl JitterBuffer {
     fn begin(&mut self, now: Instant, packet: Packet) {
         self.seen.insert(packet.sequence);
         let at = i64::from(packet.timestamp);
-        let cursor = at - self.ticks(START_MS);
+        let cursor = at - self.ticks(START_MS.max(self.least_ms));
         let newest = Newest { at, sequence: packet.sequence, ticks: packet.ticks, transit_ms: 0.0 };
         self.timeline = Some(Timeline { epoch: now, shift: 0, cursor, played: i64::MIN, newest });
         self.observe(now, at);
@@ -303,7 +325,7 @@ impl JitterBuffer {
     fn jump(&mut self, now: Instant, at: i64, packet: Packet) {
         self.stats.jumps += 1;
         self.late_run = 0;
-        let target_ms = self.delay.target_ms().unwrap_or_default();
+        let target_ms = self.transit_aim_ms().unwrap_or_default();
         let block = self.ticks(f64::from(BLOCK_MS));
         let Some(timeline) = &mut self.timeline else { return };
         // Where a packet of average luck would be that arrives now, yet after all that is there.
@@ -359,7 +381,7 @@ impl JitterBuffer {
     }
 
     fn play(&mut self, due: Instant) -> Next {
-        let target_s = self.target_ms() / 1000.0;
+        let (target_s, minimum_s) = (self.target_ms() / 1000.0, self.minimum_ms() / 1000.0);
         let (Some(timeline), Some((at, packet))) = (&mut self.timeline, self.packets.pop_front()) else {
             return Next::Wait(due);
         };
@@ -368,6 +390,7 @@ impl JitterBuffer {
         let waited = due.saturating_duration_since(packet.arrival).as_secs_f64();
         self.stats.delay_sum += waited * f64::from(packet.ticks);
         self.stats.target_sum += target_s * f64::from(packet.ticks);
+        self.stats.minimum_sum += minimum_s * f64::from(packet.ticks);
         self.stats.emitted_ticks += u64::from(packet.ticks);
         Next::Packet(packet)
     }

@@ -100,6 +100,8 @@ pub struct ReceiverStats {
     pub jitter_buffer_emitted: u64,
     /// `jitterBufferTargetDelay` of webrtc-stats: seconds, summed over samples.
     pub jitter_buffer_target_delay_s: f64,
+    /// `jitterBufferMinimumDelay` of webrtc-stats, likewise.
+    pub jitter_buffer_minimum_delay_s: f64,
     /// The delay that the jitter buffer aims at now.
     pub jitter_buffer_target_ms: f64,
     /// Loudness of what was played.
@@ -159,6 +161,11 @@ impl Receiver {
         if self.payloads.is_empty() {
             self.mute();
         }
+    }
+
+    /// Lets packets wait for at least so long, whatever the network asks for.
+    pub fn set_least_delay_ms(&mut self, least_ms: f64) {
+        self.buffer.set_least_ms(least_ms);
     }
 
     /// The signal that this receiver plays into.
@@ -273,6 +280,7 @@ impl Receiver {
             jitter_buffer_delay_s: samples(jitter.delay_sum),
             jitter_buffer_emitted: samples(jitter.emitted_ticks as f64) as u64,
             jitter_buffer_target_delay_s: samples(jitter.target_sum),
+            jitter_buffer_minimum_delay_s: samples(jitter.minimum_sum),
             jitter_buffer_target_ms: jitter.target_ms,
             ..self.player.stats().clone()
         }

@@ -1,11 +1,11 @@
 //! The certificate of a DTLS endpoint and the fingerprints of others.
 //!
-//! Invariant: a certificate is self-signed ECDSA P-256; its fingerprint is its only credential (RFC 8827).
+//! Invariant: a certificate is self-signed, ECDSA P-256 or RSA; its fingerprint is its only credential (RFC 8827).
 
 use super::{crypto, failed};
 use crate::error::Result;
 use crate::negotiation::{Fingerprint, HashAlgorithm};
-use rtc::dtls::crypto::Certificate as DtlsCertificate;
+use rtc::dtls::crypto::{Certificate as DtlsCertificate, CryptoPrivateKey};
 use sha1::Sha1;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -29,8 +29,26 @@ impl Certificate {
     pub fn generate(lifetime: Duration) -> Result<Self> {
         let dtls = DtlsCertificate::generate_self_signed(vec!["webrtc".to_owned()], crypto()?.crypto())
             .map_err(|error| failed("certificate", error))?;
+        Ok(Self::lasting(dtls, lifetime))
+    }
+
+    /// A certificate for an RSA key pair of 2048 to 4096 bits that was made elsewhere (PKCS #8, DER), signed with SHA-256.
+    pub fn for_rsa_key(pkcs8: &[u8], lifetime: Duration) -> Result<Self> {
+        let key = rcgen::KeyPair::try_from(pkcs8).map_err(|error| failed("RSA key", error))?;
+        if !key.is_compatible(&rcgen::PKCS_RSA_SHA256) {
+            return Err(failed("RSA key", "it is of another kind"));
+        }
+        let certificate = rcgen::CertificateParams::new(vec!["webrtc".to_owned()])
+            .and_then(|params| params.self_signed(&key))
+            .map_err(|error| failed("certificate", error))?;
+        let private_key =
+            CryptoPrivateKey::from_key_pair(&key, crypto()?.crypto()).map_err(|error| failed("RSA key", error))?;
+        Ok(Self::lasting(DtlsCertificate { certificate: vec![certificate.der().to_owned()], private_key }, lifetime))
+    }
+
+    fn lasting(dtls: DtlsCertificate, lifetime: Duration) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Ok(Self { dtls, expires_unix_ms: (now + lifetime).as_millis() as u64 })
+        Self { dtls, expires_unix_ms: (now + lifetime).as_millis() as u64 }
     }
 
     /// SHA-256 of the DER form.
@@ -81,6 +99,14 @@ mod tests {
         assert!(hex(hash(HashAlgorithm::Sha256, b"abc")).starts_with("ba7816bf8f01cfea"));
         assert!(hex(hash(HashAlgorithm::Sha384, b"abc")).starts_with("cb00753f45a35e8b"));
         assert!(hex(hash(HashAlgorithm::Sha512, b"abc")).starts_with("ddaf35a193617aba"));
+    }
+
+    #[test]
+    fn what_is_no_rsa_key_is_refused() {
+        let ecdsa = rcgen::KeyPair::generate().unwrap().serialize_der();
+        for key in [&ecdsa[..], b"nonsense", b""] {
+            assert!(Certificate::for_rsa_key(key, Duration::from_secs(3600)).is_err());
+        }
     }
 
     #[test]

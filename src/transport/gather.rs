@@ -41,7 +41,7 @@ pub enum GatherEvent {
     Error {
         /// Of the server.
         url: String,
-        /// The address that asked, where it came to that.
+        /// The address that asked; where it did not come to that, the one that would have first.
         local: Option<SocketAddr>,
         /// 300 to 699 from the server, 701 for none.
         code: u16,
@@ -274,6 +274,7 @@ impl Gatherer {
     }
 
     fn report(&mut self, url: String, local: Option<SocketAddr>, code: u16, text: String) {
+        let local = local.or_else(|| self.bases.first().copied());
         self.events.push_back(GatherEvent::Error { url, local, code, text });
     }
 
