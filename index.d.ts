@@ -468,6 +468,15 @@ export interface RTCAudioSink extends EventTarget {
   stop(): void;
 }
 
+export interface RTCVideoSource {
+  readonly isScreencast: boolean;
+  readonly needsDenoising: boolean | null;
+  /** Is sent as a black picture. */
+  createTrack(): MediaStreamTrack;
+  /** NotSupportedError: there is no video encoder. */
+  onFrame(frame: unknown): void;
+}
+
 export interface VirtualDevice {
   deviceId: string;
   kind: MediaDeviceKind;
@@ -479,6 +488,7 @@ export declare const nonstandard: {
   RTCAudioSource: Interface<RTCAudioSource, []>;
   RTCAudioSink: Interface<RTCAudioSink, [track: globalThis.MediaStreamTrack, options?: { sampleRate?: number }]>;
   RTCAudioDataEvent: Interface<RTCAudioDataEvent>;
+  RTCVideoSource: Interface<RTCVideoSource, [options?: { isScreencast?: boolean; needsDenoising?: boolean }]>;
   /** What enumerateDevices() lists. */
   virtualDevices: {
     list(): VirtualDevice[];
