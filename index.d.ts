@@ -118,6 +118,7 @@ export interface RTCPeerConnection extends globalThis.RTCPeerConnection {
   getRemoteStreams(): MediaStream[];
   /** @deprecated Use ontrack. */
   onaddstream: ((this: globalThis.RTCPeerConnection, event: MediaStreamEvent) => unknown) | null;
+  onremovestream: ((this: globalThis.RTCPeerConnection, event: MediaStreamEvent) => unknown) | null;
 }
 export declare const RTCPeerConnection: Interface<RTCPeerConnection, [configuration?: Configuration]> & {
   /** ECDSA with P-256. */

@@ -9,7 +9,7 @@ const toInit = dictionary('MediaStreamEventInit', {
   stream: required(interfaceType<MediaStream>('MediaStream', isMediaStream)),
 });
 
-/** Of the 'addstream' event. */
+/** Of the 'addstream' and 'removestream' events. */
 export class MediaStreamEvent extends Event {
   readonly #stream: MediaStream;
 
