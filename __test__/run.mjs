@@ -1,5 +1,5 @@
-// `npm test`: installs and builds what is missing, then runs the Rust tests, Jest, and the tests of libraries, and says in
-// the last lines what ran. With arguments, which are Jest's, it runs Jest alone.
+// `npm test`: installs and builds what is missing, then runs the Rust tests, Jest, a part of the web-platform-tests, and
+// the tests of libraries, and says in the last lines what ran. With arguments, which are Jest's, it runs Jest alone.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,10 +23,11 @@ function run(command, args) {
   return { ok: status === 0, output: stdout ?? '' };
 }
 
-/** The counts of a runner of ours, which it says in its last line. */
+/** What a runner of ours says in its last line; one that did not get that far has failed. */
 function lastCounts({ output }) {
-  const last = /(\d+) passed, (\d+) failed, (\d+) skipped\s*$/.exec(output);
-  return last ? { passed: Number(last[1]), failed: Number(last[2]), skipped: Number(last[3]) } : null;
+  const last = /(\d+) passed, (\d+) failed, (\d+) (?:skipped|expected to fail)\s*$/.exec(output);
+  if (!last) return { passed: 0, failed: 1, skipped: 0 };
+  return { passed: Number(last[1]), failed: Number(last[2]), skipped: Number(last[3]) };
 }
 
 /** Sums cargo's "test result:" lines. */
@@ -72,6 +73,7 @@ const jest = run(
   ].filter(Boolean),
 );
 
+const wpt = filters.length > 0 ? null : run(process.execPath, [path.join(root, '__test__/wpt/run.mjs'), '--subset']);
 const libraries = filters.length > 0 ? null : run(process.execPath, [path.join(root, '__test__/libraries/run.mjs')]);
 
 const rust = cargoCounts(cargo.output);
@@ -82,15 +84,20 @@ console.log(`\nRust: ${said(rust)}`);
 console.log(`Jest: ${said(js)}`);
 for (const name of js.skippedNames) console.log(`  skipped: ${name}`);
 const all = [rust, js];
+if (wpt) {
+  const { skipped: expected, ...counts } = lastCounts(wpt);
+  console.log(`Web-platform-tests: ${counts.passed} passed, ${counts.failed} failed, ${expected} expected to fail`);
+  all.push({ ...counts, skipped: 0 });
+}
 if (libraries) {
-  const counts = lastCounts(libraries) ?? { passed: 0, failed: 1, skipped: 0 };
+  const counts = lastCounts(libraries);
   console.log(`Libraries: ${said(counts)}`);
   all.push(counts);
 }
 const total = { passed: 0, failed: 0, skipped: 0 };
 for (const counts of all) for (const key of Object.keys(total)) total[key] += counts[key];
 // A run may also fail without a test that did.
-if (total.failed === 0 && ![cargo, jest, libraries].every((it) => it === null || it.ok)) total.failed = 1;
+if (total.failed === 0 && ![cargo, jest, wpt, libraries].every((it) => it === null || it.ok)) total.failed = 1;
 console.log(said(total));
 process.exitCode = total.failed === 0 ? 0 : 1;
 
