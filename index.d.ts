@@ -166,6 +166,7 @@ export interface RTCPeerConnection extends globalThis.RTCPeerConnection {
   getRemoteStreams(): MediaStream[];
   /** @deprecated Use ontrack. */
   onaddstream: ((this: globalThis.RTCPeerConnection, event: MediaStreamEvent) => unknown) | null;
+  onremovestream: ((this: globalThis.RTCPeerConnection, event: MediaStreamEvent) => unknown) | null;
 }
 export declare const RTCPeerConnection: Interface<RTCPeerConnection, [configuration?: Configuration]> & {
   /** ECDSA with P-256, or RSASSA-PKCS1-v1_5 with SHA-256 and 2048, 3072 or 4096 bits. */
@@ -506,6 +507,15 @@ export interface RTCAudioSink extends EventTarget {
   stop(): void;
 }
 
+export interface RTCVideoSource {
+  readonly isScreencast: boolean;
+  readonly needsDenoising: boolean | null;
+  /** Is sent as a black picture. */
+  createTrack(): MediaStreamTrack;
+  /** NotSupportedError: there is no video encoder. */
+  onFrame(frame: unknown): void;
+}
+
 export interface VirtualDevice {
   deviceId: string;
   kind: MediaDeviceKind;
@@ -517,6 +527,7 @@ export declare const nonstandard: {
   RTCAudioSource: Interface<RTCAudioSource, []>;
   RTCAudioSink: Interface<RTCAudioSink, [track: globalThis.MediaStreamTrack, options?: { sampleRate?: number }]>;
   RTCAudioDataEvent: Interface<RTCAudioDataEvent>;
+  RTCVideoSource: Interface<RTCVideoSource, [options?: { isScreencast?: boolean; needsDenoising?: boolean }]>;
   /** What enumerateDevices() lists. */
   virtualDevices: {
     list(): VirtualDevice[];

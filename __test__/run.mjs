@@ -1,4 +1,5 @@
-// `npm test`: installs and builds what is missing, then runs the Rust tests and Jest, and says in the last lines what ran.
+// `npm test`: installs and builds what is missing, then runs the Rust tests, Jest, a part of the web-platform-tests, and
+// the tests of libraries, and says in the last lines what ran. With arguments, which are Jest's, it runs Jest alone.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,6 +21,13 @@ function run(command, args) {
   });
   if (stdout) process.stdout.write(stdout);
   return { ok: status === 0, output: stdout ?? '' };
+}
+
+/** What a runner of ours says in its last line; one that did not get that far has failed. */
+function lastCounts({ output }) {
+  const last = /(\d+) passed, (\d+) failed, (\d+) (?:skipped|expected to fail)\s*$/.exec(output);
+  if (!last) return { passed: 0, failed: 1, skipped: 0 };
+  return { passed: Number(last[1]), failed: Number(last[2]), skipped: Number(last[3]) };
 }
 
 /** Sums cargo's "test result:" lines. */
@@ -65,13 +73,34 @@ const jest = run(
   ].filter(Boolean),
 );
 
+const wpt = filters.length > 0 ? null : run(process.execPath, [path.join(root, '__test__/wpt/run.mjs'), '--subset']);
+const libraries = filters.length > 0 ? null : run(process.execPath, [path.join(root, '__test__/libraries/run.mjs')]);
+
 const rust = cargoCounts(cargo.output);
 const js = jestCounts();
 rmSync(scratch, { recursive: true, force: true });
 
-console.log(`\nRust: ${rust.passed} passed, ${rust.failed} failed, ${rust.skipped} skipped`);
-console.log(`Jest: ${js.passed} passed, ${js.failed} failed, ${js.skipped} skipped`);
+console.log(`\nRust: ${said(rust)}`);
+console.log(`Jest: ${said(js)}`);
 for (const name of js.skippedNames) console.log(`  skipped: ${name}`);
-const failed = rust.failed + js.failed + (cargo.ok && jest.ok ? 0 : rust.failed + js.failed === 0 ? 1 : 0);
-console.log(`${rust.passed + js.passed} passed, ${failed} failed, ${rust.skipped + js.skipped} skipped`);
-process.exitCode = failed === 0 ? 0 : 1;
+const all = [rust, js];
+if (wpt) {
+  const { skipped: expected, ...counts } = lastCounts(wpt);
+  console.log(`Web-platform-tests: ${counts.passed} passed, ${counts.failed} failed, ${expected} expected to fail`);
+  all.push({ ...counts, skipped: 0 });
+}
+if (libraries) {
+  const counts = lastCounts(libraries);
+  console.log(`Libraries: ${said(counts)}`);
+  all.push(counts);
+}
+const total = { passed: 0, failed: 0, skipped: 0 };
+for (const counts of all) for (const key of Object.keys(total)) total[key] += counts[key];
+// A run may also fail without a test that did.
+if (total.failed === 0 && ![cargo, jest, wpt, libraries].every((it) => it === null || it.ok)) total.failed = 1;
+console.log(said(total));
+process.exitCode = total.failed === 0 ? 0 : 1;
+
+function said({ passed, failed, skipped }) {
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+}

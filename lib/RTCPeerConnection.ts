@@ -97,6 +97,7 @@ export class RTCPeerConnection extends EventTarget {
   declare ontrack: EventHandler<RTCTrackEvent>;
   declare ondatachannel: EventHandler<RTCDataChannelEvent>;
   declare onaddstream: EventHandler<MediaStreamEvent>;
+  declare onremovestream: EventHandler<MediaStreamEvent>;
   declare ondtmf: EventHandler<DTMFEvent>;
 
   constructor(configuration: RTCConfiguration = {}) {
@@ -463,6 +464,7 @@ defineEventHandlers(RTCPeerConnection, [
   'track',
   'datachannel',
   'addstream',
+  'removestream',
   'dtmf',
 ]);
 defineInterface(RTCPeerConnection, NAME, {

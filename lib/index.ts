@@ -1,7 +1,7 @@
 /** The package: the W3C interfaces, PCM in and out, and what is not in the standards. */
 import { binding } from './binding';
 import { virtualDevices } from './MediaDevices';
-import { RTCAudioDataEvent, RTCAudioSink, RTCAudioSource } from './nonstandard';
+import { RTCAudioDataEvent, RTCAudioSink, RTCAudioSource, RTCVideoSource } from './nonstandard';
 
 export { DeviceChangeEvent } from './DeviceChangeEvent';
 export { DTMFEvent } from './DTMFEvent';
@@ -41,7 +41,7 @@ export { RTCSessionDescription } from './RTCSessionDescription';
 export { RTCStatsReport } from './RTCStatsReport';
 export { RTCTrackEvent } from './RTCTrackEvent';
 
-export const nonstandard = { RTCAudioSource, RTCAudioSink, RTCAudioDataEvent, virtualDevices };
+export const nonstandard = { RTCAudioSource, RTCAudioSink, RTCAudioDataEvent, RTCVideoSource, virtualDevices };
 
 /** Version of the engine. */
 export const version: string = binding.version();

@@ -1,14 +1,15 @@
 /**
- * RTCAudioSource and RTCAudioSink in the shape of node-webrtc's `nonstandard`.
- * Invariant: frames of 10 ms both ways; the sink's rate is fixed for life.
+ * RTCAudioSource, RTCAudioSink and RTCVideoSource in the shape of node-webrtc's `nonstandard`.
+ * Invariant: audio frames of 10 ms both ways; the sink's rate is fixed for life.
  */
 import { binding, type NativeRing } from './binding';
 import { theEngine } from './lane';
 import { createTrack, type MediaStreamTrack } from './MediaStreamTrack';
 import { type PcmFrame, PcmSink } from './media/PcmSink';
 import { toIntegerBetween, toSampleRate, toSamples } from './media/pcm';
-import type { Signal } from './media/signal';
+import { blankVideo, type Signal } from './media/signal';
 import { defineEventHandlers, type EventHandler } from './webidl/event-handlers';
+import { domException } from './webidl/exceptions';
 
 export interface RTCAudioData {
   samples: Int16Array;
@@ -88,3 +89,23 @@ export class RTCAudioSink extends EventTarget {
   }
 }
 defineEventHandlers(RTCAudioSink, ['data']);
+
+/** A camera without a picture: nothing encodes video here, so its tracks are sent as black. */
+export class RTCVideoSource {
+  readonly isScreencast: boolean;
+  readonly needsDenoising: boolean | null;
+  readonly #signal: Signal = blankVideo(null, 'RTCVideoSource');
+
+  constructor(options: { isScreencast?: boolean; needsDenoising?: boolean } = {}) {
+    this.isScreencast = Boolean(options.isScreencast);
+    this.needsDenoising = options.needsDenoising === undefined ? null : Boolean(options.needsDenoising);
+  }
+
+  createTrack(): MediaStreamTrack {
+    return createTrack(this.#signal);
+  }
+
+  onFrame(_frame: unknown): void {
+    throw domException('NotSupportedError', 'There is no video encoder: tracks of RTCVideoSource are sent as black');
+  }
+}

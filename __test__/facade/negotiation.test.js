@@ -115,14 +115,15 @@ describe('setRemoteDescription', () => {
     const log = [...record(stream, ['addtrack', 'removetrack'])];
     record(stream, ['addtrack', 'removetrack'], log);
     record(track, ['mute'], log);
-    record(far.pc, ['track'], log);
+    record(far.pc, ['track', 'removestream'], log);
+    far.pc.onremovestream = (event) => expect(event.stream).toBe(stream);
     near.pc.getTransceivers()[0].direction = 'recvonly';
     await negotiate(near.pc, far.pc);
-    expect(log).toEqual(['mute', 'removetrack']);
+    expect(log).toEqual(['mute', 'removetrack', 'removestream']);
     expect(track.readyState).toBe('live');
     near.pc.getTransceivers()[0].direction = 'sendrecv';
     await negotiate(near.pc, far.pc);
-    expect(log).toEqual(['mute', 'removetrack', 'addtrack', 'track']);
+    expect(log).toEqual(['mute', 'removetrack', 'removestream', 'addtrack', 'track']);
     expect(far.pc.getRemoteStreams()).toEqual([stream]);
   });
 

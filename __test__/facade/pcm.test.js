@@ -433,6 +433,18 @@ describe('PcmSink', () => {
 });
 
 describe('nonstandard', () => {
+  test('RTCVideoSource makes video tracks and says that it takes no frames', () => {
+    const source = new nonstandard.RTCVideoSource({ isScreencast: true });
+    expect([source.isScreencast, source.needsDenoising]).toEqual([true, null]);
+    const [a, b] = [source.createTrack(), source.createTrack()];
+    expect([a.kind, a.readyState, a.muted]).toEqual(['video', 'live', false]);
+    expect(a.id).not.toBe(b.id);
+    a.stop();
+    expect(b.readyState).toBe('live');
+    const frame = { width: 2, height: 2, data: new Uint8ClampedArray(6) };
+    expect(() => source.onFrame(frame)).toThrow(expect.objectContaining({ name: 'NotSupportedError' }));
+  });
+
   test('RTCAudioSource takes frames of 10 ms', () => {
     const source = new nonstandard.RTCAudioSource();
     const ring = lastRing();

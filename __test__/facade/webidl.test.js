@@ -224,7 +224,7 @@ describe('getStats', () => {
       timestamp: 1000,
       transports: [{ transport: 1, dtlsState: 'connected', selectedPair: 'p', localCertificate: 'c' }],
       candidates: [
-        { id: 'l', transport: 1, local: true },
+        { id: 'l', transport: 1, local: true, address: '192.0.2.1' },
         { id: 'r', transport: 1, local: false },
       ],
       pairs: [{ id: 'p', transport: 1, local: 'l', remote: 'r' }],
@@ -249,6 +249,8 @@ describe('getStats', () => {
     expect(follow(byType.transport, 'selectedCandidatePairId')).toBe('candidate-pair');
     expect(follow(byType.transport, 'localCertificateId')).toBe('certificate');
     expect(follow(byType['candidate-pair'], 'localCandidateId')).toBe('local-candidate');
+    expect(byType['local-candidate']).toMatchObject({ address: '192.0.2.1', ip: '192.0.2.1' });
+    expect(byType['remote-candidate']).not.toHaveProperty('ip');
     expect(follow(byType['candidate-pair'], 'remoteCandidateId')).toBe('remote-candidate');
     expect(byType['inbound-rtp'].trackIdentifier).toBe(near.pc.getReceivers()[0].track.id);
     expect(byType['media-source']).toMatchObject({ audioLevel: 0.5, trackIdentifier: near.sender.track.id });

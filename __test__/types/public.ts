@@ -48,6 +48,7 @@ async function uses(): Promise<void> {
   sink.toNodeStream().pipe(source.toNodeStream({ sampleRate: 16000 }));
   new PcmSource({ queueMs: 500 }).on('mark', (name, reached) => name.length > 0 && reached);
   new nonstandard.RTCAudioSink(track).ondata = ({ samples, numberOfFrames }) => samples.length === numberOfFrames;
+  connection.addTrack(new nonstandard.RTCVideoSource({ isScreencast: true }).createTrack());
   const call = callAudio({}, { frameMs: 10 });
   call.dtmf.on('digit', () => {});
   call.source.write(new Int16Array(160));

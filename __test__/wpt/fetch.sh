@@ -19,10 +19,10 @@ apt-get $opts update
 # shellcheck disable=SC2086
 apt-get $opts source --download-only --tar-only "firefox-esr=$version"
 tarball=$(ls firefox-esr_*.orig.tar.xz)
-root=$(tar -tJf "$tarball" | head -1 | cut -d/ -f1)/testing/web-platform/tests
+root=$(echo "$tarball" | sed 's/firefox-esr_\(.*\)esr.orig.*/firefox-\1/')/testing/web-platform/tests
 set --
 for d in webrtc webrtc-extensions webrtc-stats webrtc-priority webrtc-svc mediacapture-streams mst-content-hint \
-  resources interfaces common; do
+  resources interfaces common LICENSE.md; do
   set -- "$@" "$root/$d"
 done
 xz -dc -T2 "$tarball" | tar -x -C "$here/suite" --strip-components=4 "$@"

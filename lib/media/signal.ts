@@ -24,7 +24,7 @@ export interface Signal {
 }
 
 /** A live video signal without a picture. */
-export function blankVideo(deviceId: string, label: string): Signal {
+export function blankVideo(deviceId: string | null, label: string): Signal {
   return {
     kind: 'video',
     label,

@@ -12,7 +12,7 @@ const toInit = dictionary(
   eventInit,
 );
 
-/** Of the 'addstream' event. */
+/** Of the 'addstream' and 'removestream' events. */
 export class MediaStreamEvent extends Event {
   readonly #stream: MediaStream;
 

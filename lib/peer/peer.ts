@@ -366,7 +366,7 @@ export class Peer {
       fire(this.#target, 'signalingstatechange');
     }
     for (const track of muted) setSignalMuted(trackSlots(track).signal, true);
-    const fresh = this.streams.flush();
+    const { fresh, emptied } = this.streams.flush();
     for (const transceiver of added) {
       if (this.closed) return;
       const { receiver } = transceiver;
@@ -379,6 +379,7 @@ export class Peer {
       const streams = receiverSlots(receiver).streams;
       this.#target.dispatchEvent(new RTCTrackEvent('track', { receiver, track, streams, transceiver }));
     }
+    for (const stream of emptied) this.#target.dispatchEvent(new MediaStreamEvent('removestream', { stream }));
     for (const stream of fresh) this.#target.dispatchEvent(new MediaStreamEvent('addstream', { stream }));
     for (const channel of withoutId) this.channels.end(channel, NO_ID_LEFT);
     if (this.signalingState === 'stable') this.updateNegotiationNeeded();

@@ -33,8 +33,8 @@ export class RemoteStreams {
     return { streams, more: joined.length > 0 };
   }
 
-  /** Carries out what was planned, with its events; returns streams that were empty before. */
-  flush(): MediaStream[] {
+  /** Carries out what was planned, with its events; returns streams that were empty before, and that are now. */
+  flush(): { fresh: MediaStream[]; emptied: MediaStream[] } {
     const add = this.#add;
     const remove = this.#remove;
     this.#add = [];
@@ -42,7 +42,8 @@ export class RemoteStreams {
     for (const { stream, track } of remove) removeFromStream(stream, track);
     const fresh = new Set(add.map(({ stream }) => stream).filter((stream) => stream.getTracks().length === 0));
     for (const { stream, track } of add) addToStream(stream, track);
-    return [...fresh];
+    const emptied = new Set(remove.map(({ stream }) => stream).filter((stream) => stream.getTracks().length === 0));
+    return { fresh: [...fresh], emptied: [...emptied] };
   }
 
   #stream(id: string): MediaStream {

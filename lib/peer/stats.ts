@@ -63,7 +63,8 @@ function addTransports(report: Report, data: StatsData): void {
   }
   for (const { id, transport, local, ...rest } of data.candidates) {
     const type = local ? 'local-candidate' : 'remote-candidate';
-    report.add(type, `I${id}`, { transportId: transportId(transport), ...rest });
+    // `ip` is the name that `address` had once; Chromium still has both, and applications read it.
+    report.add(type, `I${id}`, { transportId: transportId(transport), ip: rest.address, ...rest });
   }
   for (const { id, transport, local, remote, ...rest } of data.pairs) {
     report.add('candidate-pair', `CP${id}`, {

@@ -94,6 +94,24 @@ fn an_altered_answer_cannot_be_set() {
 }
 
 #[test]
+fn an_offer_and_an_answer_can_be_set_without_their_promise_to_trickle() {
+    let without = |sdp: String| sdp.replace("a=ice-options:trickle\r\n", "");
+    let (mut a, mut b) = (phone(), peer());
+    let offer = without(a.create_offer(OfferOptions::default()).unwrap());
+    a.set_local(SdpType::Offer, &offer).unwrap();
+    a.add_local_candidate(TransportId(0), &host("192.0.2.5", 4000));
+    let described = a.snapshot().pending_local.unwrap().sdp;
+    assert_eq!((lines(&described, "a=ice-options").len(), lines(&described, "a=candidate").len()), (0, 1));
+    b.set_remote(SdpType::Offer, &described).unwrap();
+    assert_eq!(b.snapshot().can_trickle, Some(false));
+    let answer = without(b.create_answer().unwrap());
+    b.set_local(SdpType::Answer, &answer).unwrap();
+    a.set_remote(SdpType::Answer, &b.snapshot().current_local.unwrap().sdp).unwrap();
+    assert_eq!(a.snapshot().can_trickle, Some(false));
+    assert_eq!(lines(&a.create_offer(OfferOptions::default()).unwrap(), "a=ice-options:trickle").len(), 1);
+}
+
+#[test]
 fn an_empty_text_sets_what_would_be_created_now() {
     let (mut a, mut b) = (phone(), peer());
     a.set_local(SdpType::Offer, "").unwrap();

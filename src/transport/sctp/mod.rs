@@ -362,15 +362,18 @@ impl Sctp {
         }
     }
 
-    /// The association is over, and all channels with it.
+    /// The association is over, and all channels with it. One that the far end has closed before has not failed: an
+    /// application closes its channel and then the connection, in one breath.
     fn end(&mut self, reason: Option<Abort>) {
         (self.up, self.alive) = (false, false);
         self.turns.clear();
         self.ending.clear();
         self.orphans.clear();
         self.events.push_back(DataEvent::Down);
-        for id in self.channels.keys().copied().collect::<Vec<_>>() {
-            self.remove(id, reason.clone().map(ChannelError::Sctp));
+        let ended = self.channels.iter().map(|(id, channel)| (*id, channel.far_end_ended)).collect::<Vec<_>>();
+        for (id, far_end_ended) in ended {
+            let failure = reason.clone().filter(|_| !far_end_ended);
+            self.remove(id, failure.map(ChannelError::Sctp));
         }
     }
 

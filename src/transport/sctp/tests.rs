@@ -410,6 +410,23 @@ fn an_abort_ends_all_channels_and_its_cause_is_told() {
 }
 
 #[test]
+fn a_channel_that_was_closed_just_before_its_connection_has_not_failed_and_another_has() {
+    let (mut pair, ids) = Pair::with_channel();
+    pair.open(0, 1, 2, ChannelInit::default());
+    pair.run(Duration::from_millis(50));
+    let other = pair.announced(1);
+    let now = pair.now;
+    pair.ends[0].close_channel(now, ids[0]);
+    pair.ends[0].close(now);
+    pair.run(Duration::from_millis(20));
+    let told = pair.events[1].iter().filter_map(|event| match event {
+        DataEvent::Closed(id, error) => Some((*id, error.is_some())),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [(ids[1], false), (other, true)]);
+}
+
+#[test]
 fn a_cause_that_claims_more_than_there_is_is_cut() {
     for value in [&[0, 13, 0xFF, 0xFF, 1][..], &[0, 13, 0, 0], &[0], &[]] {
         let (mut pair, _) = Pair::with_channel();
