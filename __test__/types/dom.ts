@@ -64,6 +64,7 @@ const added: Table<Added> = {
     markActiveTracksAsLive: true,
     onaddstream: true,
     ondtmf: true,
+    onremovestream: true,
     removeStream: true,
   },
   RTCPeerConnectionIceErrorEvent: null,
