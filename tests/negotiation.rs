@@ -17,6 +17,8 @@ mod gateways;
 mod hold;
 #[path = "negotiation/limits.rs"]
 mod limits;
+#[path = "negotiation/munge.rs"]
+mod munge;
 #[path = "negotiation/offers.rs"]
 mod offers;
 #[path = "negotiation/operations.rs"]

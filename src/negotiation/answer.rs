@@ -124,6 +124,7 @@ fn live_section(state: &State, slot: &Slot, formats: String, content: Lines) -> 
         shape: Shape::Live,
         credentials,
         rtp: is_rtp(&slot.protocol),
+        bandwidth: String::new(),
         attributes: lines.into_text() + &content.into_text(),
     }
 }

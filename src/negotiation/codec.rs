@@ -332,6 +332,11 @@ pub(super) fn common(
     codecs
 }
 
+/// `a` and `b` are one codec under one payload type.
+pub(super) fn is_same(a: &CodecParameters, b: &CodecParameters) -> bool {
+    a.payload_type == b.payload_type && identity(a) == identity(b)
+}
+
 /// `codec` carries media by itself.
 pub(super) fn carries_media(codec: &CodecParameters) -> bool {
     TABLE.iter().any(|row| row.role == Role::Media && row.matches(codec))

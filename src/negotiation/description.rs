@@ -32,6 +32,8 @@ pub(super) struct LocalSection {
     pub credentials: Option<IceCredentials>,
     /// `a=rtcp` has a meaning here.
     pub rtp: bool,
+    /// `b=` lines.
+    pub bandwidth: String,
     /// Everything after the addresses.
     pub attributes: String,
 }
@@ -112,9 +114,9 @@ impl LocalSection {
             (Shape::BundleOnly | Shape::Rejected, _) => (0, UNKNOWN_ADDRESS),
         };
         let family = if address.is_ipv4() { "IP4" } else { "IP6" };
-        let Self { media, protocol, formats, .. } = self;
+        let Self { media, protocol, formats, bandwidth, .. } = self;
         // Writing to a String cannot fail.
-        let _ = write!(text, "m={media} {port} {protocol} {formats}\r\nc=IN {family} {address}\r\n");
+        let _ = write!(text, "m={media} {port} {protocol} {formats}\r\nc=IN {family} {address}\r\n{bandwidth}");
         if self.rtp {
             text.push_str("a=rtcp:9 IN IP4 0.0.0.0\r\n");
         }

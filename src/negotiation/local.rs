@@ -1,11 +1,12 @@
 //! setLocalDescription, and what both directions do when a negotiation ends (RFC 8829 section 5.9 and 5.11, W3C
 //! section 4.4.1.5).
 //!
-//! Invariant: only a text that createOffer or createAnswer made can be set, with or without its promise to trickle.
+//! Invariant: only the text that createOffer or createAnswer made last can be set, changed within the bounds of [`munge`].
 
 use super::answer;
 use super::codec;
 use super::description::Draft;
+use super::munge;
 use super::offer;
 use super::plan::IceCredentials;
 use super::random::Random;
@@ -13,7 +14,6 @@ use super::slot::{Content, Negotiated, Slot};
 use super::state::State;
 use super::transport::Transport;
 use super::types::{Direction, OfferOptions, SdpType, SignalingState, TransportId};
-use super::write::TRICKLES;
 use crate::error::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
 
@@ -67,22 +67,13 @@ fn is_current(state: &State, draft: Option<&Draft>) -> bool {
     draft.is_some_and(|draft| draft.revision == state.revision)
 }
 
-/// W3C: anything but the last text made is a modification. One is allowed: without the line that promises to trickle, as
-/// applications take it out that send candidates in the description alone. It is for the far end; nothing here follows it.
+/// What was made last, as the application has changed it; an empty text changes nothing.
 fn take_draft(draft: Option<Draft>, sdp: &str) -> Result<Draft> {
-    let mut draft = draft.ok_or_else(modified)?;
+    let mut draft = draft.ok_or_else(munge::modified)?;
     if !sdp.is_empty() && draft.text != sdp {
-        if draft.text.replacen(TRICKLES, "", 1) != sdp {
-            return Err(modified());
-        }
-        draft.description.head = draft.description.head.replacen(TRICKLES, "", 1);
-        draft.text = sdp.to_owned();
+        munge::apply(&mut draft, sdp)?;
     }
     Ok(draft)
-}
-
-fn modified() -> Error {
-    Error::new(ErrorKind::InvalidModification, "the description is not the last one that was created")
 }
 
 /// Makes the draft's sections and credentials the agreement's.

@@ -11,6 +11,7 @@ mod codec;
 mod description;
 mod extension;
 mod local;
+mod munge;
 mod needed;
 mod negotiator;
 mod offer;

@@ -229,6 +229,7 @@ fn live_section(
         shape,
         credentials: Some(credentials),
         rtp: is_rtp(&slot.protocol),
+        bandwidth: String::new(),
         attributes: lines.into_text(),
     }
 }
@@ -276,6 +277,7 @@ pub(super) fn refusal(slot: &Slot) -> LocalSection {
         shape: Shape::Rejected,
         credentials: None,
         rtp: false,
+        bandwidth: String::new(),
         attributes: lines.into_text(),
     }
 }

@@ -14,9 +14,6 @@ const MAX_MESSAGE_BYTES: u32 = 262_144;
 /// SCTP port of RFC 8832's examples; behind DTLS it is only a name.
 const SCTP_PORT: u16 = 5000;
 
-/// The promise of RFC 8838 that candidates may come after a description, in its head.
-pub(super) const TRICKLES: &str = "a=ice-options:trickle\r\n";
-
 /// What a receiver of pictures may ask for (RFC 4585, RFC 5104).
 const VIDEO_FEEDBACK: [&str; 3] = ["ccm fir", "nack", "nack pli"];
 
@@ -55,7 +52,7 @@ impl Lines {
         for bundle in bundles.iter().filter(|bundle| !bundle.is_empty()) {
             self.line(format_args!("a=group:BUNDLE {}", bundle.join(" ")));
         }
-        self.0.push_str(TRICKLES);
+        self.line("a=ice-options:trickle");
     }
 
     pub fn transport(&mut self, credentials: &IceCredentials, fingerprints: &[Fingerprint], setup: OurSetup) {

@@ -54,7 +54,7 @@ fn descriptions_that_do_not_fit_the_state_are_refused() {
 fn only_the_text_that_was_created_last_can_be_set() {
     let mut phone = phone();
     let first = phone.create_offer(OfferOptions::default()).unwrap();
-    let altered = first.replace("a=sendrecv", "a=sendonly");
+    let altered = first.replace("a=setup:actpass", "a=setup:passive");
     assert_eq!(kind(phone.set_local(SdpType::Offer, &altered)), ErrorKind::InvalidModification);
     phone.set_streams(only(&phone).id, &["s".into()]).unwrap();
     let second = phone.create_offer(OfferOptions::default()).unwrap();
@@ -88,7 +88,7 @@ fn an_altered_answer_cannot_be_set() {
     phone.set_remote(SdpType::Offer, &fixture("chromium-offer")).unwrap();
     assert_eq!(kind(phone.set_local(SdpType::Answer, "v=0\r\n")), ErrorKind::InvalidModification);
     let sdp = phone.create_answer().unwrap();
-    let altered = sdp.replace("a=sendrecv", "a=inactive");
+    let altered = sdp.replace("a=setup:active", "a=setup:passive");
     assert_eq!(kind(phone.set_local(SdpType::Answer, &altered)), ErrorKind::InvalidModification);
     phone.set_local(SdpType::Answer, &sdp).unwrap();
 }

@@ -14,7 +14,7 @@ use super::plan::IceCredentials;
 use super::types::{Direction, Fingerprint};
 
 /// A parsed description.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Session {
     /// `a=group:BUNDLE`.
     pub bundles: Vec<Vec<String>>,
@@ -32,7 +32,7 @@ pub(super) enum Setup {
 }
 
 /// What may stand at session level and counts for every section that does not say otherwise.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Shared {
     pub ufrag: Option<String>,
     pub pwd: Option<String>,
@@ -49,7 +49,7 @@ pub(super) struct Shared {
 }
 
 /// One `m=` section.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Section {
     pub media: String,
     pub port: u16,
