@@ -106,8 +106,6 @@ export declare class Engine {
   setLogLevel(level: string): void
   /** Closes every connection of this environment. */
   close(): void
-  /** Connections that exist and are not closed: for leak tests. */
-  liveConnections(): number
 }
 
 /** Two signals going into one stereo file; it ends with a `recorded` report. */
@@ -441,6 +439,9 @@ export interface ListenersConfig {
   /** A track that is not enabled is silence. */
   enabled: boolean
 }
+
+/** How many objects of each kind exist in this process, in all its threads: for leak tests. */
+export declare function liveObjects(): Record<string, number>
 
 /** RTCOfferOptions. */
 export interface OfferOptionsData {

@@ -841,4 +841,5 @@ module.exports.Engine = nativeBinding.Engine
 module.exports.Recorder = nativeBinding.Recorder
 module.exports.Ring = nativeBinding.Ring
 module.exports.Sink = nativeBinding.Sink
+module.exports.liveObjects = nativeBinding.liveObjects
 module.exports.version = nativeBinding.version

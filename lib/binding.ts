@@ -567,6 +567,8 @@ export interface Binding {
     bitrate?: number,
   ) => NativeRecorder;
   version(): string;
+  /** How many objects of each kind exist in this process, in all its threads: for leak tests. */
+  liveObjects(): Record<string, number>;
 }
 
 export const binding: Binding = load();

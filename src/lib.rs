@@ -7,6 +7,7 @@
 
 #[cfg(feature = "bridge")]
 mod bridge;
+pub mod census;
 pub mod connection;
 pub mod error;
 pub mod media;

@@ -1,6 +1,7 @@
 //! RTCConfiguration and certificates on their way in.
 
 use super::outcome::Outcome;
+use crate::census::{Kind, Live};
 use crate::connection::{Connection, NetworkConfig, Outbox};
 use crate::error::{Error, ErrorKind, Result};
 use crate::negotiation::{self, BundlePolicy, Features, Fingerprint, HashAlgorithm, Negotiator};
@@ -111,6 +112,13 @@ fn lifetime(lifetime_ms: f64) -> Duration {
 #[napi]
 pub struct Certificate {
     certificate: transport::Certificate,
+    _live: Live,
+}
+
+impl From<transport::Certificate> for Certificate {
+    fn from(certificate: transport::Certificate) -> Self {
+        Self { certificate, _live: Live::new(Kind::Certificate) }
+    }
 }
 
 /// RTCDtlsFingerprint.
@@ -127,15 +135,13 @@ impl Certificate {
     /// A fresh ECDSA P-256 certificate, valid for `lifetime_ms` from now.
     #[napi(catch_unwind, ts_return_type = "Outcome<Certificate>")]
     pub fn generate(lifetime_ms: f64) -> Outcome<Certificate> {
-        transport::Certificate::generate(lifetime(lifetime_ms)).map(|certificate| Certificate { certificate }).into()
+        transport::Certificate::generate(lifetime(lifetime_ms)).map(Certificate::from).into()
     }
 
     /// The same for an RSA key (PKCS #8, DER).
     #[napi(catch_unwind, ts_return_type = "Outcome<Certificate>")]
     pub fn for_rsa_key(pkcs8: &[u8], lifetime_ms: f64) -> Outcome<Certificate> {
-        transport::Certificate::for_rsa_key(pkcs8, lifetime(lifetime_ms))
-            .map(|certificate| Certificate { certificate })
-            .into()
+        transport::Certificate::for_rsa_key(pkcs8, lifetime(lifetime_ms)).map(Certificate::from).into()
     }
 
     /// When it ceases to be valid, in milliseconds since 1970.

@@ -5,6 +5,7 @@ use super::engine::Engine;
 use super::media::Ring;
 use super::outcome::Outcome;
 use super::snapshot::SnapshotData;
+use crate::census::{self, Live};
 use crate::connection::{Connection as Owner, ConnectionId, Encoding, Event, Outbox, Report};
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::Source;
@@ -45,11 +46,6 @@ impl Registry {
             owner.borrow_mut().close();
         }
     }
-
-    /// Connections that are not closed.
-    pub fn live(&self) -> u32 {
-        self.0.borrow().values().filter(|owner| owner.strong_count() > 0).count() as u32
-    }
 }
 
 /// `RTCPeerConnection` without its W3C face.
@@ -58,6 +54,7 @@ pub struct Connection {
     owner: Rc<RefCell<Owner>>,
     outbox: Arc<Outbox>,
     registry: Registry,
+    _live: Live,
 }
 
 /// How a transceiver begins.
@@ -167,7 +164,7 @@ impl Connection {
         let owner = Rc::new(RefCell::new(owner));
         let registry = engine.connections();
         registry.add(&owner);
-        Ok(Self { owner, outbox: engine.outbox(), registry })
+        Ok(Self { owner, outbox: engine.outbox(), registry, _live: Live::new(census::Kind::Connection) })
     }
 
     /// The name that its reports carry.

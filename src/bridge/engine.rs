@@ -2,6 +2,7 @@
 
 use super::connection::Registry;
 use super::report::{self, ReportData};
+use crate::census::{Kind, Live};
 use crate::connection::{Doorbell, Outbox, log};
 use napi::Env;
 use napi::bindgen_prelude::Function;
@@ -26,6 +27,7 @@ impl Doorbell for Bell {
 pub struct Engine {
     outbox: Arc<Outbox>,
     connections: Registry,
+    _live: Live,
 }
 
 #[napi_derive::napi]
@@ -42,7 +44,7 @@ impl Engine {
             log::set_level(&outbox, LevelFilter::OFF);
             connections.close_all();
         })?;
-        Ok(Self { outbox, connections })
+        Ok(Self { outbox, connections, _live: Live::new(Kind::Engine) })
     }
 
     /// Everything that happened since the last call, in order.
@@ -62,12 +64,6 @@ impl Engine {
     #[napi(catch_unwind)]
     pub fn close(&self) {
         self.connections.close_all();
-    }
-
-    /// Connections that exist and are not closed: for leak tests.
-    #[napi(catch_unwind)]
-    pub fn live_connections(&self) -> u32 {
-        self.connections.live()
     }
 }
 

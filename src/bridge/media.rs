@@ -1,6 +1,7 @@
 //! Audio signals and sinks as JavaScript holds them. PCM crosses as a borrowed slice: one copy each way.
 
 use super::engine::Engine;
+use crate::census::{Kind, Live};
 use crate::connection::{Connection, Metered, Notice, Outbox, Outlet};
 use crate::media::{self, Listeners, RingEvent, Sink as Frames, SinkQueue, SpeechSettings};
 use crate::negotiation::TransceiverId;
@@ -67,6 +68,7 @@ pub struct Ring {
     signal: Arc<media::Ring>,
     /// The connection and the transceiver that play it, if it is a remote track's.
     owner: Option<Owner>,
+    _live: Live,
 }
 
 #[napi]
@@ -156,7 +158,7 @@ impl Ring {
             RingEvent::Mark(name) => outbox.push(Notice::Mark(id, name)),
             RingEvent::Level(loudness) => outbox.meter(Metered::Ring(id), loudness),
         })));
-        Self { id, signal, owner }
+        Self { id, signal, owner, _live: Live::new(Kind::Ring) }
     }
 
     pub(super) fn signal(&self) -> Arc<media::Ring> {
@@ -170,6 +172,7 @@ pub struct Sink {
     id: u32,
     queue: Arc<SinkQueue>,
     announced: Arc<AtomicBool>,
+    _live: Live,
 }
 
 /// What comes with a frame.
@@ -200,7 +203,7 @@ impl Sink {
             }
             None => outlet.run().map_err(|error| napi::Error::from_reason(error.to_string()))?,
         }
-        Ok(Self { id, queue, announced })
+        Ok(Self { id, queue, announced, _live: Live::new(Kind::Sink) })
     }
 
     /// The name that its reports carry.

@@ -17,6 +17,15 @@ mod recorder;
 mod report;
 mod snapshot;
 
+use crate::census;
+use std::collections::HashMap;
+
+/// How many objects of each kind exist in this process, in all its threads: for leak tests.
+#[napi_derive::napi(catch_unwind, ts_return_type = "Record<string, number>")]
+pub fn live_objects() -> HashMap<&'static str, u32> {
+    census::KINDS.iter().map(|(kind, name)| (*name, census::count(*kind))).collect()
+}
+
 /// The version of the package that this binary was built from.
 #[napi_derive::napi]
 pub fn version() -> &'static str {

@@ -2,6 +2,7 @@
 
 use super::engine::Engine;
 use super::media::{Ring, checked, next_id};
+use crate::census::{Kind, Live};
 use crate::connection::Notice;
 use crate::recording::{Format, Recording, Side, Target};
 use napi::bindgen_prelude::ClassInstance;
@@ -13,6 +14,7 @@ use std::time::Duration;
 pub struct Recorder {
     id: u32,
     recording: Recording,
+    _live: Live,
 }
 
 #[napi]
@@ -27,7 +29,7 @@ impl Recorder {
         let target = Target { path: path.into(), format, rate_hz };
         let recording = Recording::start(target, move |summary| outbox.push(Notice::Recorded(id, summary)))
             .map_err(|error| napi::Error::from_reason(error.to_string()))?;
-        Ok(Self { id, recording })
+        Ok(Self { id, recording, _live: Live::new(Kind::Recorder) })
     }
 
     /// The name that its report carries.

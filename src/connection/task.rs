@@ -13,6 +13,7 @@ use super::report::Report;
 use super::session::Session;
 use super::stats::Stats;
 use super::{Encoding, runtime};
+use crate::census::{Kind, Live};
 use crate::error::Result;
 use crate::media::{Ring, Sources};
 use crate::negotiation::{CandidateKind, Plan, TransceiverId, TransportId, TransportPlan};
@@ -140,6 +141,7 @@ impl Task {
     }
 
     async fn drive(self) {
+        let _live = Live::new(Kind::Task);
         let now = Instant::now();
         let mut driver = Driver {
             id: self.id,

@@ -11,6 +11,7 @@
 use super::level::{Level, Loudness, Meter};
 use super::resample::Converter;
 use super::tap::{Gate, Log, Tap};
+use crate::census::{Kind, Live};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -59,6 +60,7 @@ pub struct Ring {
     live: bool,
     state: Mutex<State>,
     hook: Mutex<Option<Hook>>,
+    _live: Live,
 }
 
 struct State {
@@ -166,7 +168,7 @@ impl Ring {
             dry: true,
             fresh: false,
         };
-        Arc::new(Self { live, state: Mutex::new(state), hook: Mutex::new(None) })
+        Arc::new(Self { live, state: Mutex::new(state), hook: Mutex::new(None), _live: Live::new(Kind::Signal) })
     }
 
     /// A new reader. Of a queue it starts where the fastest reader is, so nothing unplayed is lost; of a live signal

@@ -13,6 +13,7 @@ use super::sctp::{ChannelId, ChannelInit, DataEvent, Message, Sctp};
 use super::srtp::Srtp;
 use super::stats::{PairInfo, TransportStats};
 use super::{Transmit, crypto};
+use crate::census::{Kind, Live};
 use crate::error::Result;
 use crate::negotiation::{
     Candidate, CandidateKind, DataPlan, DtlsPlan, IceCredentials, IcePlan, LocalCandidate, TransportPlan,
@@ -138,6 +139,7 @@ pub struct Transport {
     stalled: VecDeque<BytesMut>,
     out: VecDeque<Transmit>,
     events: VecDeque<TransportEvent>,
+    _live: Live,
 }
 
 impl Transport {
@@ -166,6 +168,7 @@ impl Transport {
             stalled: VecDeque::new(),
             out: VecDeque::new(),
             events: VecDeque::new(),
+            _live: Live::new(Kind::Transport),
         })
     }
 

@@ -1,18 +1,15 @@
-// Which facades the garbage collector takes, once nobody holds them.
+// Which objects the garbage collector takes, facades and native ones, once nobody holds them.
 
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 const { configuration, rtc } = require('../../support/implementation');
 const { Pair } = require('../../support/pair');
+const { follow, settled } = require('./holdings');
 const say = require('./say');
 
 const COUNT = 50;
-const alive = {};
-const registry = new FinalizationRegistry((name) => {
-  alive[name]--;
-});
-function follow(name, object) {
-  alive[name] = (alive[name] ?? 0) + 1;
-  registry.register(object, name);
-}
+const RSA = { name: 'RSASSA-PKCS1-v1_5', modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) };
 
 function unused() {
   for (let i = 0; i < COUNT; i++) {
@@ -61,13 +58,29 @@ async function called() {
   pair.end();
 }
 
+async function recorded() {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'webphone-rtc-collected-'));
+  const source = new rtc.PcmSource();
+  const recorder = new rtc.CallRecorder({ left: source, path: path.join(folder, 'call.wav') });
+  follow('recorders', recorder);
+  await recorder.stop();
+  fs.rmSync(folder, { recursive: true });
+}
+
+async function certified() {
+  for (const algorithm of [
+    { name: 'ECDSA', namedCurve: 'P-256' },
+    { ...RSA, hash: 'SHA-256' },
+  ])
+    follow('certificates', await rtc.RTCPeerConnection.generateCertificate(algorithm));
+}
+
 (async () => {
   unused();
   await closed();
   await called();
-  for (let i = 0; i < 100 && Object.values(alive).some((n) => n > 0); i++) {
-    globalThis.gc();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  say(alive);
+  await recorded();
+  await certified();
+  const { facades, objects } = await settled();
+  say({ facades, objects });
 })();

@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 use super::{Decoder, Encoder, EncoderSettings, MAX_PACKET_MS, looks_like_telephone_event};
+use crate::census::{Kind, Live};
 use std::ffi::c_int;
 use std::ptr::NonNull;
 
@@ -65,6 +66,7 @@ fn is_celt(payload: &[u8]) -> bool {
 struct Lib {
     state: NonNull<opusic_sys::OpusEncoder>,
     channels: c_int,
+    _live: Live,
 }
 
 // SAFETY: the state is plain memory without ties to a thread, and only `&mut self` changes it.
@@ -75,7 +77,7 @@ impl Lib {
         let (rate, mut error) = (c_int::try_from(rate_hz).ok()?, 0);
         // SAFETY: `error` outlives the call; the result is checked before use.
         let state = unsafe { opusic_sys::opus_encoder_create(rate, channels, application, &raw mut error) };
-        Some(Self { state: NonNull::new(state)?, channels })
+        Some(Self { state: NonNull::new(state)?, channels, _live: Live::new(Kind::Codec) })
     }
 
     fn set(&mut self, request: c_int, value: c_int) {
@@ -205,6 +207,7 @@ pub(super) struct OpusDecoder {
     rate_hz: u32,
     /// The last packet was CELT: libopus then has no use for redundancy, which is SILK's.
     celt: bool,
+    _live: Live,
 }
 
 // SAFETY: as for the encoder.
@@ -215,7 +218,7 @@ impl OpusDecoder {
         let (rate, mut error) = (c_int::try_from(rate_hz).ok()?, 0);
         // SAFETY: `error` outlives the call; the result is checked before use.
         let state = unsafe { opusic_sys::opus_decoder_create(rate, MONO, &raw mut error) };
-        Some(Self { state: NonNull::new(state)?, rate_hz, celt: false })
+        Some(Self { state: NonNull::new(state)?, rate_hz, celt: false, _live: Live::new(Kind::Codec) })
     }
 
     /// Appends at most `samples` that libopus makes of `payload`, or of nothing: concealment. `redundancy`: of the
