@@ -60,6 +60,14 @@ export function listen<T extends object, R extends Report | LevelData>(
   forgotten.register(owner, { space, id });
 }
 
+/** Those that listen and still live, by id: a look at them, which keeps nobody. */
+export function* living(space: Space): Generator<[number, object]> {
+  for (const [id, { owner }] of listeners[space]) {
+    const object = owner.deref();
+    if (object) yield [id, object];
+  }
+}
+
 /** Keeps `object` from the garbage collector until `release`. */
 export function root(object: object): void {
   roots.add(object);

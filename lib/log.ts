@@ -18,7 +18,7 @@ export interface LoggerOptions {
   style?: Style;
 }
 
-interface Line {
+export interface Line {
   unixMs: number;
   level: Level;
   namespace: Namespace;
@@ -43,6 +43,8 @@ const NAMESPACES: readonly Namespace[] = [
 /** What DEBUG said when the package was loaded, as with the `debug` package. */
 const printed = new Set(namespacesIn(env.DEBUG ?? ''));
 let hook: { write: (line: Line) => void; level: Level } | undefined;
+/** Monitors of this package; they read every line, and leave the application's logger alone. */
+const monitors = new Set<(line: Line) => void>();
 let onLevel: (level: Level | 'off') => void = () => {};
 
 /** Those of our namespaces that a DEBUG variable enables: names with `*`, separated by commas or spaces; `-` excludes. */
@@ -61,7 +63,7 @@ function namespacesIn(debug: string): Namespace[] {
 
 /** The most that anyone wants to read. */
 export function wantedLevel(): Level | 'off' {
-  return printed.size > 0 ? 'debug' : (hook?.level ?? 'off');
+  return printed.size > 0 || monitors.size > 0 ? 'debug' : (hook?.level ?? 'off');
 }
 
 /** `tell` is called whenever `wantedLevel()` changes. */
@@ -71,7 +73,8 @@ export function watchLevel(tell: (level: Level | 'off') => void): void {
 
 /** Whether a line would be read by anyone: for those that cost something to write. */
 export function isLogged(namespace: Namespace, level: Level): boolean {
-  return printed.has(namespace) || (hook !== undefined && LEVELS.indexOf(level) <= LEVELS.indexOf(hook.level));
+  if (monitors.size > 0 || printed.has(namespace)) return true;
+  return hook !== undefined && LEVELS.indexOf(level) <= LEVELS.indexOf(hook.level);
 }
 
 /** One line about a connection. */
@@ -87,6 +90,7 @@ export function log(
   const line: Line = { unixMs, level, namespace, connection, message, fields };
   if (printed.has(namespace)) stderr.write(`${text(line)}\n`);
   if (hook && LEVELS.indexOf(level) <= LEVELS.indexOf(hook.level)) hook.write(line);
+  for (const read of monitors) read(line);
 }
 
 function text({ unixMs, level, namespace, connection, message, fields }: Line): string {
@@ -98,6 +102,16 @@ function text({ unixMs, level, namespace, connection, message, fields }: Line): 
 function quoted(value: string | number): string {
   const word = String(value);
   return /^[\w./:+-]+$/.test(word) ? word : JSON.stringify(word);
+}
+
+/** `read` gets every line from now on, those of 'debug' too, until what is returned is called. It must not throw. */
+export function watchLines(read: (line: Line) => void): () => void {
+  monitors.add(read);
+  onLevel(wantedLevel());
+  return () => {
+    monitors.delete(read);
+    onLevel(wantedLevel());
+  };
 }
 
 /**

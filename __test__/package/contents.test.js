@@ -36,8 +36,16 @@ test('the loader, its types and the licence are there', () => {
 });
 
 test('every TypeScript source is there as JavaScript and as types', () => {
-  const modules = sources('lib').map((name) => name.replace(/^lib\/(.*)\.ts$/, 'dist/$1'));
+  const modules = sources('lib')
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => name.replace(/^lib\/(.*)\.ts$/, 'dist/$1'));
   expect(files).toEqual(expect.arrayContaining(modules.flatMap((name) => [`${name}.js`, `${name}.d.ts`])));
+});
+
+test('the page of the internals is there', () => {
+  const page = sources('lib/internals/page');
+  expect(page.length).toBeGreaterThan(5);
+  expect(files).toEqual(expect.arrayContaining(page));
 });
 
 test('the examples that the quick start uses are there, without what a run of them leaves behind', async () => {
@@ -59,7 +67,7 @@ test('what cargo needs is there', () => {
 
 test('nothing else is there', () => {
   const expected =
-    /^(dist\/.*\.(js|d\.ts)|(src|crates)\/.*\.(rs|md|toml|vp8)|docs\/.*\.(md|svg)|examples\/(bridge|switch)\/.*\.(js|mjs|py|md)|examples\/bridge\/(greeting\.wav|requirements\.txt|\.env\.example)|scripts\/install\.js|webphone-rtc\.[\w-]+\.node|(index|binding)\.d\.ts|binding\.js|build\.rs|Cargo\.(toml|lock)|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
+    /^(dist\/.*\.(js|d\.ts)|lib\/internals\/page\/\w+\.(html|css|mjs)|(src|crates)\/.*\.(rs|md|toml|vp8)|docs\/.*\.(md|svg)|examples\/(bridge|switch)\/.*\.(js|mjs|py|md)|examples\/bridge\/(greeting\.wav|requirements\.txt|\.env\.example)|scripts\/install\.js|webphone-rtc\.[\w-]+\.node|(index|binding)\.d\.ts|binding\.js|build\.rs|Cargo\.(toml|lock)|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
   expect(files.filter((name) => !expected.test(name) || /\.test\.|releasing/.test(name))).toEqual([]);
 });
 

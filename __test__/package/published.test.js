@@ -107,14 +107,19 @@ describe('what is installed', () => {
       import { RTCPeerConnection, PcmSource } from 'webphone-rtc';
       import { install, uninstall } from 'webphone-rtc/register';
       import { callAudio, webRtcSessionFactory } from 'webphone-rtc/webphone';
+      import { startInternals } from 'webphone-rtc/internals';
       const require = createRequire(import.meta.url);
-      for (const entry of ['webphone-rtc', 'webphone-rtc/register', 'webphone-rtc/webphone']) {
+      for (const entry of ['webphone-rtc', 'webphone-rtc/register', 'webphone-rtc/webphone', 'webphone-rtc/internals']) {
         const imported = await import(entry);
         const required = require(entry);
         for (const name of Object.keys(required)) if (imported[name] !== required[name]) console.log(entry, name);
       }
       if (globalThis.RTCPeerConnection !== RTCPeerConnection) console.log('not registered');
-      for (const it of [PcmSource, install, uninstall, callAudio, webRtcSessionFactory]) if (!it) console.log('missing');
+      for (const it of [PcmSource, install, uninstall, callAudio, webRtcSessionFactory, startInternals]) if (!it) console.log('missing');
+      const internals = await startInternals();
+      const page = await (await fetch(internals.url)).text();
+      if (!page.includes('webphone-rtc')) console.log('no page');
+      await internals.close();
     `;
     fs.writeFileSync(path.join(project, 'named.mjs'), script);
     expect((await must(project, process.execPath, ['named.mjs'])).output).toBe('');

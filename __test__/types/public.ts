@@ -15,6 +15,7 @@ import {
   RTCSessionDescription,
   setLogger,
 } from 'webphone-rtc';
+import { startInternals } from 'webphone-rtc/internals';
 import { install, uninstall } from 'webphone-rtc/register';
 import { callAudio, webRtcSessionFactory } from 'webphone-rtc/webphone';
 
@@ -68,6 +69,7 @@ async function uses(): Promise<void> {
 new nonstandard.RTCAudioDataEvent();
 setLogger(console, { level: 'debug' });
 setLogger(null);
+startInternals({ token: 'a-long-enough-token' }).then(({ url, close }) => [url.length, close]);
 // @ts-expect-error no logger
 setLogger({ info() {} });
 // @ts-expect-error no path

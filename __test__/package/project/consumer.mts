@@ -1,5 +1,6 @@
 import WebPhone from 'ringcentral-web-phone';
 import { MediaStream, PcmSink, PcmSource, RTCPeerConnection } from 'webphone-rtc';
+import { type Internals, startInternals } from 'webphone-rtc/internals';
 import { install } from 'webphone-rtc/register';
 import { callAudio, webRtcSessionFactory } from 'webphone-rtc/webphone';
 
@@ -16,3 +17,7 @@ export async function talk(call: object): Promise<void> {
   for await (const { samples } of sink) source.write(samples);
   new PcmSink(source.createTrack()).close();
 }
+export const internals: Promise<Internals> = startInternals({ port: 0, host: '127.0.0.1' });
+export const ended: Promise<void> = internals.then((it) => it.close());
+// @ts-expect-error: a port is a number
+startInternals({ port: '80' });
