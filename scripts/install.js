@@ -87,7 +87,7 @@ function build() {
   );
   if (manifest.optionalDependencies?.[prebuilt])
     console.error(`(The prebuilt one is the optional package ${prebuilt}, which --omit=optional leaves out.)`);
-  const isCheckout = existsSync(path.join(root, 'lib')); // it has the TypeScript
+  const isCheckout = existsSync(path.join(root, 'tsconfig.json'));
   const missing = missingTools();
   if (missing.length > 0) {
     const again = isCheckout ? 'Then run the same command again.' : `Then install again: npm rebuild ${manifest.name}`;

@@ -346,9 +346,9 @@ impl Association {
         }
     }
 
-    fn hand_over_init(&mut self, now: Instant, init: packet::Init, mut packet: BytesMut) {
+    fn hand_over_init(&mut self, now: Instant, init: packet::Init, packet: BytesMut) {
+        let Some(mut packet) = packet::plain_init(&packet) else { return };
         self.note_far_end(init);
-        packet::keep_first_chunk(&mut packet);
         packet::limit_window(&mut packet, SLOW_START);
         packet::set_ports(&mut packet, PORT, PORT);
         packet::seal(&mut packet);
@@ -372,14 +372,16 @@ impl Association {
     fn receive_judged(&mut self, now: Instant, packet: BytesMut) {
         let mut kept = Vec::with_capacity(4);
         let mut whole = self.far_port == PORT;
+        let mut rest = packet.len().saturating_sub(packet::HEADER_LEN);
         for chunk in packet::chunks(&packet) {
+            rest = rest.saturating_sub(chunk.raw.len().next_multiple_of(4));
             match self.judge(now, &chunk) {
                 Fate::Keep => kept.push(chunk.raw),
                 Fate::Cut => whole = false,
                 Fate::Stop => return,
             }
         }
-        if whole {
+        if whole && rest == 0 {
             self.hand_over(now, packet.freeze());
         } else if !kept.is_empty() {
             let header = Header { source: PORT, destination: PORT, tag: self.own_tag };
@@ -388,6 +390,9 @@ impl Association {
     }
 
     fn judge(&mut self, now: Instant, chunk: &Chunk<'_>) -> Fate {
+        if !chunk.is_exact() {
+            return Fate::Cut;
+        }
         let verdict = match chunk.kind {
             packet::DATA => chunk.data().map(|data| self.guard.data(&data, !self.readable.is_empty())),
             packet::FORWARD_TSN => chunk.forward().map(|tsn| self.guard.forward(tsn)),

@@ -4,9 +4,15 @@
 
 use bytes::{BufMut, BytesMut};
 
+/// Parameters of INIT and INIT ACK that the machine makes something of: state cookie, supported extensions (RFC 5061).
+const PARAMETERS: [u16; 2] = [7, 0x8008];
+const HEARTBEAT_INFO: u16 = 1;
+
 /// Source port, destination port, verification tag, checksum.
 pub(super) const HEADER_LEN: usize = 12;
 const CHUNK_HEADER_LEN: usize = 4;
+/// Of the fixed fields of an INIT or INIT ACK.
+const INIT_LEN: usize = 16;
 const CHECKSUM: std::ops::Range<usize> = 8..12;
 
 pub(super) const DATA: u8 = 0;
@@ -103,6 +109,19 @@ impl Chunk<'_> {
         Some(Sack { cumulative: u32_at(self.value, 0)?, window: u32_at(self.value, 4)? })
     }
 
+    /// Its fields fill it: the machine goes on reading where the fields end, wherever the chunk does.
+    pub fn is_exact(&self) -> bool {
+        let len = self.value.len();
+        let count = |at| usize::from(u16_at(self.value, at).unwrap_or_default());
+        match self.kind {
+            SACK => len == 12 + 4 * (count(8) + count(10)),
+            FORWARD_TSN => len >= 4 && len % 4 == 0,
+            HEARTBEAT => u16_at(self.value, 0) == Some(HEARTBEAT_INFO) && len == count(2),
+            COOKIE_ACK | SHUTDOWN_ACK | SHUTDOWN_COMPLETE => len == 0,
+            _ => true,
+        }
+    }
+
     /// The new cumulative TSN of a FORWARD TSN chunk.
     pub fn forward(&self) -> Option<u32> {
         u32_at(self.value, 0)
@@ -147,10 +166,29 @@ pub(super) fn stale_data(tsn: u32) -> Vec<u8> {
     chunk(DATA, WHOLE | IMMEDIATE, &value)
 }
 
-/// Nothing after the first chunk and its padding: RFC 9260 section 6.10 lets no other chunk stand beside an INIT or INIT ACK.
-pub(super) fn keep_first_chunk(packet: &mut BytesMut) {
-    let len = chunks(packet).next().map_or(0, |chunk| chunk.raw.len().next_multiple_of(4));
-    packet.truncate(HEADER_LEN + len);
+/// An INIT or INIT ACK alone (RFC 9260 section 6.10 lets no other chunk stand beside it), with its fixed fields and the
+/// [`PARAMETERS`]: the machine would read what it makes nothing of as more chunks. The checksum is left to [`seal`].
+pub(super) fn plain_init(packet: &BytesMut) -> Option<BytesMut> {
+    let init = chunks(packet).next()?;
+    let mut value = init.value.get(..INIT_LEN)?.to_vec();
+    for parameter in parameters(init.value.get(INIT_LEN..)?) {
+        // An empty one at the end is read as a chunk.
+        if PARAMETERS.contains(&u16_at(parameter, 0)?) && parameter.len() > 4 {
+            value.resize(value.len().next_multiple_of(4), 0);
+            value.extend_from_slice(parameter);
+        }
+    }
+    Some(write(header(packet)?, [chunk(init.kind, 0, &value).as_slice()]))
+}
+
+/// Parameters (RFC 9260 section 3.2.1), without their padding.
+fn parameters(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let len = usize::from(u16_at(rest, 2)?);
+        let parameter = rest.get(..len).filter(|parameter| parameter.len() >= 4)?;
+        rest = rest.get(len.next_multiple_of(4)..).unwrap_or_default();
+        Some(parameter)
+    })
 }
 
 /// Another verification tag.
@@ -233,6 +271,41 @@ mod tests {
         }
         assert_eq!(chunks(&[1, 2, 3]).count(), 0);
         assert_eq!(header(&[0; 11]), None);
+    }
+
+    #[test]
+    fn a_chunk_is_exact_when_its_fields_fill_it() {
+        let exact = |kind, value: &[u8]| {
+            let packet = write(HEAD, [chunk(kind, 0, value).as_slice()]);
+            chunks(&packet).next().unwrap().is_exact()
+        };
+        let sack =
+            |gaps: u8, duplicates: u8, rest: usize| [&[0; 9][..], &[gaps, 0, duplicates], &vec![0; rest]].concat();
+        assert!(exact(SACK, &sack(1, 2, 12)) && !exact(SACK, &sack(1, 2, 16)) && !exact(SACK, &sack(1, 2, 8)));
+        assert!(exact(FORWARD_TSN, &[0; 8]) && !exact(FORWARD_TSN, &[0; 6]) && !exact(FORWARD_TSN, &[]));
+        assert!(
+            exact(HEARTBEAT, &[0, 1, 0, 5, 9])
+                && !exact(HEARTBEAT, &[0, 1, 0, 4, 9])
+                && !exact(HEARTBEAT, &[0, 2, 0, 4])
+        );
+        for kind in [COOKIE_ACK, SHUTDOWN_ACK, SHUTDOWN_COMPLETE] {
+            assert!(exact(kind, &[]) && !exact(kind, &[0; 4]));
+        }
+        assert!(exact(DATA, &[0; 13]) && exact(COOKIE_ECHO, &[1, 2]));
+    }
+
+    #[test]
+    fn a_plain_init_has_its_fixed_fields_and_what_the_machine_knows() {
+        let cookie = [0, 7, 0, 6, 1, 2, 0, 0];
+        let extensions = [0x80, 8, 0, 6, 130, 192, 0, 0];
+        let forward = [0xC0, 0, 0, 4];
+        let value = [&[5; 16][..], &cookie, &[0x80, 2, 0, 5, 9, 0, 0, 0], &forward, &extensions, &[0x80, 8, 0, 4]];
+        let packet = write(HEAD, [chunk(INIT_ACK, 9, &value.concat()).as_slice(), &chunk(ABORT, 0, &[])]);
+        let plain = plain_init(&packet).unwrap();
+        let kept = [&[5; 16][..], &cookie, &extensions[..6]].concat();
+        assert_eq!(chunks(&plain).map(|chunk| chunk.raw.to_vec()).collect::<Vec<_>>(), [chunk(INIT_ACK, 0, &kept)]);
+        assert_eq!(header(&plain), Some(HEAD));
+        assert_eq!(plain_init(&write(HEAD, [chunk(INIT, 0, &[5; 15]).as_slice()])), None);
     }
 
     #[test]
