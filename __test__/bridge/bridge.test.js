@@ -379,7 +379,7 @@ test('signaling is lost in mid-call and refused for a while: both sides go on he
   await call.hangup();
   expect(call.verdict).toBe('completed');
   const next = await answered(sw);
-  await hearsTheCaller(ai, await ai.connection());
+  await hearsTheCaller(ai, await ai.connection(1));
   await next.hangup();
 });
 
