@@ -578,6 +578,7 @@ export type Report =
   | { type: 'crashed'; connection: number; message: string }
   | { type: 'log'; connection: number; unixMs: number; level: string; namespace: string; message: string; fields: Record<string, number | string> }
   | { type: 'frames'; sink: number }
+  | { type: 'sinklost'; sink: number; message: string }
   | { type: 'drain'; ring: number }
   | { type: 'mark'; ring: number; name: string }
   | { type: 'recorded'; recorder: number; durationMs: number; droppedMs: number; error?: ErrorData }

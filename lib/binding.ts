@@ -207,6 +207,8 @@ export type ConnectionReport =
 
 export type MediaReport =
   | { type: 'frames'; sink: number }
+  /** A fault of the engine: no more frames come. */
+  | { type: 'sinklost'; sink: number; message: string }
   | { type: 'drain'; ring: number }
   | { type: 'mark'; ring: number; name: string }
   /** A file is closed, or could not be made. */

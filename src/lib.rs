@@ -10,6 +10,7 @@ mod bridge;
 pub mod census;
 pub mod connection;
 pub mod error;
+pub mod fault;
 pub mod media;
 pub mod negotiation;
 pub mod recording;

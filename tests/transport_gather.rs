@@ -175,3 +175,38 @@ fn loopback_asks_only_loopback_servers() {
         ]
     );
 }
+
+#[test]
+fn a_server_that_lies_gives_no_candidate_that_cannot_be_and_never_holds_gathering_up() {
+    let start = Instant::now();
+    let lies =
+        ["0.0.0.0:0", "203.0.113.7:0", "255.255.255.255:4000", "224.0.0.1:4000", "[::]:4000", "[2001:db8::7]:4000"];
+    for lie in lies {
+        let mut gatherer = gather(start, &["192.168.1.2:5000"], &["stun:198.51.100.1:3478"]);
+        events(&mut gatherer);
+        let request = requests(&mut gatherer).remove(0);
+        gatherer.receive(request.local, request.peer, &mapped(&request.payload, address(lie)));
+        gatherer.handle_timeout(start + ms(1000));
+        let events = events(&mut gatherer);
+        assert_eq!(candidates(&events), [] as [&LocalCandidate; 0], "{lie}");
+        assert_eq!(events.last(), Some(&GatherEvent::Complete), "{lie}");
+    }
+    for damage in [
+        |answer: &mut Vec<u8>| answer.truncate(20),
+        |answer: &mut Vec<u8>| answer[2] = 0xFF,
+        |answer: &mut Vec<u8>| answer[22] = 0xFF,
+        |answer: &mut Vec<u8>| answer[25] = 9,
+        |answer: &mut Vec<u8>| answer[8] ^= 1,
+    ] {
+        let mut gatherer = gather(start, &["192.168.1.2:5000"], &["stun:198.51.100.1:3478"]);
+        events(&mut gatherer);
+        let request = requests(&mut gatherer).remove(0);
+        let mut answer = mapped(&request.payload, address("203.0.113.7:4000"));
+        damage(&mut answer);
+        gatherer.receive(request.local, request.peer, &answer);
+        gatherer.handle_timeout(start + ms(1000));
+        let events = events(&mut gatherer);
+        assert_eq!(candidates(&events), [] as [&LocalCandidate; 0]);
+        assert_eq!(events.last(), Some(&GatherEvent::Complete));
+    }
+}

@@ -342,6 +342,68 @@ test('the edge stays away for a while: attempts grow rarer, then the bridge regi
   await call.hangup();
 });
 
+/** Resolves once the AI has been sent `ms` of the caller's voice without a break, from now on. */
+async function hearsTheCaller(ai, { socket }, ms = 1000) {
+  let run = 0;
+  const take = (data, isBinary) => {
+    if (!isBinary) return;
+    const pcm = new Int16Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.length));
+    run = signal.level(pcm) > 0.02 ? run + 1 : 0;
+  };
+  socket.on('message', take);
+  await ai.when(() => run >= ms / 20);
+  socket.off('message', take);
+}
+
+test('signaling is lost in mid-call and refused for a while: both sides go on hearing each other, then the call can be ended and the next one is answered', async () => {
+  const { sw, ai, bridge } = await setUp();
+  const call = await answered(sw);
+  const ear = new Ear(call);
+  const connection = await ai.connection();
+  await hearsTheCaller(ai, connection);
+
+  sw.options.faults = { registerStatus: 503 };
+  connection.socket.send(tone(BOT_HZ, 5000));
+  await ear.hears('sound');
+  const lost = ear.ms;
+  sw.dropWebSockets();
+  await bridge.says(/(trying again[\s\S]*){3}/);
+  expect(await bridge.status()).toMatchObject({ code: 503, registered: false, edgeLosses: 1 });
+  await ear.hears('sound', { fromMs: lost, runMs: 1000 });
+  await hearsTheCaller(ai, connection);
+  expect([call.verdict, ai.connections.length]).toEqual([null, 1]);
+
+  sw.options.faults = undefined;
+  await sw.waitForPhone();
+  await hearsTheCaller(ai, connection);
+  await call.hangup();
+  expect(call.verdict).toBe('completed');
+  const next = await answered(sw);
+  await hearsTheCaller(ai, await ai.connection(1));
+  await next.hangup();
+});
+
+test.each([403, 503])(
+  'a registration that is not renewed (%i) is made anew, without a word to the call that is up',
+  async (registerStatus) => {
+    // Renewed every two seconds: the SDK does that three seconds before the end.
+    const { sw, ai, bridge } = await setUp({ longestRegistrationS: 5 });
+    const call = await answered(sw);
+    const connection = await ai.connection();
+    sw.options.faults = { registerStatus };
+    await bridge.says(/a promise was rejected .*Registration failed/);
+    await bridge.says(/(trying again[\s\S]*){2}/);
+    sw.options.faults = undefined;
+    await sw.waitForPhone();
+    await hearsTheCaller(ai, connection);
+    expect([call.verdict, ai.connections.length]).toEqual([null, 1]);
+    const next = await answered(sw);
+    await next.hangup();
+    await call.hangup();
+    expect(call.verdict).toBe('completed');
+  },
+);
+
 test('where the first proxy is away, the bridge registers at the backup proxy', async () => {
   const sw = await startSwitch();
   running.push(() => sw.stop());

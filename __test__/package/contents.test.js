@@ -29,9 +29,12 @@ test('everything that package.json names is there', () => {
   expect(files).toEqual(expect.arrayContaining(named.map((name) => path.posix.normalize(name))));
 });
 
-test('the loader, its types and the licence are there', () => {
+test('the loader, its types, the licence and those of others are there', () => {
   expect(files).toEqual(
-    expect.arrayContaining(['binding.js', 'binding.d.ts', 'LICENSE', 'README.md', 'CHANGELOG.md', 'package.json']),
+    expect.arrayContaining([
+      ...['binding.js', 'binding.d.ts', 'LICENSE', 'THIRD-PARTY-NOTICES.txt'],
+      ...['README.md', 'CHANGELOG.md', 'package.json'],
+    ]),
   );
 });
 
@@ -67,7 +70,7 @@ test('what cargo needs is there', () => {
 
 test('nothing else is there', () => {
   const expected =
-    /^(dist\/.*\.(js|d\.ts)|lib\/internals\/page\/\w+\.(html|css|mjs)|(src|crates)\/.*\.(rs|md|toml|vp8)|docs\/.*\.(md|svg)|examples\/(bridge|switch)\/.*\.(js|mjs|py|md)|examples\/bridge\/(greeting\.wav|requirements\.txt|\.env\.example)|scripts\/install\.js|webphone-rtc\.[\w-]+\.node|(index|binding)\.d\.ts|binding\.js|build\.rs|Cargo\.(toml|lock)|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
+    /^(dist\/.*\.(js|d\.ts)|lib\/internals\/page\/\w+\.(html|css|mjs)|(src|crates)\/.*\.(rs|md|toml|vp8)|docs\/.*\.(md|svg)|examples\/(bridge|switch)\/.*\.(js|mjs|py|md)|examples\/bridge\/(greeting\.wav|requirements\.txt|\.env\.example)|scripts\/install\.js|webphone-rtc\.[\w-]+\.node|(index|binding)\.d\.ts|binding\.js|build\.rs|Cargo\.(toml|lock)|(README|CHANGELOG)\.md|LICENSE|THIRD-PARTY-NOTICES\.txt|package\.json)$/;
   expect(files.filter((name) => !expected.test(name) || /\.test\.|releasing/.test(name))).toEqual([]);
 });
 

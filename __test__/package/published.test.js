@@ -33,6 +33,8 @@ async function release() {
   refused = await run(checkout, process.execPath, ['scripts/prepublish.js']);
   edit('CHANGELOG.md', (text) => text.replace('## [Unreleased]', `## [${manifest.version}]`));
   await napi('create-npm-dirs');
+  const folders = fs.readdirSync(at('npm')).map((name) => at('npm', name));
+  await must(checkout, process.execPath, ['scripts/third-party.js', 'into', ...folders], env);
   fs.mkdirSync(at('artifacts'));
   for (const { name } of fs.readdirSync(at('npm')).map((name) => ({ name: `webphone-rtc.${name}.node` })))
     if (name === binary) fs.copyFileSync(path.join(root, name), at('artifacts', name));
@@ -95,6 +97,11 @@ describe('what is published', () => {
 });
 
 describe('what is installed', () => {
+  test('the licences of what is in the binary lie beside it', () => {
+    const notices = fs.readFileSync(installed(`${manifest.name}-${platform}`, 'THIRD-PARTY-NOTICES.txt'), 'utf8');
+    expect(notices).toContain('Redistributions in binary form must reproduce the above copyright');
+  });
+
   test('the binary of this platform only, without a compiler', () => {
     const own = fs.readdirSync(installed()).filter((name) => name.startsWith(manifest.name));
     expect(own.sort()).toEqual([manifest.name, `${manifest.name}-${platform}`]);

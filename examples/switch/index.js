@@ -12,8 +12,6 @@ const { GENERATIONS } = require('./sdp.js');
 const stun = require('./media/stun.js');
 const { signal } = require('./media/leg.js');
 
-const LONGEST_REGISTRATION_S = 47;
-
 const DEFAULTS = {
   port: 0,
   domain: 'sip.ringcentral.com',
@@ -26,6 +24,8 @@ const DEFAULTS = {
   gapMs: 60,
   mediaTimeoutMs: 5000,
   ringTimeoutMs: 30_000,
+  /** Seconds until a phone must have registered again. */
+  longestRegistrationS: 47,
   /** (number, INVITE) → call options for a call the phone makes: {status, answerDelayMs, neverAnswer, prefer, offer, faults, source}. */
   outbound: undefined,
 };
@@ -121,7 +121,7 @@ class Switch extends EventEmitter {
     if (!authorization) return connection.reply(request, 401, { 'Www-Authenticate': this.digest.challenge() });
     if (!this.digest.verify(authorization, 'REGISTER')) return connection.reply(request, 403);
     const asked = Number(/;expires=(\d+)/.exec(contact)?.[1] ?? 60);
-    const expires = Math.min(asked, LONGEST_REGISTRATION_S);
+    const expires = Math.min(asked, this.options.longestRegistrationS);
     connection.contact = /<([^>]+)>/.exec(contact)?.[1] ?? `sip:phone@${connection.address}`;
     connection.registered = expires > 0;
     if (connection.registered) for (const call of this.calls.values()) call.connection = connection; // running dialogs follow the phone

@@ -4,6 +4,7 @@
  * `dropped` counts them; one sink has one reader. Levels and speech are looked at only while somebody listens.
  */
 import { EventEmitter } from 'node:events';
+import { emitWarning } from 'node:process';
 import type { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { binding, type LevelData, type MediaReport, type NativeSink, type SpeechData } from '../binding';
@@ -197,12 +198,19 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     if (this.#closed) return;
     if (!('type' in report)) this.emit('level', toAudioLevel(report));
     else if (report.type === 'frames') this.#pump();
+    else if (report.type === 'sinklost') this.#lost(report.message);
     else if (report.type === 'speech') {
       const { speaking, position, known, timestamp } = report;
       const event: SpeechEvent = { position, known, timestamp };
       this.#speaking = speaking;
       this.emit(speaking ? 'speechstart' : 'speechend', event);
     }
+  }
+
+  /** A fault of the engine: whoever reads must not wait for ever. */
+  #lost(message: string): void {
+    emitWarning(`A sink has failed: ${message}`, { type: 'WebphoneRtcWarning', code: 'WEBPHONE_RTC_CRASHED' });
+    this.close();
   }
 
   #trackChanged(): void {

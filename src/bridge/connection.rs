@@ -39,6 +39,13 @@ impl Registry {
         owner.map_or_else(Vec::new, |owner| owner.borrow_mut().digest(report))
     }
 
+    /// Something about `id` could not be told: it is lost.
+    pub fn crash(&self, id: ConnectionId, message: String) {
+        if let Some(owner) = self.0.borrow().get(&id.0).and_then(Weak::upgrade) {
+            owner.borrow_mut().crash(message);
+        }
+    }
+
     /// Ends every connection of the environment.
     pub fn close_all(&self) {
         let all = std::mem::take(&mut *self.0.borrow_mut());
@@ -252,13 +259,13 @@ impl Connection {
             offer_to_receive_audio: options.offer_to_receive_audio,
             offer_to_receive_video: options.offer_to_receive_video,
         };
-        self.owner.borrow_mut().create_offer(options).into()
+        self.owner.borrow_mut().contained(|owner| owner.create_offer(options)).into()
     }
 
     /// W3C `createAnswer`.
     #[napi(catch_unwind, ts_return_type = "Outcome<string>")]
     pub fn create_answer(&self) -> Outcome<String> {
-        self.owner.borrow_mut().create_answer().into()
+        self.owner.borrow_mut().contained(Owner::create_answer).into()
     }
 
     /// W3C `setLocalDescription`; empty text means the implicit description.
@@ -381,15 +388,16 @@ impl Connection {
 
     fn change(&self, operation: impl FnOnce(&mut Owner) -> Result<()>) -> Outcome<SnapshotData> {
         let mut owner = self.owner.borrow_mut();
-        operation(&mut owner).map(|()| owner.snapshot().into()).into()
+        owner.contained(|owner| operation(owner).map(|()| owner.snapshot().into())).into()
     }
 
     fn added(&self, add: impl FnOnce(&mut Owner) -> Result<(TransceiverId, bool)>) -> Outcome<TransceiverAdded> {
         let mut owner = self.owner.borrow_mut();
-        let added = add(&mut owner);
-        added
-            .map(|(id, created)| TransceiverAdded { transceiver: id.0, created, snapshot: owner.snapshot().into() })
-            .into()
+        let added = owner.contained(|owner| {
+            let (id, created) = add(owner)?;
+            Ok(TransceiverAdded { transceiver: id.0, created, snapshot: owner.snapshot().into() })
+        });
+        added.into()
     }
 }
 

@@ -3,7 +3,8 @@
 use super::connection::Registry;
 use super::report::{self, ReportData};
 use crate::census::{Kind, Live};
-use crate::connection::{Doorbell, Outbox, log};
+use crate::connection::{Doorbell, Notice, Outbox, contain_now, log};
+use crate::fault::{self, Place};
 use napi::Env;
 use napi::bindgen_prelude::Function;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -50,7 +51,7 @@ impl Engine {
     /// Everything that happened since the last call, in order.
     #[napi(catch_unwind, ts_return_type = "Report[]")]
     pub fn drain(&self) -> Vec<ReportData> {
-        self.outbox.drain().into_iter().flat_map(|notice| report::translate(notice, &self.connections)).collect()
+        self.outbox.drain().into_iter().flat_map(|notice| self.translate(notice)).collect()
     }
 
     /// From now on the connections of this environment report what they do, at most at this level: `error`, `warn`,
@@ -68,6 +69,26 @@ impl Engine {
 }
 
 impl Engine {
+    /// A panic over one notice is the end of its connection, and keeps no other from being told.
+    fn translate(&self, notice: Notice) -> Vec<ReportData> {
+        let id = match notice {
+            Notice::Connection(id, _) => Some(id),
+            _ => None,
+        };
+        let call = || {
+            if let Some(id) = id {
+                fault::point_of(Place::Drain, id.0);
+            }
+            report::translate(notice, &self.connections)
+        };
+        contain_now(call).unwrap_or_else(|message| {
+            if let Some(id) = id {
+                self.connections.crash(id, message);
+            }
+            Vec::new()
+        })
+    }
+
     pub(super) fn outbox(&self) -> Arc<Outbox> {
         self.outbox.clone()
     }

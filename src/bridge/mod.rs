@@ -26,6 +26,31 @@ pub fn live_objects() -> HashMap<&'static str, u32> {
     census::KINDS.iter().map(|(kind, name)| (*name, census::count(*kind))).collect()
 }
 
+/// When `place` is come to next for this connection, or for none, there is a panic, once. `false` for an unknown place.
+#[cfg(feature = "faults")]
+#[napi_derive::napi]
+pub fn inject_fault(place: String, connection: Option<u32>) -> bool {
+    use crate::fault::Place;
+    let all = [
+        Place::Command,
+        Place::Datagram,
+        Place::Gathering,
+        Place::Send,
+        Place::Play,
+        Place::Close,
+        Place::LookUp,
+        Place::Outlet,
+        Place::Recording,
+        Place::Border,
+        Place::Drain,
+    ];
+    let place = all.into_iter().find(|known| format!("{known:?}") == place);
+    if let Some(place) = place {
+        crate::fault::arm(place, connection);
+    }
+    place.is_some()
+}
+
 /// The version of the package that this binary was built from.
 #[napi_derive::napi]
 pub fn version() -> &'static str {

@@ -94,6 +94,8 @@ pub enum ReportData {
     },
     /// A sink has frames: read until there are none.
     Frames { sink: u32 },
+    /// A fault of the engine: this sink gets no more frames.
+    SinkLost { sink: u32, message: String },
     /// A signal that refused a write has room again.
     Drain { ring: u32 },
     /// All that was written before this mark has been played.
@@ -170,6 +172,7 @@ pub fn translate(notice: Notice, connections: &Registry) -> Vec<ReportData> {
             vec![ReportData::Recorded { recorder, duration_ms, dropped_ms, error: error.map(ErrorData::from) }]
         }
         Notice::Frames(sink) => vec![ReportData::Frames { sink }],
+        Notice::SinkLost(sink, message) => vec![ReportData::SinkLost { sink, message }],
         Notice::Drain(ring) => vec![ReportData::Drain { ring }],
         Notice::Mark(ring, name) => vec![ReportData::Mark { ring, name }],
         Notice::Speech(sink, change, timestamp) => vec![ReportData::Speech {

@@ -31,10 +31,12 @@ pub use intake::Intake;
 pub use outbox::{ConnectionId, Doorbell, Metered, Notice, Outbox};
 pub use outlet::Outlet;
 pub use report::Report;
+pub use runtime::contain_now;
 pub use session::Session;
 pub use task::NetworkConfig;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::fault::{self, Place};
 use crate::media::{Ring, Source, Sources};
 use crate::negotiation::{
     CodecCapability, Direction, Extension, Kind, Negotiator, OfferOptions, RemoteCandidateInit, SdpType, Snapshot,
@@ -303,6 +305,25 @@ impl Connection {
             self.negotiator.close();
             self.mailbox.send(Command::Close);
         }
+    }
+
+    /// Does `operation`; a panic in it costs this connection alone, which is told to be lost.
+    pub fn contained<T>(&mut self, operation: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let id = self.id;
+        let call = || {
+            fault::point_of(Place::Border, id.0);
+            operation(self)
+        };
+        runtime::contain_now(call).unwrap_or_else(|message| {
+            let error = Error::new(ErrorKind::Operation, format!("a fault of the engine: {message}"));
+            self.crash(message);
+            Err(error)
+        })
+    }
+
+    /// What it knows may be wrong from now on: its task ends, and JavaScript hears that it is lost.
+    pub fn crash(&mut self, message: String) {
+        self.mailbox.crash(message);
     }
 
     fn apply(&mut self) -> Result<()> {

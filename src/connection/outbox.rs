@@ -50,6 +50,8 @@ pub enum Notice {
     Mark(u32, String),
     /// A sink has frames to be fetched.
     Frames(u32),
+    /// A panic has ended the task that reads a local track for this sink.
+    SinkLost(u32, String),
     /// A recording has ended.
     Recorded(u32, Summary),
     /// Somebody begins or ends to speak in the frames of a sink; with the timestamp of that moment.

@@ -6,6 +6,7 @@
 use super::outbox::{Metered, Notice, Outbox};
 use super::runtime;
 use crate::error::Result;
+use crate::fault::{self, Place};
 use crate::media::{Noticed, Sink};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +28,7 @@ impl Outlet {
 
     /// Cuts what is ready `now`; `false` when nothing will come any more.
     pub fn pump(&mut self, now: Instant) -> bool {
+        fault::point(Place::Outlet);
         let frames = self.sink.pump(now);
         while let Some(heard) = self.sink.poll() {
             match heard {
@@ -42,10 +44,16 @@ impl Outlet {
 
     /// Gives a signal that no connection plays a clock of its own: a local track is read in real time.
     pub fn run(mut self) -> Result<()> {
-        let task = async move {
+        let (id, outbox) = (self.id, self.outbox.clone());
+        let read = async move {
             while self.pump(Instant::now()) {
                 let Some(due) = self.sink.next_due() else { break };
                 tokio::time::sleep_until(due.into()).await;
+            }
+        };
+        let task = async move {
+            if let Err(message) = runtime::contain(read).await {
+                outbox.push(Notice::SinkLost(id, message));
             }
         };
         runtime::handle()?.spawn(task);

@@ -41,6 +41,11 @@ pub async fn contain<F: Future>(future: F) -> std::result::Result<F::Output, Str
     .await
 }
 
+/// As [`contain`], for what happens at once.
+pub fn contain_now<T>(call: impl FnOnce() -> T) -> std::result::Result<T, String> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|payload| message(&*payload))
+}
+
 fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())

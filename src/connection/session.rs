@@ -14,6 +14,7 @@ use super::route::{Routes, Section};
 use super::stream::{Inbound, Outbound};
 use super::video::{VideoInbound, VideoOutbound};
 use crate::error::Result;
+use crate::fault::{self, Place};
 use crate::media::{Ring, Source, Sources};
 use crate::negotiation::{Extension, Kind, LocalCandidate, MediaPlan, Plan, TransceiverId, TransportId, TransportPlan};
 use crate::rtcp;
@@ -309,6 +310,7 @@ impl Session {
             let line = outbound.transport().and_then(|id| self.lines.get_mut(&id));
             let Some(line) = line.filter(|line| line.up) else { continue };
             if outbound.next_due().is_none_or(|due| due <= now) {
+                fault::point(Place::Send);
                 outbound.send(now, &mut line.transport);
                 outbound.drain_events(*id, &mut self.reports);
             }
@@ -330,6 +332,7 @@ impl Session {
     fn play(&mut self, now: Instant) {
         for (id, inbound) in &mut self.inbound {
             if inbound.next_due().is_some_and(|due| due <= now) {
+                fault::point(Place::Play);
                 inbound.play(now);
                 inbound.drain_events(*id, &mut self.reports);
             }

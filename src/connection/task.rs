@@ -15,6 +15,7 @@ use super::stats::Stats;
 use super::{Encoding, runtime};
 use crate::census::{Kind, Live};
 use crate::error::Result;
+use crate::fault::{self, Place};
 use crate::media::{Ring, Sources};
 use crate::negotiation::{CandidateKind, Plan, TransceiverId, TransportId, TransportPlan};
 use crate::transport::{
@@ -100,7 +101,11 @@ impl Mailbox {
     pub fn start(&mut self) -> Result<()> {
         let runtime = runtime::handle()?;
         if let Some(task) = self.unborn.take() {
-            runtime.spawn(log::speaking(task.id, task.outbox.clone(), task.run()));
+            let (id, outbox) = (task.id, task.outbox.clone());
+            let run = task.run();
+            #[cfg(feature = "faults")]
+            let run = fault::subject(id.0, run);
+            runtime.spawn(log::speaking(id, outbox, run));
         }
         Ok(())
     }
@@ -113,6 +118,12 @@ impl Mailbox {
             let stats = Stats { timestamp: WallClock::system(now).unix_ms(now), ..Stats::default() };
             self.outbox.push(Notice::Connection(self.id, Report::Stats(request, Box::new(stats))));
         }
+    }
+
+    /// The task ends, and the connection is reported lost.
+    pub fn crash(&self, message: String) {
+        self.send(Command::Close);
+        self.outbox.push(Notice::Connection(self.id, Report::Crashed(message)));
     }
 
     pub fn send(&self, command: Command) {
@@ -164,6 +175,7 @@ impl Task {
                     Some(command) => driver.obey(command),
                 },
                 () = receive(ports, |id, local, peer, datagram| {
+                    fault::point(Place::Datagram);
                     session.receive(Instant::now(), id, local, peer, datagram);
                 }) => {}
                 Some(Ok(found)) = lookups.join_next() => driver.note_lookup(found),
@@ -187,6 +199,7 @@ struct Driver {
 
 impl Driver {
     fn obey(&mut self, command: Command) {
+        fault::point(Place::Command);
         let now = Instant::now();
         match command {
             Command::Plan(plan) => self.follow(now, &plan),
@@ -268,6 +281,7 @@ impl Driver {
     }
 
     fn advance_gathering(&mut self, now: Instant) {
+        fault::point(Place::Gathering);
         let mut found = Vec::new();
         for (id, port) in &mut self.ports {
             if port.gatherer.timeout().is_some_and(|due| due <= now) {
@@ -276,6 +290,7 @@ impl Driver {
             while let Some(lookup) = port.gatherer.poll_lookup() {
                 let id = *id;
                 self.lookups.spawn(async move {
+                    fault::point(Place::LookUp);
                     let addresses = look_up(&lookup, GATHER_LIMIT).await;
                     (id, lookup, addresses)
                 });
@@ -373,6 +388,7 @@ impl Driver {
     }
 
     fn close(mut self) {
+        fault::point(Place::Close);
         self.session.close(Instant::now());
         self.flush();
         while let Some((id, transmit)) = self.session.poll_transmit() {

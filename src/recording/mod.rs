@@ -16,6 +16,7 @@ mod wav;
 pub use mixer::{Mixer, Side};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::fault::{self, Place};
 use crate::media::{Gate, Ring, Tap};
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -196,6 +197,7 @@ impl Writer {
     }
 
     fn write(&mut self, output: &mut Output, until: Instant) -> std::io::Result<()> {
+        fault::point(Place::Recording);
         while self.mixer.mix(until, &mut self.pcm) {
             output.write(&self.pcm)?;
             self.frames += self.pcm.len() as u64 / 2;

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_millis(2_000);
 /// From a request to the next while there is no answer. Two requests may so be lost before [`STALE`].
 const RETRY: Duration = Duration::from_millis(1_000);
+/// Longer than from an answer to the next, whatever the spread and a round trip of half a second.
+const DOUBTFUL: Duration = Duration::from_millis(3_000);
 /// Without an answer for so long a transport is disconnected.
 const STALE: Duration = Duration::from_secs(5);
 /// RFC 7675 section 5.1: consent expires.
@@ -58,6 +60,11 @@ impl Consent {
             silence if silence >= STALE => Freshness::Stale,
             _ => Freshness::Fresh,
         }
+    }
+
+    /// At least one request has gone without its answer: perhaps the far end is elsewhere now.
+    pub(super) fn is_doubtful(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.answered) >= DOUBTFUL
     }
 
     /// The freshness has been acted on.

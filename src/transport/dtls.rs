@@ -6,7 +6,7 @@
 use super::certificate::{self, Certificate};
 use super::failed;
 use super::failure::DtlsFailure;
-use super::flight::Flight;
+use super::flight::{Flight, short};
 use super::guard::{Deadline, Handshakes, is_forged_ccs};
 use super::srtp::{Keys, Master};
 use crate::error::Result;
@@ -136,7 +136,7 @@ impl Association {
             return None;
         }
         if self.agreed.is_none() && self.flight.is_repeat(self.plan.role, datagram) {
-            self.out.extend(self.flight.again(now).iter().cloned());
+            self.out.extend(self.flight.again(now));
             return None;
         }
         let outcome = endpoint.read(now, peer(), None, BytesMut::from(datagram));
@@ -229,7 +229,10 @@ impl Association {
             self.machine_timer = endpoint.poll_timeout(&peer());
             self.backoff *= 2;
             self.retransmit_at = self.machine_timer.map(|_| now + self.backoff);
+            let whole = self.out.len();
             self.collect(now);
+            let again: Vec<_> = self.out.drain(whole..).collect();
+            self.out.extend(again.iter().flat_map(|datagram| short(datagram)));
             return outcome.err().map(|error| self.fail(DtlsFailure::of(error.to_string())));
         }
         None

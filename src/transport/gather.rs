@@ -11,7 +11,7 @@ use rtc::stun::error_code::ErrorCodeAttribute;
 use rtc::stun::message::{BINDING_ERROR, BINDING_REQUEST, BINDING_SUCCESS, Getter, Message, TransactionId};
 use rtc::stun::xoraddr::XorMappedAddress;
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 /// First retransmission; each further one waits twice as long.
@@ -179,8 +179,13 @@ impl Gatherer {
         }
         let query = self.queries.swap_remove(at);
         if message.typ == BINDING_SUCCESS {
-            if let Some(mapped) = mapped_address(&message) {
-                self.add_candidate(CandidateKind::Srflx, mapped, query.base, Some(query.to.ip()));
+            match mapped_address(&message).filter(|mapped| is_plausible(*mapped, query.base)) {
+                Some(mapped) => self.add_candidate(CandidateKind::Srflx, mapped, query.base, Some(query.to.ip())),
+                None => {
+                    let (url, text) =
+                        (self.servers[query.server].url.clone(), "the server's answer has no usable address");
+                    self.report(url, Some(query.base), UNREACHABLE, text.to_owned());
+                }
             }
         } else if message.typ == BINDING_ERROR {
             let mut error = ErrorCodeAttribute::default();
@@ -303,6 +308,13 @@ fn request(query: &Query) -> Option<Transmit> {
     let mut message = Message::new();
     message.build(&[Box::new(BINDING_REQUEST), Box::new(query.id)]).ok()?;
     Some(Transmit { local: query.base, peer: query.to, payload: BytesMut::from(&message.raw[..]) })
+}
+
+/// Can a datagram from `base` come from `mapped`?
+fn is_plausible(mapped: SocketAddr, base: SocketAddr) -> bool {
+    let ip = mapped.ip();
+    let everybody = ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+    mapped.port() != 0 && mapped.is_ipv4() == base.is_ipv4() && !everybody
 }
 
 fn mapped_address(message: &Message) -> Option<SocketAddr> {

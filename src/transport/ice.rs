@@ -14,6 +14,7 @@ use rtc::ice::agent::agent_config::AgentConfig;
 use rtc::ice::agent::{Agent, Event};
 use rtc::ice::attributes::control::{AttrControlled, AttrControlling};
 use rtc::ice::attributes::priority::PriorityAttr;
+use rtc::ice::attributes::use_candidate::UseCandidateAttr;
 use rtc::ice::candidate::candidate_host::CandidateHostConfig;
 use rtc::ice::candidate::candidate_relay::CandidateRelayConfig;
 use rtc::ice::candidate::{Candidate as AgentCandidate, CandidateConfig};
@@ -267,6 +268,7 @@ impl Session {
                 self.nomination = Some((pair, datagram.to_vec()));
             }
         }
+        self.look_elsewhere(now, pair);
         let at_once = news && count < FEW_ADDRESSES;
         if at_once || self.last_check.is_none_or(|last| now >= last + MIN_CHECK_INTERVAL) {
             self.check(now);
@@ -293,12 +295,31 @@ impl Session {
             consent.answered(now);
             self.checks.round_trip = Some(round_trip);
         }
+        if sent.consent && self.is_silent(now) {
+            self.select(now, pair);
+        }
         if !sent.consent {
             self.feed(now, pair, datagram, message.transaction_id);
             self.nominate_late(now, pair);
             self.check(now);
         }
         true
+    }
+
+    /// The pair in use is not answered any more.
+    fn is_silent(&self, now: Instant) -> bool {
+        self.selected.as_ref().is_some_and(|(_, consent)| consent.is_doubtful(now))
+    }
+
+    /// A NAT may give the far end another address in mid-call. It notices nothing; what we see is that the pair in use is
+    /// silent and that its requests come from elsewhere. If it answers there, that is the pair from then on.
+    fn look_elsewhere(&mut self, now: Instant, pair: Pair) {
+        if self.selected().is_some_and(|selected| selected != pair)
+            && self.is_silent(now)
+            && let Some(request) = self.consent_request(self.agent.role())
+        {
+            self.send(now, pair, BytesMut::from(&request[..]), true);
+        }
     }
 
     /// RFC 8445 section 7.2.5.1. An answer to a request sent in a role that we have since left says nothing.
@@ -409,7 +430,7 @@ impl Session {
         if let Some((pair, mut consent)) = self.selected
             && consent.is_due(now)
         {
-            if let Some(request) = self.consent_request() {
+            if let Some(request) = self.consent_request(false) {
                 consent.requested(now, request[19]);
                 self.checks.consent_requests_sent += 1;
                 self.send(now, pair, BytesMut::from(&request[..]), true);
@@ -423,7 +444,7 @@ impl Session {
         self.next_check = None;
     }
 
-    fn consent_request(&self) -> Option<Vec<u8>> {
+    fn consent_request(&self, nominate: bool) -> Option<Vec<u8>> {
         let remote = self.remote.as_ref()?;
         let role: Box<dyn Setter> = match self.agent.role() {
             true => Box::new(AttrControlling(self.tie_breaker)),
@@ -431,18 +452,19 @@ impl Session {
         };
         let integrity =
             MessageIntegrity::new_short_term_integrity_with_provider(remote.pwd.clone(), self.crypto.crypto());
+        let mut attributes: Vec<Box<dyn Setter>> = vec![
+            Box::new(BINDING_REQUEST),
+            Box::new(TransactionId::new()),
+            Box::new(Username::new(ATTR_USERNAME, format!("{}:{}", remote.ufrag, self.local.ufrag))),
+            role,
+            Box::new(PriorityAttr(PRFLX_PRIORITY)),
+        ];
+        if nominate {
+            attributes.push(Box::new(UseCandidateAttr::new()));
+        }
+        attributes.extend([Box::new(integrity) as Box<dyn Setter>, Box::new(FINGERPRINT)]);
         let mut message = Message::new();
-        message
-            .build(&[
-                Box::new(BINDING_REQUEST),
-                Box::new(TransactionId::new()),
-                Box::new(Username::new(ATTR_USERNAME, format!("{}:{}", remote.ufrag, self.local.ufrag))),
-                role,
-                Box::new(PriorityAttr(PRFLX_PRIORITY)),
-                Box::new(integrity),
-                Box::new(FINGERPRINT),
-            ])
-            .ok()?;
+        message.build(&attributes).ok()?;
         Some(message.raw)
     }
 }

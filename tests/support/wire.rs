@@ -13,6 +13,8 @@ use webphone_rtc::rtp::RtpHeader;
 use webphone_rtc::transport::{Certificate, DtlsState, IceState, Transmit, Transport, TransportConfig, TransportEvent};
 
 const MEDIA_INTERVAL: Duration = Duration::from_millis(20);
+/// From a datagram to its copy.
+const COPY_DELAY: Duration = Duration::from_millis(3);
 
 pub fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
@@ -96,6 +98,12 @@ pub struct Wire {
     pub jitter: Duration,
     /// Of 100 datagrams so many are lost.
     pub loss_percent: u64,
+    /// Each datagram arrives so many times more, a little later.
+    pub copies: u32,
+    /// Longer datagrams do not arrive.
+    pub mtu: usize,
+    /// Where the far end sees this side, if a NAT is between them.
+    pub seen_as: [Option<SocketAddr>; 2],
     /// Nothing from this side arrives.
     pub cut: [bool; 2],
     pub dead: Vec<SocketAddr>,
@@ -118,6 +126,9 @@ impl Wire {
             latency: ms(5),
             jitter: Duration::ZERO,
             loss_percent: 0,
+            copies: 0,
+            mtu: usize::MAX,
+            seen_as: [None; 2],
             cut: [false; 2],
             dead: Vec::new(),
             media: false,
@@ -276,10 +287,15 @@ impl Wire {
                 self.captured.push((index, transmit.clone()));
                 let lost = self.random() % 100 < self.loss_percent || self.cut[index];
                 let dead = self.dead.contains(&transmit.local) || self.dead.contains(&transmit.peer);
-                if !lost && !dead && self.sides[1 - index].addresses.contains(&transmit.peer) {
+                let too_long = transmit.payload.len() > self.mtu;
+                let Some(transmit) = self.translate(index, transmit) else { continue };
+                if !lost && !dead && !too_long && self.sides[1 - index].addresses.contains(&transmit.peer) {
                     let jitter = if self.jitter.is_zero() { 0.0 } else { (self.random() % 1000) as f64 / 1000.0 };
-                    let jitter = self.jitter.mul_f64(jitter);
-                    self.flight.push_back(InFlight { at: self.now + self.latency + jitter, to: 1 - index, transmit });
+                    let at = self.now + self.latency + self.jitter.mul_f64(jitter);
+                    for copy in 0..=self.copies {
+                        let transmit = transmit.clone();
+                        self.flight.push_back(InFlight { at: at + copy * COPY_DELAY, to: 1 - index, transmit });
+                    }
                 }
             }
             let at = self.now - self.start;
@@ -291,6 +307,20 @@ impl Wire {
                 }
             }
         }
+    }
+
+    /// What the NATs on the way make of a datagram; one to where nobody is seen is lost.
+    fn translate(&self, from: usize, mut transmit: Transmit) -> Option<Transmit> {
+        if let Some(seen_as) = self.seen_as[from] {
+            transmit.local = seen_as;
+        }
+        if let Some(seen_as) = self.seen_as[1 - from] {
+            if transmit.peer != seen_as {
+                return None;
+            }
+            transmit.peer = self.sides[1 - from].addresses[0];
+        }
+        Some(transmit)
     }
 
     fn deliver(&mut self) {
