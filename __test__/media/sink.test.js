@@ -113,3 +113,14 @@ test('two sinks of one track hear all of it, each at its own rate', async () => 
   expectTone(low, 8000);
   expectTone(high, 48000);
 });
+
+test('a listener that comes after the last one has gone hears the track again', async () => {
+  const sink = new PcmSink(track, { queueFrames: 2 });
+  const once = () => new Promise((resolve) => sink.once('data', resolve));
+  await once();
+  // Longer than the queue: the engine has stopped ringing.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  await once();
+  await once();
+  sink.close();
+});

@@ -116,7 +116,7 @@ describe('what is installed', () => {
       import { callAudio, webRtcSessionFactory } from 'webphone-rtc/webphone';
       import { startInternals } from 'webphone-rtc/internals';
       const require = createRequire(import.meta.url);
-      for (const entry of ['webphone-rtc', 'webphone-rtc/register', 'webphone-rtc/webphone', 'webphone-rtc/internals']) {
+      for (const entry of ['webphone-rtc', 'webphone-rtc/register', 'webphone-rtc/webphone', 'webphone-rtc/internals', 'webphone-rtc/tracing']) {
         const imported = await import(entry);
         const required = require(entry);
         for (const name of Object.keys(required)) if (imported[name] !== required[name]) console.log(entry, name);
@@ -130,6 +130,11 @@ describe('what is installed', () => {
     `;
     fs.writeFileSync(path.join(project, 'named.mjs'), script);
     expect((await must(project, process.execPath, ['named.mjs'])).output).toBe('');
+  });
+
+  test('the command, which runs', async () => {
+    const { stdout } = await must(project, installed('.bin/webphone-rtc'), ['doctor', '--no-stun', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ fit: true });
   });
 
   test.each([

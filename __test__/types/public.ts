@@ -1,4 +1,5 @@
 // Compiled, never run: the public types fit where lib.dom's are expected, and say what is added.
+import { trace } from '@opentelemetry/api';
 import {
   CallRecorder,
   connectionId,
@@ -17,6 +18,7 @@ import {
 } from 'webphone-rtc';
 import { startInternals } from 'webphone-rtc/internals';
 import { install, uninstall } from 'webphone-rtc/register';
+import { traceConnections } from 'webphone-rtc/tracing';
 import { callAudio, webRtcSessionFactory } from 'webphone-rtc/webphone';
 
 const connection: globalThis.RTCPeerConnection = new RTCPeerConnection({ loopback: true, portRange: [4000, 5000] });
@@ -69,6 +71,7 @@ async function uses(): Promise<void> {
 new nonstandard.RTCAudioDataEvent();
 setLogger(console, { level: 'debug' });
 setLogger(null);
+traceConnections({ tracer: trace.getTracer('mine') })();
 startInternals({ token: 'a-long-enough-token' }).then(({ url, close }) => [url.length, close]);
 // @ts-expect-error no logger
 setLogger({ info() {} });

@@ -13,7 +13,7 @@ const MOST_BEHIND_MS = 1000;
 const PING_EVERY_MS = 5000;
 const MOST_MESSAGE_BYTES = 4 * 1024 * 1024;
 
-/** Events: 'up' ({ resumed }), 'down' (reason), 'command' (what profile.read() gives). */
+/** Events: 'up' ({ resumed }), 'down' (reason), 'command' (what profile.read() gives), 'roundtrip' (seconds). */
 class AiLink extends EventEmitter {
   framesSent = 0;
   framesDropped = 0;
@@ -107,7 +107,7 @@ class AiLink extends EventEmitter {
     this.#backoff.reset();
     this.#wire = profile.open(call, { resumed });
     for (const message of this.#wire.hello()) socket.send(message);
-    watch(socket);
+    watch(socket, (seconds) => this.emit('roundtrip', seconds));
     log('info', resumed ? 'the AI is back' : 'the AI is connected');
     this.emit('up', { resumed });
   }
@@ -124,16 +124,19 @@ class AiLink extends EventEmitter {
   }
 }
 
-/** Cuts a connection whose other end does not answer pings. */
-function watch(socket) {
-  let answered = true;
-  const timer = setInterval(() => {
-    if (!answered) return socket.terminate();
-    answered = false;
+/** Cuts a connection whose other end does not answer pings; tells how long each answer took. */
+function watch(socket, tell) {
+  let asked = null;
+  const ask = () => {
+    if (asked !== null) return socket.terminate();
+    asked = performance.now();
     socket.ping();
-  }, PING_EVERY_MS);
+  };
+  const timer = setInterval(ask, PING_EVERY_MS);
+  ask();
   socket.on('pong', () => {
-    answered = true;
+    if (asked !== null) tell((performance.now() - asked) / 1000);
+    asked = null;
   });
   socket.on('close', () => clearInterval(timer));
 }

@@ -18,7 +18,7 @@ const MEDIA_GRACE_MS = 10_000;
 /** How long the edge may take to answer a BYE or a refusal. */
 const HANGUP_LIMIT_MS = 3000;
 
-/** Events: 'answered', 'ended' (reason). */
+/** Events: 'answered', 'connected', 'ended' (reason); 'airoundtrip' and 'aianswer', in seconds. */
 class Call extends EventEmitter {
   state = 'ringing';
   reason = null;
@@ -34,6 +34,8 @@ class Call extends EventEmitter {
   #ended = null;
   #answeredAt = null;
   #connection = null;
+  /** When the caller fell silent, until the AI answers. */
+  #silentSince = null;
 
   constructor(session, { config, profile, notices, log }) {
     super();
@@ -75,6 +77,11 @@ class Call extends EventEmitter {
       framesDropped: (this.#link?.framesDropped ?? 0) + (this.#audio?.sink.dropped ?? 0),
       queuedMs: Math.round(this.#speaker?.queuedMs ?? 0),
     };
+  }
+
+  /** What getStats() tells of its connection. */
+  async stats() {
+    return this.#connection?.getStats();
   }
 
   /** Ends the call, whatever state it is in. Resolves when nothing of it is left. */
@@ -135,6 +142,7 @@ class Call extends EventEmitter {
     link.on('up', () => speaker.back());
     link.on('down', () => speaker.away());
     link.on('command', (command) => this.#obey(command));
+    link.on('roundtrip', (seconds) => this.emit('airoundtrip', seconds));
     speaker.away(); // until the AI is there
     link.start();
   }
@@ -144,10 +152,12 @@ class Call extends EventEmitter {
     this.#audio.sink.on('speechstart', () => {
       const interrupted = this.#speaker.hold();
       if (interrupted) this.#log('debug', 'the caller cuts in');
+      this.#silentSince = null;
       this.#link.speech(true, interrupted);
     });
     this.#audio.sink.on('speechend', () => {
       this.#speaker.release();
+      this.#silentSince = performance.now();
       this.#link.speech(false, false);
     });
   }
@@ -155,6 +165,8 @@ class Call extends EventEmitter {
   #obey(command) {
     switch (command.type) {
       case 'audio':
+        if (this.#silentSince !== null) this.emit('aianswer', (performance.now() - this.#silentSince) / 1000);
+        this.#silentSince = null;
         return this.#speaker.write(command.samples);
       case 'clear':
         return this.#speaker.clear();
@@ -174,8 +186,10 @@ class Call extends EventEmitter {
     const changed = () => {
       const { connectionState } = connection;
       this.#log('debug', 'media', { state: connectionState });
-      if (connectionState === 'connected') this.#cancel('media');
-      else if (connectionState === 'failed') this.#after('media', MEDIA_GRACE_MS, () => this.end('media lost'));
+      if (connectionState === 'connected') {
+        this.#cancel('media');
+        this.emit('connected');
+      } else if (connectionState === 'failed') this.#after('media', MEDIA_GRACE_MS, () => this.end('media lost'));
     };
     connection.addEventListener('connectionstatechange', changed);
     changed();

@@ -1,17 +1,21 @@
-// The bridge's HTTP side: GET /status, POST /webhook. Invariant: /status tells nothing that identifies a caller; a webhook
+// The bridge's HTTP side: GET /status, GET /metrics, POST /webhook. Invariant: the first two tell nothing that identifies a caller; a webhook
 // acts only if it carries the agreed token.
 
 const { timingSafeEqual, createHash } = require('node:crypto');
 const express = require('express');
 
 /** https://developers.ringcentral.com/guide/notifications/webhooks */
-function application(bridge, { webhookToken, log }) {
+function application(bridge, { webhookToken, log, metrics }) {
   const app = express();
   app.disable('x-powered-by');
 
   app.get('/status', (_request, response) => {
     const status = bridge.status();
     response.status(status.registered && !status.stopping ? 200 : 503).json(status);
+  });
+
+  app.get('/metrics', async (_request, response) => {
+    response.type('text/plain; version=0.0.4').send(await metrics.text());
   });
 
   app.post('/webhook', express.json({ limit: '100kb' }), (request, response) => {

@@ -5,6 +5,7 @@ const { Bridge } = require('./bridge.js');
 const { configure, ConfigError } = require('./config.js');
 const { application } = require('./http.js');
 const { createLog } = require('./log.js');
+const { Metrics } = require('./metrics.js');
 
 const EXIT_LIMIT_MS = 10_000;
 /** With the edge away the SDK waits for replies that never come; its timers need not hold the process. */
@@ -14,10 +15,12 @@ async function main() {
   const config = configure();
   const log = createLog(config);
   const bridge = new Bridge(config, { log });
+  const metrics = new Metrics(bridge);
+  const endTracing = trace(log);
   // The SDK leaves promises alone that may be rejected; none of them is a reason to drop every call.
   process.on('unhandledRejection', (error) => bridge.rejected(error));
 
-  const server = application(bridge, { ...config, log }).listen(config.port, config.host);
+  const server = application(bridge, { ...config, log, metrics }).listen(config.port, config.host);
   await once(server, 'listening');
   log('info', 'listening', { address: `http://${config.host}:${server.address().port}` });
 
@@ -27,6 +30,8 @@ async function main() {
     server.close();
     server.closeIdleConnections();
     await bridge.stop();
+    metrics.stop();
+    endTracing();
     log('info', 'left');
     setTimeout(() => process.exit(), LINGER_MS).unref();
   };
@@ -39,6 +44,17 @@ async function main() {
     process.exitCode = 1;
     await leave('start failed');
   }
+}
+
+/** Connections as OpenTelemetry spans, where the process was started with it (`node --require ./otel.js index.js`). */
+function trace(log) {
+  try {
+    require.resolve('@opentelemetry/api');
+  } catch {
+    return () => {};
+  }
+  log('debug', 'connections are traced');
+  return require('webphone-rtc/tracing').traceConnections();
 }
 
 main().catch((error) => {

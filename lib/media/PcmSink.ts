@@ -56,7 +56,6 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
   #dropped = 0;
   #position = 0;
   #closed = false;
-  #flowing = false;
   readonly #speech: { settings: SpeechData; always: boolean };
   #speaking = false;
 
@@ -146,9 +145,8 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
+  /** Also when a listener comes after all have gone: what waits for nobody rings no more. */
   #flow(): void {
-    if (this.#flowing) return;
-    this.#flowing = true;
     // The listener is not added yet: what is already there comes in a moment.
     queueMicrotask(() => this.#pump());
   }

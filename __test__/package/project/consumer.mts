@@ -2,6 +2,7 @@ import WebPhone from 'ringcentral-web-phone';
 import { MediaStream, PcmSink, PcmSource, RTCPeerConnection } from 'webphone-rtc';
 import { type Internals, startInternals } from 'webphone-rtc/internals';
 import { install } from 'webphone-rtc/register';
+import { traceConnections } from 'webphone-rtc/tracing';
 import { callAudio, webRtcSessionFactory } from 'webphone-rtc/webphone';
 
 export const connection: globalThis.RTCPeerConnection = new RTCPeerConnection({ loopback: true });
@@ -21,3 +22,4 @@ export const internals: Promise<Internals> = startInternals({ port: 0, host: '12
 export const ended: Promise<void> = internals.then((it) => it.close());
 // @ts-expect-error: a port is a number
 startInternals({ port: '80' });
+export const endTracing: () => void = traceConnections();
