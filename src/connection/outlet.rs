@@ -48,7 +48,6 @@ impl Outlet {
                 tokio::time::sleep_until(due.into()).await;
             }
         };
-        runtime::handle()?.spawn(task);
-        Ok(())
+        runtime::spawn(task)
     }
 }

@@ -97,11 +97,10 @@ impl Mailbox {
 
     /// The task exists from now on.
     pub fn start(&mut self) -> Result<()> {
-        let runtime = runtime::handle()?;
-        if let Some(task) = self.unborn.take() {
-            runtime.spawn(log::speaking(task.id, task.outbox.clone(), task.run()));
+        match self.unborn.take() {
+            Some(task) => runtime::spawn(log::speaking(task.id, task.outbox.clone(), task.run())),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Asks for the counters. Where there is no task, before [`start`](Self::start) or after a crash, nothing is
