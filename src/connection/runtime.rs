@@ -23,8 +23,8 @@ use tokio::runtime::{Builder, Handle};
 const MAX_SHARDS: usize = 4;
 /// Tasks that a shard takes before the next one is begun: fewer threads wake less often for the same work.
 const CROWD: usize = 50;
-/// How often a busy shard wakes. What is done comes late by at most the period: 2 ms.
-const WAKES_PER_SECOND: u32 = 500;
+/// How often a busy shard wakes. What is done comes late by at most the period: 4 ms.
+const WAKES_PER_SECOND: u32 = 250;
 /// So many wakes in quick succession cost no delay: the round trips of a call's beginning.
 const BURST: u32 = 40;
 /// Look-ups of names run on threads of their own.
@@ -202,10 +202,10 @@ mod tests {
         assert!((0..BURST).all(|_| wake(&mut now)));
         assert!(!wake(&mut now));
         (0..WAKES_PER_SECOND).for_each(|_| _ = wake(&mut now));
-        assert!((1.0..1.01).contains(&(now - start).as_secs_f64()), "{:?}", now - start);
+        assert!((1.0..1.02).contains(&(now - start).as_secs_f64()), "{:?}", now - start);
         // Whoever wakes less often is never put off.
         for _ in 0..1000 {
-            now += Duration::from_millis(3);
+            now += Duration::from_millis(5);
             assert!(wake(&mut now));
         }
     }

@@ -21,6 +21,7 @@ use crate::transport::{
 };
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -150,9 +151,14 @@ impl Task {
             gathering: false,
         };
         let mut commands = self.commands;
+        let mut alarm = pin!(tokio::time::sleep_until(Instant::now().into()));
         loop {
             driver.advance(Instant::now());
-            let deadline = driver.deadline();
+            // To set an alarm again that is set costs as much as to set it.
+            let deadline = driver.deadline().into();
+            if alarm.deadline() != deadline {
+                alarm.as_mut().reset(deadline);
+            }
             let Driver { ports, session, lookups, .. } = &mut driver;
             tokio::select! {
                 biased;
@@ -164,7 +170,7 @@ impl Task {
                     session.receive(Instant::now(), id, local, peer, datagram);
                 }) => {}
                 Some(Ok(found)) = lookups.join_next() => driver.note_lookup(found),
-                () = tokio::time::sleep_until(deadline.into()) => {}
+                () = &mut alarm => {}
             }
         }
         driver.close();
