@@ -131,8 +131,8 @@ export declare class Recorder {
 
 /** One audio signal. */
 export declare class Ring {
-  /** A queue for `queue_ms` that JavaScript writes. */
-  constructor(engine: Engine, sampleRate: number, channels: number, queueMs: number)
+  /** A queue for `queue_ms` that JavaScript writes; `captured` as from a microphone, so that nothing piles up. */
+  constructor(engine: Engine, sampleRate: number, channels: number, queueMs: number, captured?: boolean | undefined | null)
   /** The name that its reports carry. */
   get id(): number
   /** Interleaved PCM: all of it, or nothing and `false`; `false` arms one `drain` report. */

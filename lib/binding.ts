@@ -553,7 +553,13 @@ export interface Binding {
     /** `pkcs8` is DER. */
     forRsaKey(pkcs8: Uint8Array, lifetimeMs: number): Outcome<NativeCertificate>;
   };
-  Ring: new (engine: NativeEngine, sampleRate: number, channels: number, queueMs: number) => NativeRing;
+  Ring: new (
+    engine: NativeEngine,
+    sampleRate: number,
+    channels: number,
+    queueMs: number,
+    captured?: boolean,
+  ) => NativeRing;
   Sink: new (
     engine: NativeEngine,
     ring: NativeRing,

@@ -19,11 +19,11 @@ export interface RTCAudioData {
   numberOfFrames?: number;
 }
 
-// node-webrtc has no queue of its own; this much absorbs the jitter of a JavaScript timer.
+// node-webrtc has no queue of its own; the engine keeps no more of this than the jitter of the writer's timer needs.
 const QUEUE_MS = 1000;
 
 export class RTCAudioSource {
-  readonly #ring: NativeRing = new binding.Ring(theEngine(), 48000, 1, QUEUE_MS);
+  readonly #ring: NativeRing = new binding.Ring(theEngine(), 48000, 1, QUEUE_MS, true);
   readonly #signal: Signal = {
     kind: 'audio',
     label: 'RTCAudioSource',

@@ -256,3 +256,35 @@ fn a_signal_that_has_ended_is_read_to_its_last_sample() {
         assert_eq!((&b[..80], &b[80..]), (&[9; 80][..], &[0; 240][..]));
     }
 }
+
+/// Pushes 10 ms frames of a ramp and pulls 20 ms, `late` of which at times come one frame later; returns what is left.
+fn paced(ring: &std::sync::Arc<Ring>, pulls: u32, late: impl Fn(u32) -> bool) -> f64 {
+    let (mut reader, mut out, frame) = (ring.reader(), [0; 320], [7i16; 160]);
+    let mut owed = 0;
+    for n in 0..pulls {
+        let pushes = if late(n) { 1 } else { 2 + owed };
+        owed = if late(n) { 1 } else { 0 };
+        (0..pushes).for_each(|_| _ = ring.write(&frame, 16_000, 1));
+        reader.pull(&mut out, 16_000, 1);
+    }
+    ring.queued_ms()
+}
+
+#[test]
+fn what_a_microphone_gave_before_anybody_read_is_no_delay() {
+    let (queue, captured) = (Ring::new(16_000, 1, 1000), Ring::captured(16_000, 1, 1000));
+    for ring in [&queue, &captured] {
+        (0..50).for_each(|_| _ = ring.write(&[7; 160], 16_000, 1));
+    }
+    assert_eq!(paced(&queue, 10, |_| false), 500.0);
+    assert_eq!(paced(&captured, 10, |_| false), 10.0);
+}
+
+#[test]
+fn the_lead_of_a_punctual_microphone_shrinks_and_that_of_a_late_one_stays() {
+    for (late, left_ms) in [(false, 4.0), (true, 10.0)] {
+        let ring = Ring::captured(16_000, 1, 1000);
+        (0..5).for_each(|_| _ = ring.write(&[7; 160], 16_000, 1));
+        assert_eq!(paced(&ring, 600, |n| late && n % 100 == 50), left_ms, "late: {late}");
+    }
+}

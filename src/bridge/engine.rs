@@ -37,7 +37,7 @@ impl Engine {
     #[napi(constructor, catch_unwind)]
     pub fn new(env: Env, doorbell: Function<'_, (), ()>) -> napi::Result<Self> {
         let bell = doorbell.build_threadsafe_function::<()>().weak::<true>().callee_handled::<false>().build()?;
-        let outbox = Outbox::new(Box::new(Bell(bell)));
+        let outbox = Outbox::new(Arc::new(Bell(bell)));
         let connections = Registry::default();
         let ending = (outbox.clone(), connections.clone());
         env.add_env_cleanup_hook(ending, |(outbox, connections)| {

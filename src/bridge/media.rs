@@ -73,11 +73,18 @@ pub struct Ring {
 
 #[napi]
 impl Ring {
-    /// A queue for `queue_ms` that JavaScript writes.
+    /// A queue for `queue_ms` that JavaScript writes; `captured` as from a microphone, so that nothing piles up.
     #[napi(constructor, catch_unwind)]
-    pub fn new(engine: &Engine, sample_rate: u32, channels: u32, queue_ms: u32) -> napi::Result<Self> {
+    pub fn new(
+        engine: &Engine,
+        sample_rate: u32,
+        channels: u32,
+        queue_ms: u32,
+        captured: Option<bool>,
+    ) -> napi::Result<Self> {
         let sample_rate = checked("sample_rate", sample_rate, RATES_HZ)?;
-        let signal = media::Ring::new(sample_rate, channels.clamp(1, 2) as u8, queue_ms);
+        let make = if captured == Some(true) { media::Ring::captured } else { media::Ring::new };
+        let signal = make(sample_rate, channels.clamp(1, 2) as u8, queue_ms);
         Ok(Self::with_events(engine.outbox(), signal, None))
     }
 

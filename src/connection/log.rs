@@ -235,7 +235,7 @@ mod tests {
     static TURN: Mutex<()> = Mutex::new(());
 
     fn outboxes() -> [Arc<Outbox>; 2] {
-        [(), ()].map(|()| Outbox::new(Box::new(Silent)))
+        [(), ()].map(|()| Outbox::new(Arc::new(Silent)))
     }
 
     fn logged(outbox: &Outbox) -> Vec<(u32, Entry)> {

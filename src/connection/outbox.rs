@@ -6,6 +6,7 @@
 
 use super::log::{AtomicLevel, Entry, MAX_WAITING};
 use super::report::Report;
+use super::runtime;
 use crate::media::{Loudness, SpeechChange};
 use crate::recording::Summary;
 use std::collections::VecDeque;
@@ -20,7 +21,7 @@ pub trait Doorbell: Send + Sync {
 /// A queue of reports with a coalesced doorbell; one per JavaScript environment.
 pub struct Outbox {
     state: Mutex<State>,
-    doorbell: Box<dyn Doorbell>,
+    doorbell: Arc<dyn Doorbell>,
     /// The log lines that this environment has asked for.
     pub(super) log_level: AtomicLevel,
 }
@@ -75,7 +76,7 @@ pub struct ConnectionId(pub u32);
 
 impl Outbox {
     /// An empty box that rings `doorbell`.
-    pub fn new(doorbell: Box<dyn Doorbell>) -> Arc<Self> {
+    pub fn new(doorbell: Arc<dyn Doorbell>) -> Arc<Self> {
         Arc::new(Self { state: Mutex::default(), doorbell, log_level: AtomicLevel::off() })
     }
 
@@ -91,7 +92,7 @@ impl Outbox {
             !std::mem::replace(&mut state.rung, true)
         };
         if ring {
-            self.doorbell.ring();
+            runtime::ring(&self.doorbell);
         }
     }
 
@@ -107,7 +108,7 @@ impl Outbox {
             !std::mem::replace(&mut state.rung, true)
         };
         if ring {
-            self.doorbell.ring();
+            runtime::ring(&self.doorbell);
         }
     }
 
@@ -164,7 +165,7 @@ mod tests {
 
     fn outbox() -> (Arc<Outbox>, Arc<AtomicUsize>) {
         let rings = Arc::new(AtomicUsize::new(0));
-        (Outbox::new(Box::new(Counter(rings.clone()))), rings)
+        (Outbox::new(Arc::new(Counter(rings.clone()))), rings)
     }
 
     #[test]

@@ -56,7 +56,6 @@ impl Outlet {
                 outbox.push(Notice::SinkLost(id, message));
             }
         };
-        runtime::handle()?.spawn(task);
-        Ok(())
+        runtime::spawn(task)
     }
 }

@@ -1,33 +1,160 @@
-//! The engine's threads: one small tokio runtime per process, started by the first connection that needs it.
+//! The engine's threads: a fixed few per process, each with its own event loop, started by the first connection that
+//! needs it. Here they are called shards: a connection lives on one of them for life.
 //!
-//! Invariant: a panic in a task ends that task and is handed to its owner; it never leaves this module.
+//! Invariant: a panic in a task ends that task and is handed to its owner; it never leaves this module. A shard that has
+//! much to do wakes at most [`WAKES_PER_SECOND`] times a second: to wake costs more than a packet of a cheap codec, so
+//! what is due within one period is done together. Whoever waits for a thread outside is told before a shard rests,
+//! once for all that has happened.
 
+use super::outbox::Doorbell;
 use crate::error::{Error, ErrorKind, Result};
 use std::any::Any;
-use std::future::{Future, poll_fn};
+use std::cell::RefCell;
+use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::OnceLock;
-use tokio::runtime::{Builder, Handle, Runtime};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Handle};
 
 /// Media of hundreds of calls fits on few threads; more would only fight Node's own for the cores.
-const MAX_THREADS: usize = 4;
+const MAX_SHARDS: usize = 4;
+/// Tasks that a shard takes before the next one is begun: fewer threads wake less often for the same work.
+const CROWD: usize = 50;
+/// How often a busy shard wakes. What is done comes late by at most the period: 4 ms.
+const WAKES_PER_SECOND: u32 = 250;
+/// So many wakes in quick succession cost no delay: the round trips of a call's beginning.
+const BURST: u32 = 40;
+/// Look-ups of names run on threads of their own.
+const MAX_BLOCKING_THREADS: usize = 4;
 
-/// The engine's runtime. Fails when the system gives no more threads.
-pub fn handle() -> Result<Handle> {
-    static RUNTIME: OnceLock<std::io::Result<Runtime>> = OnceLock::new();
-    let runtime = RUNTIME.get_or_init(|| {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Builder::new_multi_thread()
-            .worker_threads(cores.min(MAX_THREADS))
-            .max_blocking_threads(MAX_THREADS) // name look-ups
-            .thread_name("webphone-rtc")
-            .enable_all()
-            .build()
-    });
-    match runtime {
-        Ok(runtime) => Ok(runtime.handle().clone()),
-        Err(error) => Err(Error::new(ErrorKind::Operation, format!("the engine cannot start its threads: {error}"))),
+static SHARDS: Mutex<Vec<Shard>> = Mutex::new(Vec::new());
+
+thread_local! {
+    static PACE: RefCell<Pace> = const { RefCell::new(Pace { scheduled: None }) };
+    /// The bells to ring before this shard rests; `None` on any other thread.
+    static BELLS: RefCell<Option<Vec<Arc<dyn Doorbell>>>> = const { RefCell::new(None) };
+}
+
+struct Shard {
+    handle: Handle,
+    tasks: Arc<AtomicUsize>,
+}
+
+/// Runs `task` on the shard that suits it best. Fails when the system gives no more threads.
+pub fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+    let mut shards = SHARDS.lock().unwrap_or_else(PoisonError::into_inner);
+    let crowded = shards.iter().all(|shard| shard.tasks.load(Ordering::Relaxed) >= CROWD);
+    if crowded && shards.len() < most_shards() {
+        match Shard::start(shards.len()) {
+            Ok(shard) => shards.push(shard),
+            Err(error) if shards.is_empty() => {
+                let reason = format!("the engine cannot start its threads: {error}");
+                return Err(Error::new(ErrorKind::Operation, reason));
+            }
+            // Those that are there take more.
+            Err(_) => {}
+        }
+    }
+    if let Some(shard) = suitable(&shards) {
+        let presence = Presence::new(&shard.tasks);
+        shard.handle.spawn(async move {
+            let _presence = presence;
+            task.await;
+        });
+    }
+    Ok(())
+}
+
+/// Rings `bell`: at once, or on a shard as soon as all that is due there has been done.
+pub fn ring(bell: &Arc<dyn Doorbell>) {
+    let kept = BELLS.try_with(|bells| bells.borrow_mut().as_mut().map(|bells| bells.push(bell.clone())).is_some());
+    if kept != Ok(true) {
+        bell.ring();
+    }
+}
+
+fn most_shards() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(MAX_SHARDS)
+}
+
+/// The first that is not crowded, else the least crowded.
+fn suitable(shards: &[Shard]) -> Option<&Shard> {
+    let tasks = |shard: &&Shard| shard.tasks.load(Ordering::Relaxed);
+    shards.iter().find(|shard| tasks(shard) < CROWD).or_else(|| shards.iter().min_by_key(tasks))
+}
+
+/// Counts a task for as long as it lives.
+struct Presence(Arc<AtomicUsize>);
+
+impl Presence {
+    fn new(tasks: &Arc<AtomicUsize>) -> Self {
+        tasks.fetch_add(1, Ordering::Relaxed);
+        Self(tasks.clone())
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Shard {
+    fn start(number: usize) -> std::io::Result<Self> {
+        let (sender, receiver) = sync_channel(1);
+        std::thread::Builder::new().name(format!("webphone-rtc {number}")).spawn(move || {
+            let runtime = Builder::new_current_thread()
+                .max_blocking_threads(MAX_BLOCKING_THREADS)
+                .on_thread_park(rest)
+                .enable_all()
+                .build();
+            match runtime {
+                Ok(runtime) => {
+                    BELLS.set(Some(Vec::new()));
+                    // Fails when nobody waits any more.
+                    let _ = sender.send(Ok(runtime.handle().clone()));
+                    runtime.block_on(pending::<()>());
+                }
+                Err(error) => {
+                    let _ = sender.send(Err(error));
+                }
+            }
+        })?;
+        let handle = receiver.recv().map_err(std::io::Error::other)??;
+        Ok(Self { handle, tasks: Arc::default() })
+    }
+}
+
+/// A shard has nothing more to do for now.
+fn rest() {
+    let bells = BELLS.with_borrow_mut(|bells| bells.as_mut().map(std::mem::take)).unwrap_or_default();
+    for bell in bells {
+        // A panic here would be the end of the shard.
+        let _ = catch_unwind(AssertUnwindSafe(|| bell.ring()));
+    }
+    let pause = PACE.with_borrow_mut(|pace| pace.pause(Instant::now()));
+    if !pause.is_zero() {
+        std::thread::sleep(pause);
+    }
+}
+
+/// Wakes have a rate, and short bursts do not count.
+#[derive(Default)]
+struct Pace {
+    /// When the rate would have had the last wake.
+    scheduled: Option<Instant>,
+}
+
+impl Pace {
+    /// How long the next wake is put off at `now`.
+    fn pause(&mut self, now: Instant) -> Duration {
+        let period = Duration::from_secs(1) / WAKES_PER_SECOND;
+        let scheduled = self.scheduled.map_or(now, |scheduled| scheduled.max(now)) + period;
+        self.scheduled = Some(scheduled);
+        (scheduled - now).saturating_sub(period * BURST)
     }
 }
 
@@ -54,13 +181,61 @@ fn message(payload: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::mpsc::channel;
 
     #[test]
     fn a_panic_comes_back_as_its_message() -> Result<()> {
-        let runtime = handle()?;
-        let outcome = runtime.block_on(contain(async { panic!("lost {}", "track") }));
-        assert_eq!(outcome, Err::<(), _>("lost track".to_owned()));
-        assert_eq!(runtime.block_on(contain(async { 7 })), Ok(7));
+        let (sender, outcomes) = channel();
+        spawn(async move {
+            let _ = sender.send(contain(async { panic!("lost {}", "track") }).await);
+            let _ = sender.send(contain(async {}).await);
+        })?;
+        assert_eq!(outcomes.recv(), Ok(Err("lost track".to_owned())));
+        assert_eq!(outcomes.recv(), Ok(Ok(())));
+        Ok(())
+    }
+
+    #[test]
+    fn a_burst_of_wakes_is_free_and_more_have_a_rate() {
+        let (mut now, mut pace) = (Instant::now(), Pace::default());
+        let start = now;
+        let mut wake = |now: &mut Instant| {
+            let pause = pace.pause(*now);
+            *now += pause;
+            pause.is_zero()
+        };
+        assert!((0..BURST).all(|_| wake(&mut now)));
+        assert!(!wake(&mut now));
+        (0..WAKES_PER_SECOND).for_each(|_| _ = wake(&mut now));
+        assert!((1.0..1.02).contains(&(now - start).as_secs_f64()), "{:?}", now - start);
+        // Whoever wakes less often is never put off.
+        for _ in 0..1000 {
+            now += Duration::from_millis(5);
+            assert!(wake(&mut now));
+        }
+    }
+
+    #[test]
+    fn a_bell_rings_when_the_shard_has_done_what_is_due() -> Result<()> {
+        struct Bell(std::sync::mpsc::Sender<usize>, Arc<AtomicUsize>);
+        impl Doorbell for Bell {
+            fn ring(&self) {
+                let _ = self.0.send(self.1.load(Ordering::SeqCst));
+            }
+        }
+        let (sender, rung) = channel();
+        let done = Arc::<AtomicUsize>::default();
+        let bell: Arc<dyn Doorbell> = Arc::new(Bell(sender, done.clone()));
+        ring(&bell);
+        assert_eq!(rung.recv(), Ok(0), "no shard: at once");
+        spawn(async move {
+            ring(&bell);
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+                done.fetch_add(1, Ordering::SeqCst);
+            }
+        })?;
+        assert_eq!(rung.recv(), Ok(10));
         Ok(())
     }
 }

@@ -23,6 +23,7 @@ use crate::transport::{
 };
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -99,15 +100,12 @@ impl Mailbox {
 
     /// The task exists from now on.
     pub fn start(&mut self) -> Result<()> {
-        let runtime = runtime::handle()?;
-        if let Some(task) = self.unborn.take() {
-            let (id, outbox) = (task.id, task.outbox.clone());
-            let run = task.run();
-            #[cfg(feature = "faults")]
-            let run = fault::subject(id.0, run);
-            runtime.spawn(log::speaking(id, outbox, run));
-        }
-        Ok(())
+        let Some(task) = self.unborn.take() else { return Ok(()) };
+        let (id, outbox) = (task.id, task.outbox.clone());
+        let run = task.run();
+        #[cfg(feature = "faults")]
+        let run = fault::subject(id.0, run);
+        runtime::spawn(log::speaking(id, outbox, run))
     }
 
     /// Asks for the counters. Where there is no task, before [`start`](Self::start) or after a crash, nothing is
@@ -164,9 +162,14 @@ impl Task {
             gathering: false,
         };
         let mut commands = self.commands;
+        let mut alarm = pin!(tokio::time::sleep_until(Instant::now().into()));
         loop {
             driver.advance(Instant::now());
-            let deadline = driver.deadline();
+            // To set an alarm again that is set costs as much as to set it.
+            let deadline = driver.deadline().into();
+            if alarm.deadline() != deadline {
+                alarm.as_mut().reset(deadline);
+            }
             let Driver { ports, session, lookups, .. } = &mut driver;
             tokio::select! {
                 biased;
@@ -179,7 +182,7 @@ impl Task {
                     session.receive(Instant::now(), id, local, peer, datagram);
                 }) => {}
                 Some(Ok(found)) = lookups.join_next() => driver.note_lookup(found),
-                () = tokio::time::sleep_until(deadline.into()) => {}
+                () = &mut alarm => {}
             }
         }
         driver.close();

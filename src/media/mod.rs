@@ -10,6 +10,7 @@ mod conceal;
 mod delay;
 pub mod dtmf;
 pub mod jitter;
+mod lead;
 mod level;
 mod lpc;
 mod noise;

@@ -8,6 +8,7 @@
 //! is paced by its writer (a remote track): it keeps only the recent past, never fills up, and gives whole blocks
 //! or nothing, because half a block would be a hole in the middle of a frame.
 
+use super::lead::{FIRST_MS, Lead};
 use super::level::{Level, Loudness, Meter};
 use super::resample::Converter;
 use super::tap::{Gate, Log, Tap};
@@ -20,6 +21,10 @@ use std::time::Instant;
 const SPREAD_MS: u32 = 200;
 /// `clear` fades out over this long, so that it does not click.
 const FADE_MS: u32 = 5;
+/// So much of what is captured waits for its first reader.
+const UNREAD_MS: u32 = 120;
+/// So long one place of the signal is faded into another, where what lies between is skipped.
+const SEAM_MS: u32 = 3;
 /// A reader this far behind the fastest skips what `clear` has made obsolete.
 const CLEAR_SKIP_MS: u32 = 40;
 
@@ -95,6 +100,10 @@ struct State {
     dry: bool,
     /// Something was written since.
     fresh: bool,
+    /// Of a queue whose writer captures what it writes: what piles up is delay.
+    lead: Option<Lead>,
+    /// Something was pulled.
+    begun: bool,
 }
 
 /// A reader as its ring knows it.
@@ -138,6 +147,14 @@ impl Ring {
         Self::build(false, sample_rate_hz, channels, queue_ms)
     }
 
+    /// A queue whose writer captures what it writes, as a microphone does: what was written before anybody reads is
+    /// gone, and what piles up without need is skipped.
+    pub fn captured(sample_rate_hz: u32, channels: u8, queue_ms: u32) -> Arc<Self> {
+        let ring = Self::new(sample_rate_hz, channels, queue_ms);
+        ring.lock().lead = Some(Lead::default());
+        ring
+    }
+
     /// A live signal that keeps the last `keep_ms`. Its rate follows its writer.
     pub fn live(sample_rate_hz: u32, channels: u8, keep_ms: u32) -> Arc<Self> {
         Self::build(true, sample_rate_hz, channels, keep_ms)
@@ -167,6 +184,8 @@ impl Ring {
             leader: 0,
             dry: true,
             fresh: false,
+            lead: None,
+            begun: false,
         };
         Arc::new(Self { live, state: Mutex::new(state), hook: Mutex::new(None), _live: Live::new(Kind::Signal) })
     }
@@ -218,6 +237,9 @@ impl Ring {
             return WriteOutcome { accepted_ms: 0.0, full: state.ended || state.room() == 0 };
         }
         let wanted = state.converted(count, from);
+        if state.lead.is_some() && !state.begun {
+            state.forget_all_but(UNREAD_MS);
+        }
         if !self.live && wanted > state.room() {
             // Half at most: whoever waits for an empty queue comes too late for the next sample.
             state.wanted = Some(wanted.min(state.queue / 2));
@@ -664,6 +686,7 @@ impl Drop for Reader {
     fn drop(&mut self) {
         let mut state = self.ring.lock();
         state.readers.retain(|seat| seat.id != self.id);
+        state.begun &= !state.readers.is_empty();
         state.trim(self.ring.live);
     }
 }
@@ -687,6 +710,10 @@ impl State {
         out: &mut [i16],
         events: &mut Vec<RingEvent>,
     ) -> usize {
+        if self.lead.is_some() && !self.begun {
+            self.forget_all_but(FIRST_MS + needed as u32 * 1000 / self.rate_hz);
+        }
+        self.begun = true;
         let cushion = if live { 0 } else { self.meet(needed.saturating_sub(self.waiting(id))) };
         let (start, end) = (self.start, self.end);
         out.fill(0);
@@ -720,9 +747,42 @@ impl State {
             self.level.add(out, self.rate_hz * u32::from(self.channels));
             events.extend(self.meter.as_mut().and_then(|meter| meter.add(out)).map(RingEvent::Level));
             self.fire(events);
+            let left = (self.end - position) as usize;
+            let surplus = self.lead.as_mut().map_or(0, |lead| lead.pulled(left, self.rate_hz));
+            self.skip(surplus);
         }
         self.trim(live);
         taken
+    }
+
+    /// Only the last `ms` of what was written wait to be played.
+    fn forget_all_but(&mut self, ms: u32) {
+        let waiting = (self.end - self.played) as usize;
+        let position = self.end - waiting.min(frames(ms, self.rate_hz)) as u64;
+        self.go_on_at(position);
+    }
+
+    /// Leaves out the next `count` frames, and fades over to what follows them.
+    fn skip(&mut self, count: usize) {
+        let (channels, first) = (usize::from(self.channels), (self.played - self.start) as usize);
+        let seam = frames(SEAM_MS, self.rate_hz);
+        if count == 0 || first + count + seam > (self.end - self.start) as usize {
+            return;
+        }
+        for n in 0..seam * channels {
+            let (from, to) = (first * channels + n, (first + count) * channels + n);
+            let (step, steps) = ((n / channels + 1) as i32, seam as i32 + 1);
+            let mixed = i32::from(self.samples[from]) * (steps - step) + i32::from(self.samples[to]) * step;
+            self.samples[to] = (mixed / steps) as i16;
+        }
+        self.go_on_at(self.played + count as u64);
+    }
+
+    fn go_on_at(&mut self, position: u64) {
+        self.played = position.max(self.played);
+        for seat in &mut self.readers {
+            seat.position = seat.position.max(self.played);
+        }
     }
 
     /// The leader, or the first reader where that has gone.
