@@ -276,20 +276,21 @@ impl Decoder for OpusDecoder {
     }
 
     fn conceal(&mut self, samples: usize, steady: bool, out: &mut Vec<i16>) -> bool {
-        // What SILK makes of a tone overshoots, and so does what it decodes after that.
-        if steady && !self.celt {
+        // A tone goes on better in PCM, and the decoder is not told of it: what SILK makes of a tone overshoots, and so
+        // does what it decodes after that; CELT, once told, expects less than the level before, to be on the safe side,
+        // and a tone comes back over five to eight packets from as little as a twentieth of its level.
+        if steady {
             return false;
         }
-        let (start, end) = (out.len(), out.len() + samples);
+        let end = out.len() + samples;
         while out.len() < end {
             let missing = (end - out.len()).next_multiple_of(self.quantum());
             if !self.run(&[], missing.min(self.most()), false, out) {
                 break;
             }
         }
-        // CELT fades a tone within a few frames; its state is in step all the same.
-        out.resize(if steady { start } else { end }, 0);
-        !steady
+        out.resize(end, 0);
+        true
     }
 }
 
@@ -481,6 +482,30 @@ mod tests {
             };
             let (with, without) = (error(&recovered), error(&concealed));
             assert!(with < without * 0.6, "{rate_hz}: {with} {without}");
+        }
+    }
+
+    #[test]
+    fn a_tone_of_celt_has_its_level_after_a_lost_packet() {
+        // A louder sound of another pitch each 0.7 s, as a ringing tone or a digit is.
+        let tone = |n: u32| {
+            let (hz, level) = if n % 34_080 < 2880 { (1320.0, 16_000.0) } else { (440.0, 8000.0) };
+            ((n as f32 / 48_000.0 * hz * std::f32::consts::TAU).sin() * level) as i16
+        };
+        let packets = packets(48_000, &settings(128_000), &(0..48_000 * 4).map(tone).collect::<Vec<_>>());
+        let mut intact = OpusDecoder::new(48_000).unwrap();
+        let mut whole = Vec::new();
+        packets.iter().for_each(|packet| assert!(intact.decode(packet, &mut whole)));
+        for lost in 60..packets.len() - 5 {
+            assert!(is_celt(&packets[lost]));
+            let mut decoder = OpusDecoder::new(48_000).unwrap();
+            let mut out = Vec::new();
+            packets[..lost].iter().for_each(|packet| assert!(decoder.decode(packet, &mut out)));
+            decoder.conceal(960, true, &mut out);
+            out.resize((lost + 1) * 960, 0);
+            packets[lost + 1..lost + 5].iter().for_each(|packet| assert!(decoder.decode(packet, &mut out)));
+            let of = |pcm: &[i16]| level(&pcm[(lost + 2) * 960..(lost + 5) * 960]);
+            assert!(of(&out) > of(&whole) * 0.9, "{lost}: {} of {}", of(&out), of(&whole));
         }
     }
 
