@@ -142,7 +142,8 @@ fn chunks_of_any_length_and_rate_leave_whole_and_paced_and_marks_are_exact_to_a_
             let bad =
                 windows.filter(|window| snr_db(window, 440.0) < 15.0 || amplitude(window, 440.0) < 7000.0).count();
             assert_eq!(bad, 0, "{case}: of the tone nothing is missing");
-            assert!(heard[16 * 3020..].iter().all(|it| it.unsigned_abs() < 300), "{case}: and nothing follows");
+            // A transform codec rings for a frame.
+            assert!(heard[16 * 3040..].iter().all(|it| it.unsigned_abs() < 300), "{case}: and nothing follows");
         }
     }
 }

@@ -96,7 +96,7 @@ pub struct Sender {
     started: bool,
     pcm: Vec<i16>,
     max_bitrate_bps: Option<u32>,
-    complexity: u8,
+    complexity: Option<u8>,
     path: Path,
     stats: SenderStats,
 }
@@ -159,7 +159,7 @@ impl Sender {
             started: false,
             pcm: Vec::new(),
             max_bitrate_bps: None,
-            complexity: EncoderSettings::default().complexity,
+            complexity: None,
             path: Path::default(),
             stats: SenderStats::default(),
         }
@@ -209,7 +209,7 @@ impl Sender {
 
     /// CPU against quality, 0 to 10.
     pub fn set_complexity(&mut self, complexity: u8) {
-        self.complexity = complexity;
+        self.complexity = Some(complexity);
         self.apply();
     }
 

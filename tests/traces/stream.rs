@@ -173,7 +173,7 @@ impl Encoding {
             ..EncoderSettings::default()
         };
         if self.sound != Sound::Speech {
-            settings.complexity = TONE_COMPLEXITY;
+            settings.complexity = Some(TONE_COMPLEXITY);
         }
         let mut encoder = self.codec.encoder(rate_hz, &settings).unwrap();
         let pcm = sound(self.sound, rate_hz);

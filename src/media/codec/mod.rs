@@ -59,8 +59,8 @@ pub enum PayloadKind {
 pub struct EncoderSettings {
     /// Target in bit/s.
     pub bitrate_bps: u32,
-    /// 0 to 10: CPU against quality.
-    pub complexity: u8,
+    /// 0 to 10: CPU against quality; `None`: what pays at the encoder's rate.
+    pub complexity: Option<u8>,
     /// Spend bits on in-band redundancy for lost packets.
     pub fec: bool,
     /// Loss that the encoder prepares for, in percent.
@@ -77,7 +77,7 @@ impl Default for EncoderSettings {
     fn default() -> Self {
         Self {
             bitrate_bps: 32_000,
-            complexity: 5,
+            complexity: None,
             fec: false,
             loss_percent: 0,
             dtx: false,
