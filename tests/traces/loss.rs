@@ -17,10 +17,10 @@ struct Goal {
 
 const GOALS: [Goal; 5] = [
     Goal { percent: 1, opus_tone: 0.001, pcmu_tone: 0.001, pcmu_speech: (0.15, 0.009) },
-    Goal { percent: 5, opus_tone: 0.0025, pcmu_tone: 0.001, pcmu_speech: (0.5, 0.029) },
-    Goal { percent: 10, opus_tone: 0.005, pcmu_tone: 0.0025, pcmu_speech: (0.98, 0.06) },
-    Goal { percent: 20, opus_tone: 0.015, pcmu_tone: 0.01, pcmu_speech: (2.05, 0.126) },
-    Goal { percent: 40, opus_tone: 0.11, pcmu_tone: 0.085, pcmu_speech: (4.4, 0.288) },
+    Goal { percent: 5, opus_tone: 0.001, pcmu_tone: 0.001, pcmu_speech: (0.5, 0.029) },
+    Goal { percent: 10, opus_tone: 0.001, pcmu_tone: 0.0025, pcmu_speech: (0.98, 0.06) },
+    Goal { percent: 20, opus_tone: 0.005, pcmu_tone: 0.01, pcmu_speech: (2.05, 0.126) },
+    Goal { percent: 40, opus_tone: 0.07, pcmu_tone: 0.085, pcmu_speech: (4.4, 0.288) },
 ];
 
 /// Opus speech comes with redundancy: what is lost for good are runs of losses and frames without voice. With the
