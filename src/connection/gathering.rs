@@ -1,6 +1,6 @@
 //! The sockets of one transport and the gathering that runs over them.
 //!
-//! Invariant: a port gathers once per generation of ICE credentials, over sockets that stay.
+//! Invariant: a port gathers once per generation of ICE credentials, over the addresses that the machine has then.
 
 use super::task::NetworkConfig;
 use crate::negotiation::TransportId;
@@ -33,9 +33,11 @@ impl Port {
         Ok(Self { sockets, gatherer, generation, complete: false })
     }
 
-    /// Gathers anew, for new credentials.
+    /// Gathers anew, for new credentials: the machine may have moved to another network. Where it has no address at all, it
+    /// may get those back that it had.
     pub fn restart(&mut self, now: Instant, network: &NetworkConfig, generation: u32) {
-        self.gatherer = Gatherer::new(now, &self.sockets.local(), &network.servers, GATHER_LIMIT);
+        let local = self.sockets.refresh(&address_policy(network)).unwrap_or_else(|_| self.sockets.local());
+        self.gatherer = Gatherer::new(now, &local, &network.servers, GATHER_LIMIT);
         self.generation = generation;
         self.complete = false;
     }

@@ -1,6 +1,6 @@
 //! UDP sockets on the machine's addresses, batched where the system can (`recvmmsg`, GRO).
 //!
-//! Invariant: one socket per address, for the life of its transport; only [`Sockets::poll_receive`] waits.
+//! Invariant: one socket per address, from when it is bound to the end of its transport; only [`Sockets::poll_receive`] waits.
 
 use super::Transmit;
 use rtc::shared::ifaces::ifaces;
@@ -142,18 +142,33 @@ impl Train {
 impl Sockets {
     /// Binds one socket per chosen address. An address that cannot be bound is left out; without any it is an error.
     pub fn bind(policy: &AddressPolicy) -> Result<Self> {
+        let mut sockets = Self { sockets: Vec::new(), train: None, refused: VecDeque::new() };
+        sockets.refresh(policy)?;
+        Ok(sockets)
+    }
+
+    /// Binds the chosen addresses that have come since; gives all that the machine has now. The socket of one that has gone
+    /// stays: its address may come back, and nothing else would notice a machine that is moved for a moment.
+    pub fn refresh(&mut self, policy: &AddressPolicy) -> Result<Vec<SocketAddr>> {
         let runtime = default_runtime().ok_or_else(|| Error::other("no runtime for sockets"))?;
         let interfaces = ifaces()?;
         let found = interfaces.into_iter().filter_map(|interface| interface.addr).map(|address| address.ip());
-        let mut sockets = Vec::new();
+        let mut local = Vec::new();
         let mut last_error = Error::new(ErrorKind::AddrNotAvailable, "no network address");
         for address in policy.select(found) {
+            if let Some((bound, _)) = self.sockets.iter().find(|(bound, _)| bound.ip() == address) {
+                local.push(*bound);
+                continue;
+            }
             match bind_one(&*runtime, address, policy.port_range) {
-                Ok(socket) => sockets.push((socket.local_addr()?, socket)),
+                Ok(socket) => {
+                    local.push(socket.local_addr()?);
+                    self.sockets.push((socket.local_addr()?, socket));
+                }
                 Err(error) => last_error = error,
             }
         }
-        if sockets.is_empty() { Err(last_error) } else { Ok(Self { sockets, train: None, refused: VecDeque::new() }) }
+        if local.is_empty() { Err(last_error) } else { Ok(local) }
     }
 
     /// The addresses bound.
@@ -335,6 +350,27 @@ mod tests {
             let coupled = (0..100).take_while(|_| train.couple(transmit(2, len), max_segments).is_none()).count();
             assert_eq!(coupled + 1, expected, "{len} bytes, {max_segments} segments");
         }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_has_come_gets_a_socket_and_those_that_were_there_keep_theirs() {
+        let on = |addresses: &[&str]| AddressPolicy {
+            addresses: Some(addresses.iter().map(|text| ip(text)).collect()),
+            ..policy(LoopbackPolicy::Always)
+        };
+        let mut sockets = Sockets::bind(&on(&["127.0.0.1"])).unwrap();
+        let first = sockets.local();
+        assert_eq!(sockets.refresh(&on(&["127.0.0.1"])).unwrap(), first);
+        let moved = sockets.refresh(&on(&["127.0.0.2"])).unwrap();
+        assert_eq!(moved[0].ip(), ip("127.0.0.2"), "gathered over what is there now");
+        assert_eq!(
+            sockets.local(),
+            [first[0], moved[0]],
+            "the call goes on over the other until it has found a better path"
+        );
+        assert_eq!(sockets.refresh(&on(&["127.0.0.1", "127.0.0.2"])).unwrap(), [first[0], moved[0]]);
+        // 192.0.2.1 is nobody's.
+        assert!(sockets.refresh(&on(&["192.0.2.1"])).is_err());
     }
 
     #[tokio::test]
