@@ -44,7 +44,7 @@ export class FramePipe {
   /** The reader has found nothing and waits. */
   #hungry = false;
   /** Those who wait for a key frame. */
-  #keyFrames: ((timestamp: number) => void)[] = [];
+  #keyFrames: { resolve: (timestamp: number) => void; reject: (reason: unknown) => void }[] = [];
 
   constructor(detour: number, options: Options) {
     this.#options = options;
@@ -77,7 +77,7 @@ export class FramePipe {
   /** Resolves with the RTP timestamp of the next key frame that is read, which is asked for. */
   nextKeyFrame(): Promise<number> {
     this.#native.wantKeyFrame();
-    return new Promise((resolve) => this.#keyFrames.push(resolve));
+    return new Promise((resolve, reject) => this.#keyFrames.push({ resolve, reject }));
   }
 
   wantKeyFrame(): void {
@@ -86,6 +86,7 @@ export class FramePipe {
 
   #report(): void {
     if (this.#native.takeKeyFrameRequest()) this.#options.keyFrameRequested?.();
+    if (!this.role) this.#refuseKeyFrames();
     if (!this.#native.isEnded()) {
       if (this.#hungry) this.#feed();
       return;
@@ -93,6 +94,12 @@ export class FramePipe {
     // What is left is for whoever still reads.
     while (this.#controller) this.#feed();
     this.#options.ended?.();
+  }
+
+  #refuseKeyFrames(): void {
+    for (const { reject } of this.#keyFrames.splice(0)) {
+      reject(domException('InvalidStateError', 'No video is sent any more'));
+    }
   }
 
   /** Gives the reader a frame, or remembers that it waits for one. */
@@ -112,7 +119,7 @@ export class FramePipe {
       return;
     }
     controller.enqueue(createVideoFrame(slotsFrom(frame, 'video')));
-    if (frame.key) for (const resolve of this.#keyFrames.splice(0)) resolve(frame.timestamp);
+    if (frame.key) for (const { resolve } of this.#keyFrames.splice(0)) resolve(frame.timestamp);
   }
 
   #write(frame: EncodedFrame): void {

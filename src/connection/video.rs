@@ -184,6 +184,7 @@ impl VideoInbound {
     pub fn configure(&mut self, media: &MediaPlan) {
         self.transport = Some(media.transport);
         self.receiver.configure(media.recv.as_ref().map(payload_types).unwrap_or_default());
+        self.receiver.set_still(false);
         self.receiver.set_formats(media.recv.as_ref().map(formats).unwrap_or_default());
     }
 
@@ -191,6 +192,7 @@ impl VideoInbound {
     pub fn idle(&mut self) {
         self.transport = None;
         self.receiver.configure(Vec::new());
+        self.receiver.set_still(true);
     }
 
     /// Where its packets come from.

@@ -73,6 +73,8 @@ struct State {
     homeward: End,
     /// The stream that there is.
     role: Option<Role>,
+    /// It does not send pictures, or was stopped: there are no key frames to be had.
+    still: bool,
     /// The application wants a key frame, of itself or of the far end.
     wants_key: bool,
     /// The far end wants one, of the application.
@@ -161,6 +163,14 @@ impl Detour {
         (state.role, state.homeward.bell) = stream.unzip();
     }
 
+    /// Whether key frames can be had of the stream.
+    pub fn set_still(&self, still: bool) {
+        self.change(|state| {
+            // Whoever waits for a key frame waits in vain.
+            if !std::mem::replace(&mut state.still, still) && still { state.outward.call() } else { None }
+        });
+    }
+
     /// No more frames will leave.
     pub fn end(&self) {
         self.change(|state| {
@@ -216,9 +226,10 @@ impl Detour {
         std::mem::take(&mut self.state().asked_for_key)
     }
 
-    /// The stream that frames come back to.
+    /// The stream that frames come back to, if key frames can be had of it where it is one of pictures.
     pub fn role(&self) -> Option<Role> {
-        self.state().role
+        let state = self.state();
+        state.role.filter(|role| !(role.video && state.still))
     }
 
     /// Nothing more will come.

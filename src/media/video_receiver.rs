@@ -77,6 +77,13 @@ impl VideoReceiver {
         self.assembler = Assembler::default();
     }
 
+    /// The section was stopped, or there is one again.
+    pub fn set_still(&mut self, still: bool) {
+        if let Some(detour) = &self.detour {
+            detour.set_still(still);
+        }
+    }
+
     /// The stream of which a key frame is wanted: there is none yet, something was lost, or the application wants one.
     pub fn take_wish(&mut self, now: Instant) -> Option<u32> {
         let detour = self.detour.as_ref()?;

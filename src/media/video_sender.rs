@@ -119,21 +119,31 @@ impl VideoSender {
         }
         self.spec = spec;
         self.due = self.due.or(Some(now));
+        self.tell_detour();
     }
 
     /// There is a track to send; without one nothing is sent.
     pub fn set_source(&mut self, source: bool) {
         self.source = source;
+        self.tell_detour();
     }
 
     /// Encoded frames take this way before they are sent, and only what comes back is; `None` sends them at once.
     pub fn set_detour(&mut self, detour: Option<Arc<Detour>>) {
         self.detour = detour;
+        self.tell_detour();
+    }
+
+    fn tell_detour(&self) {
+        if let Some(detour) = &self.detour {
+            detour.set_still(!self.sends());
+        }
     }
 
     /// `encodings[0].active`.
     pub fn set_active(&mut self, active: bool) {
         self.active = active;
+        self.tell_detour();
     }
 
     /// The far end wants a frame.
