@@ -75,6 +75,10 @@ export declare class Connection {
   snapshot(): Snapshot
   /** What feeds a sender, and whether it may be heard; `null` sends nothing. */
   setSource(transceiver: number, source: Ring | undefined | null, enabled: boolean): void
+  /** Encoded frames for a sender in place of what feeds it; `null` for none. */
+  setFrames(transceiver: number, frames?: FrameQueue | undefined | null): void
+  /** Encoded frames that are sent, or received, make this detour; `null` lets them go straight on. */
+  setDetour(transceiver: number, video: boolean, sending: boolean, detour?: Detour | undefined | null): void
   /** Whether a video sender has a picture to send. */
   setPicture(transceiver: number, picture: boolean): void
   /** Encoding parameters that the engine obeys. */
@@ -93,6 +97,14 @@ export declare class Connection {
   close(): void
 }
 
+/** The way of a stream's encoded frames through the application. */
+export declare class Detour {
+  /** One that nobody walks yet. */
+  constructor()
+  /** Its name in the process. */
+  get id(): number
+}
+
 /** What every other object of the binding is made with. */
 export declare class Engine {
   /** `doorbell` is called, coalesced, when `drain()` has something. */
@@ -105,6 +117,44 @@ export declare class Engine {
    */
   setLogLevel(level: string): void
   /** Closes every connection of this environment. */
+  close(): void
+}
+
+/** Encoded frames that an application sends in place of PCM. */
+export declare class FrameQueue {
+  /** `codec` as in SDP; one that is not here is an error. */
+  constructor(engine: Engine, codec: string, queueMs: number)
+  /** The name that its reports carry. */
+  get id(): number
+  /** `null`: these are no frame of the codec. `false`: it is full, and a report will tell of room. */
+  write(frame: Uint8Array): boolean | null
+  /** Drops what was not sent. */
+  clear(): void
+  /** Written and not yet sent. */
+  queuedMs(): number
+}
+
+/** Walks a detour: reads what leaves the stream, writes what goes back. */
+export declare class FrameStream {
+  /** By the detour's name. One that is gone has ended. */
+  constructor(engine: Engine, detour: number)
+  /** The name that its reports carry. */
+  get id(): number
+  /** The oldest frame; `null` when there is none. */
+  read(): EncodedFrameData | null
+  /** Gives a frame to the stream. What the stream does not take is dropped there. */
+  write(frame: ReturnedFrame, data: Uint8Array): void
+  /** Wants a key frame. */
+  wantKeyFrame(): void
+  /** Whether the far end has asked for a key frame since the last call. */
+  takeKeyFrameRequest(): boolean
+  /** The stream that frames come back to, while there is one. */
+  role(): RoleData | null
+  /** Nothing more will come. */
+  isEnded(): boolean
+  /** Frames that were dropped because somebody was slow. */
+  dropped(): number
+  /** Nobody reads any more: frames go nowhere from now on. */
   close(): void
 }
 
@@ -320,6 +370,28 @@ export interface DtlsFailureData {
   receivedAlert?: number
   /** Number of the alert by which we ended it. */
   sentAlert?: number
+}
+
+/** A frame that JavaScript has in hand. */
+export interface EncodedFrameData {
+  ssrc: number
+  csrc: Array<number>
+  payloadType: number
+  /** Name of the codec, as in SDP. */
+  codec: string
+  timestamp: number
+  sequence?: number
+  /** -dBov. */
+  level?: number
+  marker: boolean
+  /** How long ago its first packet came. */
+  ageMs?: number
+  /** These are for pictures only. */
+  key?: boolean
+  width?: number
+  height?: number
+  id?: number
+  data: ArrayBuffer
 }
 
 /** Encoding parameters that the engine obeys. */
@@ -579,11 +651,31 @@ export type Report =
   | { type: 'log'; connection: number; unixMs: number; level: string; namespace: string; message: string; fields: Record<string, number | string> }
   | { type: 'frames'; sink: number }
   | { type: 'sinklost'; sink: number; message: string }
+  | { type: 'encoded'; frames: number }
+  | { type: 'framesdrained'; frames: number }
   | { type: 'drain'; ring: number }
   | { type: 'mark'; ring: number; name: string }
   | { type: 'recorded'; recorder: number; durationMs: number; droppedMs: number; error?: ErrorData }
   | { type: 'speech'; sink: number; speaking: boolean; position: number; known: number; timestamp: number }
   | { type: 'levels'; levels: Array<LevelData> }
+
+/** What JavaScript gives back beside the bytes. */
+export interface ReturnedFrame {
+  ssrc: number
+  payloadType: number
+  codec: string
+  timestamp: number
+  sequence?: number
+  level?: number
+  marker: boolean
+  key?: boolean
+}
+
+/** What a stream is. */
+export interface RoleData {
+  video: boolean
+  sending: boolean
+}
 
 /** Negotiated state of a connection. */
 export interface Snapshot {

@@ -92,6 +92,8 @@ export interface RTCRtpReceiver extends globalThis.RTCRtpReceiver, EventTarget {
   readonly transport: RTCDtlsTransport | null;
   /** A digit that the far end pressed. */
   ondtmf: ((this: RTCRtpReceiver, event: DTMFEvent) => unknown) | null;
+  /** As in Chromium. */
+  createEncodedStreams(): EncodedStreams;
 }
 export declare const RTCRtpReceiver: Interface<RTCRtpReceiver> & {
   getCapabilities(kind: string): RTCRtpCapabilities | null;
@@ -100,6 +102,8 @@ export declare const RTCRtpReceiver: Interface<RTCRtpReceiver> & {
 export interface RTCRtpSender extends globalThis.RTCRtpSender {
   readonly track: MediaStreamTrack | null;
   readonly transport: RTCDtlsTransport | null;
+  /** As in Chromium. */
+  createEncodedStreams(): EncodedStreams;
 }
 export declare const RTCRtpSender: Interface<RTCRtpSender> & {
   getCapabilities(kind: string): RTCRtpCapabilities | null;
@@ -119,8 +123,82 @@ export interface HeaderExtension {
 }
 export declare const RTCRtpTransceiver: Interface<RTCRtpTransceiver>;
 
-/** Members beyond RTCConfiguration: where sockets may be bound. */
+// --- Encoded frames
+
+export interface RTCEncodedAudioFrame extends globalThis.RTCEncodedAudioFrame {
+  getMetadata(): RTCEncodedAudioFrameMetadata & EncodedFrameTimes & { audioLevel?: number };
+}
+export declare const RTCEncodedAudioFrame: Interface<
+  RTCEncodedAudioFrame,
+  [
+    originalFrame: globalThis.RTCEncodedAudioFrame,
+    options?: { metadata?: RTCEncodedAudioFrameMetadata & EncodedFrameTimes & { audioLevel?: number } },
+  ]
+> & {
+  /** Throws; lib.dom does not know the arguments. */
+  new (): never;
+};
+export interface RTCEncodedVideoFrame extends globalThis.RTCEncodedVideoFrame {
+  getMetadata(): RTCEncodedVideoFrameMetadata & EncodedFrameTimes;
+}
+export declare const RTCEncodedVideoFrame: Interface<
+  RTCEncodedVideoFrame,
+  [
+    originalFrame: globalThis.RTCEncodedVideoFrame,
+    options?: { metadata?: RTCEncodedVideoFrameMetadata & EncodedFrameTimes },
+  ]
+> & {
+  /** Throws; lib.dom does not know the arguments. */
+  new (): never;
+};
+/** Milliseconds; `receiveTime` is on the clock of performance.now(). */
+export interface EncodedFrameTimes {
+  receiveTime?: number;
+  captureTime?: number;
+  senderCaptureTimeOffset?: number;
+}
+export type EncodedFrame = RTCEncodedAudioFrame | RTCEncodedVideoFrame;
+export interface EncodedStreams {
+  readable: ReadableStream<EncodedFrame>;
+  writable: WritableStream<EncodedFrame>;
+}
+
+export interface RTCRtpScriptTransform extends globalThis.RTCRtpScriptTransform {}
+export declare const RTCRtpScriptTransform: Interface<
+  RTCRtpScriptTransform,
+  // A worker of node:worker_threads, or of anything else that runs in this process and takes messages.
+  // biome-ignore lint/suspicious/noExplicitAny: as in lib.dom, and the transfer lists of Node and lib.dom differ
+  [worker: { postMessage(message: any, transfer: any): void }, options?: any, transfer?: any[]]
+>;
+export interface RTCRtpScriptTransformer extends EventTarget {
+  readonly readable: ReadableStream<EncodedFrame>;
+  readonly writable: WritableStream<EncodedFrame>;
+  // biome-ignore lint/suspicious/noExplicitAny: what the page has given
+  readonly options: any;
+  /** The far end asks for a key frame. */
+  onkeyframerequest: ((this: RTCRtpScriptTransformer, event: KeyFrameRequestEvent) => unknown) | null;
+  /** Resolves with the RTP timestamp of the key frame. */
+  generateKeyFrame(rid?: string): Promise<number>;
+  sendKeyFrameRequest(): Promise<void>;
+}
+export declare const RTCRtpScriptTransformer: Interface<RTCRtpScriptTransformer>;
+export interface RTCTransformEvent extends Event {
+  readonly transformer: RTCRtpScriptTransformer;
+}
+export declare const RTCTransformEvent: Interface<RTCTransformEvent>;
+export interface KeyFrameRequestEvent extends Event {
+  readonly rid: string | null;
+}
+export declare const KeyFrameRequestEvent: Interface<KeyFrameRequestEvent, [type: string, rid?: string]>;
+/** In a worker: what its global scope has of encoded transforms. */
+export declare const workerScope: EventTarget & {
+  onrtctransform: ((event: RTCTransformEvent) => unknown) | null;
+};
+
+/** Members beyond RTCConfiguration: where sockets may be bound, and Chromium's for encoded frames. */
 export interface Configuration extends RTCConfiguration {
+  /** No frame passes before createEncodedStreams() is called. */
+  encodedInsertableStreams?: boolean;
   /** Gather candidates on the loopback interface too. */
   loopback?: boolean;
   /** Bind to these IP addresses only. */
@@ -523,7 +601,27 @@ export interface VirtualDevice {
   groupId: string;
 }
 
+/** Encoded frames that are sent as they are. */
+export interface RTCEncodedAudioSource extends EventEmitter {
+  readonly mimeType: string;
+  /** Written and not yet sent. */
+  readonly queuedMs: number;
+  /** A live track, for one sender at a time. */
+  createTrack(): MediaStreamTrack;
+  /** What one packet carries. False: the queue is full, the frame was not taken, and 'drain' tells when to go on. */
+  write(frame: ArrayBuffer | Uint8Array): boolean;
+  /** Drops what was not sent. */
+  clear(): void;
+}
+export interface RTCEncodedAudioSourceOptions {
+  /** 'audio/opus' unless said otherwise, 'audio/PCMU', 'audio/PCMA' or 'audio/G722'. */
+  mimeType?: string;
+  /** How much may be queued before write() refuses. */
+  queueMs?: number;
+}
+
 export declare const nonstandard: {
+  RTCEncodedAudioSource: Interface<RTCEncodedAudioSource, [options?: RTCEncodedAudioSourceOptions]>;
   RTCAudioSource: Interface<RTCAudioSource, []>;
   RTCAudioSink: Interface<RTCAudioSink, [track: globalThis.MediaStreamTrack, options?: { sampleRate?: number }]>;
   RTCAudioDataEvent: Interface<RTCAudioDataEvent>;

@@ -161,6 +161,7 @@ export class RTCPeerConnection extends EventTarget {
     const merged = {
       ...converted,
       certificates: peer.configuration.certificates,
+      encodedInsertableStreams: peer.configuration.encodedInsertableStreams,
       loopback: converted.loopback ?? peer.configuration.loopback,
       addresses: converted.addresses ?? peer.configuration.addresses,
       portRange: converted.portRange ?? peer.configuration.portRange,

@@ -4,8 +4,19 @@
  */
 import { capabilities } from './capabilities';
 import type { DTMFEvent } from './DTMFEvent';
+import type { RTCRtpScriptTransform } from './encoded/RTCRtpScriptTransform';
+import {
+  createEncodedStreams,
+  type EncodedStreams,
+  holdFrames,
+  noTransform,
+  setTransform,
+  type TransformSlots,
+  type Way,
+} from './encoded/transforms';
 import type { MediaStream } from './MediaStream';
 import type { MediaStreamTrack } from './MediaStreamTrack';
+import { linearLevel } from './media/level';
 import type { RTCDtlsTransport } from './RTCDtlsTransport';
 import type { RTCRtpTransceiver } from './RTCRtpTransceiver';
 import { transceiverSlots } from './RTCRtpTransceiver';
@@ -22,6 +33,7 @@ interface Slots {
   /** W3C [[AssociatedRemoteMediaStreams]] */
   streams: MediaStream[];
   jitterBufferTarget: number | null;
+  encoded: TransformSlots;
 }
 
 const toTarget = nullable(double);
@@ -68,6 +80,14 @@ export class RTCRtpReceiver extends EventTarget {
     if (!peer.closed && slots.track.kind === 'audio') peer.native.setLeastDelay(id, target ?? 0);
   }
 
+  get transform(): RTCRtpScriptTransform | null {
+    return this.#slots.encoded.transform;
+  }
+  set transform(value: RTCRtpScriptTransform | null) {
+    const slots = this.#slots;
+    setTransform(this, slots.encoded, wayOf(slots), value, attribute('RTCRtpReceiver', 'transform'));
+  }
+
   getParameters(): RTCRtpReceiveParameters {
     const { recvCodecs, extensions } = transceiverSlots(this.#slots.transceiver);
     return {
@@ -83,6 +103,11 @@ export class RTCRtpReceiver extends EventTarget {
   }
   getSynchronizationSources(): RTCRtpSynchronizationSource[] {
     return heard(this.#slots, false);
+  }
+
+  /** As in Chromium. */
+  createEncodedStreams(): EncodedStreams {
+    return createEncodedStreams(this.#slots.encoded, wayOf(this.#slots));
   }
 
   async getStats(): Promise<RTCStatsReport> {
@@ -112,17 +137,30 @@ function heard({ transceiver, track }: Slots, contributing: boolean): RTCRtpCont
       source,
       timestamp,
       rtpTimestamp,
-      ...(track.kind === 'audio' && typeof level === 'number' ? { audioLevel: linear(level) } : {}),
+      ...(track.kind === 'audio' && typeof level === 'number' ? { audioLevel: linearLevel(level) } : {}),
     }));
 }
 
-/** RFC 6464 levels are -dBov; 127 is silence. */
-function linear(level: number): number {
-  return level === 127 ? 0 : 10 ** (-level / 20);
+export function createReceiver(transceiver: RTCRtpTransceiver, track: MediaStreamTrack): RTCRtpReceiver {
+  return new RTCRtpReceiver(INTERNAL, {
+    transceiver,
+    track,
+    transport: null,
+    streams: [],
+    jitterBufferTarget: null,
+    encoded: noTransform(),
+  });
 }
 
-export function createReceiver(transceiver: RTCRtpTransceiver, track: MediaStreamTrack): RTCRtpReceiver {
-  return new RTCRtpReceiver(INTERNAL, { transceiver, track, transport: null, streams: [], jitterBufferTarget: null });
+function wayOf({ transceiver, track }: Slots): Way {
+  const { peer, id } = transceiverSlots(transceiver);
+  return { peer, id, kind: track.kind as Way['kind'], sending: false };
+}
+
+/** `encodedInsertableStreams` */
+export function holdReceived(receiver: RTCRtpReceiver): void {
+  const slots = slotsOf(receiver);
+  holdFrames(slots.encoded, wayOf(slots));
 }
 
 export function receiverSlots(receiver: RTCRtpReceiver): Slots {

@@ -6,6 +6,16 @@ import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Kind } from './binding';
 import { capabilities, isKnownCodec, sameCodec } from './capabilities';
+import type { RTCRtpScriptTransform } from './encoded/RTCRtpScriptTransform';
+import {
+  createEncodedStreams,
+  type EncodedStreams,
+  holdFrames,
+  noTransform,
+  setTransform,
+  type TransformSlots,
+  type Way,
+} from './encoded/transforms';
 import { queueTask } from './lane';
 import { isMediaStream, type MediaStream } from './MediaStream';
 import {
@@ -22,7 +32,7 @@ import type { RTCRtpTransceiver } from './RTCRtpTransceiver';
 import { transceiverSlots } from './RTCRtpTransceiver';
 import type { RTCStatsReport } from './RTCStatsReport';
 import { codecParameters, type Encoding, extensionParameters, toEncoding, toSendParameters } from './rtp-parameters';
-import { fail, interfaceType, isObject, method, nullable, requireArguments } from './webidl/converters';
+import { attribute, fail, interfaceType, isObject, method, nullable, requireArguments } from './webidl/converters';
 import { domException } from './webidl/exceptions';
 import { defineInterface, INTERNAL, requireInternal } from './webidl/interface';
 
@@ -40,6 +50,9 @@ interface Slots {
   /** W3C [[LastReturnedParameters]] */
   lastReturned: Parameters | null;
   observer: TrackObserver;
+  encoded: TransformSlots;
+  /** Frames of the application are sent. */
+  relays: boolean;
   /** Told when another track is sent, and when nothing will be any more. */
   followers: Set<() => void>;
 }
@@ -75,6 +88,14 @@ export class RTCRtpSender {
   }
   get dtmf(): RTCDTMFSender | null {
     return this.#slots.dtmf;
+  }
+
+  get transform(): RTCRtpScriptTransform | null {
+    return this.#slots.encoded.transform;
+  }
+  set transform(value: RTCRtpScriptTransform | null) {
+    const slots = this.#slots;
+    setTransform(this, slots.encoded, wayOf(slots), value, attribute('RTCRtpSender', 'transform'));
   }
 
   getParameters(): Parameters {
@@ -141,6 +162,11 @@ export class RTCRtpSender {
     peer.change((native) => native.setStreams(id, ids));
   }
 
+  /** As in Chromium. */
+  createEncodedStreams(): EncodedStreams {
+    return createEncodedStreams(this.#slots.encoded, wayOf(this.#slots));
+  }
+
   async getStats(): Promise<RTCStatsReport> {
     const { transceiver } = this.#slots;
     return transceiverSlots(transceiver).peer.getStats({ sender: transceiver });
@@ -160,6 +186,8 @@ export function createSender(transceiver: RTCRtpTransceiver, kind: Kind): RTCRtp
     streams: [],
     encodings: withScales(kind, validEncodings(kind, [toEncoding({}, '')])),
     lastReturned: null,
+    encoded: noTransform(),
+    relays: false,
     observer: {
       trackChanged: () => feed(sender),
       guardsTrack: () => transceiverSlots(transceiver).peer.guardsTracks,
@@ -167,6 +195,17 @@ export function createSender(transceiver: RTCRtpTransceiver, kind: Kind): RTCRtp
     followers: new Set(),
   });
   return sender;
+}
+
+function wayOf({ transceiver, kind }: Slots): Way {
+  const { peer, id } = transceiverSlots(transceiver);
+  return { peer, id, kind, sending: true };
+}
+
+/** `encodedInsertableStreams` */
+export function holdSent(sender: RTCRtpSender): void {
+  const slots = slotsOf(sender);
+  holdFrames(slots.encoded, wayOf(slots));
 }
 
 export function senderSlots(sender: RTCRtpSender): Slots {
@@ -205,14 +244,22 @@ export function isSenderOver(sender: RTCRtpSender): boolean {
   return peer.closed || stopping || stopped;
 }
 
-/** A track that is disabled or ended is sent as silence; no track sends nothing. */
+/** A track that is disabled or ended is sent as silence, encoded frames of it not at all; no track sends nothing. */
 function feed(sender: RTCRtpSender): void {
-  const { kind, track, transceiver } = slotsOf(sender);
+  const slots = slotsOf(sender);
+  const { kind, track, transceiver } = slots;
   const { peer, id } = transceiverSlots(transceiver);
   if (peer.closed) return;
-  if (kind === 'video') peer.native.setPicture(id, track?.readyState === 'live');
-  else if (!track) peer.native.setSource(id, null, false);
-  else peer.native.setSource(id, trackSlots(track).signal.ring(), track.enabled && track.readyState === 'live');
+  if (kind === 'video') {
+    peer.native.setPicture(id, track?.readyState === 'live');
+    return;
+  }
+  const signal = track ? trackSlots(track).signal : null;
+  const audible = track?.readyState === 'live' && track.enabled;
+  const frames = signal?.frames ?? null;
+  if (frames || slots.relays) peer.native.setFrames(id, frames);
+  slots.relays = frames !== null;
+  peer.native.setSource(id, signal?.ring() ?? null, audible);
 }
 
 /** The rules of setParameters; returns the encodings to use. */

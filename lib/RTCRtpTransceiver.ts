@@ -6,8 +6,8 @@ import type { CodecData, Kind } from './binding';
 import { extensionsOf, isAuxiliary, isKnownCodec, MID_EXTENSION, sameCodec } from './capabilities';
 import type { MediaStreamTrack } from './MediaStreamTrack';
 import type { Peer } from './peer/peer';
-import { createReceiver, type RTCRtpReceiver } from './RTCRtpReceiver';
-import { createSender, type RTCRtpSender } from './RTCRtpSender';
+import { createReceiver, holdReceived, type RTCRtpReceiver } from './RTCRtpReceiver';
+import { createSender, holdSent, type RTCRtpSender } from './RTCRtpSender';
 import { toCodec } from './rtp-parameters';
 import {
   attribute,
@@ -197,7 +197,12 @@ defineInterface(RTCRtpTransceiver, 'RTCRtpTransceiver');
 export const isRTCRtpTransceiver = is;
 
 export function createTransceiver(peer: Peer, id: number, kind: Kind, track: MediaStreamTrack): RTCRtpTransceiver {
-  return new RTCRtpTransceiver(INTERNAL, peer, id, kind, track);
+  const transceiver = new RTCRtpTransceiver(INTERNAL, peer, id, kind, track);
+  if (peer.holdsFrames) {
+    holdSent(transceiver.sender);
+    holdReceived(transceiver.receiver);
+  }
+  return transceiver;
 }
 
 export function transceiverSlots(transceiver: RTCRtpTransceiver): Slots {

@@ -241,7 +241,13 @@ export interface LogReport {
   fields: Fields;
 }
 
-export type Report = ConnectionReport | MediaReport | LevelsReport | LogReport;
+/** Of a FrameStream: frames can be read, a key frame is asked for, or it has ended. Of a FrameQueue: there is room again. */
+export interface FramesReport {
+  type: 'encoded' | 'framesdrained';
+  frames: number;
+}
+
+export type Report = ConnectionReport | MediaReport | FramesReport | LevelsReport | LogReport;
 
 /** Counters in W3C units (seconds, bytes, packets); times are milliseconds since the Unix epoch. Absent = not known. */
 export interface StatsData {
@@ -465,6 +471,10 @@ export interface NativeConnection {
   snapshot(): Snapshot;
   /** `null` sends nothing; a ring that is not `enabled` sends silence. */
   setSource(transceiver: number, source: NativeRing | null, enabled: boolean): void;
+  /** Encoded frames in place of a source. */
+  setFrames(transceiver: number, frames: NativeFrameQueue | null): void;
+  /** Encoded frames that are sent, or received, make this detour; null lets them go straight on. */
+  setDetour(transceiver: number, video: boolean, sending: boolean, detour: NativeDetour | null): void;
   /** Whether a video sender has something to send. */
   setPicture(transceiver: number, picture: boolean): void;
   /** 0 leaves it to the network. */
@@ -530,6 +540,63 @@ export interface NativeSink {
   close(): void;
 }
 
+/** The way of encoded frames through the application; its id is good in every environment of the process. */
+export interface NativeDetour {
+  readonly id: number;
+}
+
+/** A frame that has left its stream. */
+export interface EncodedFrameData {
+  ssrc: number;
+  csrc: number[];
+  payloadType: number;
+  codec: string;
+  timestamp: number;
+  sequence?: number | null;
+  /** -dBov */
+  level?: number | null;
+  marker: boolean;
+  /** How long ago its first packet came. */
+  ageMs?: number | null;
+  /** These are for pictures only. */
+  key?: boolean | null;
+  width?: number | null;
+  height?: number | null;
+  id?: number | null;
+  data: ArrayBuffer;
+}
+
+/** Walks a detour. Frames beyond a bound are dropped, the oldest first. */
+export interface NativeFrameStream {
+  readonly id: number;
+  read(): EncodedFrameData | null;
+  write(
+    frame: Pick<
+      EncodedFrameData,
+      'ssrc' | 'payloadType' | 'codec' | 'timestamp' | 'sequence' | 'level' | 'marker' | 'key'
+    >,
+    data: Uint8Array,
+  ): void;
+  /** The stream that frames come back to. */
+  role(): { video: boolean; sending: boolean } | null;
+  wantKeyFrame(): void;
+  /** Whether the far end has asked for a key frame since the last call. */
+  takeKeyFrameRequest(): boolean;
+  /** Nothing more will come. */
+  isEnded(): boolean;
+  dropped(): number;
+  close(): void;
+}
+
+/** Encoded frames that an application sends. */
+export interface NativeFrameQueue {
+  readonly id: number;
+  /** null: no frame of its codec; false: it is full. */
+  write(frame: Uint8Array): boolean | null;
+  clear(): void;
+  queuedMs(): number;
+}
+
 export interface NativeRecorder {
   readonly id: number;
   /** From now on a side is what the ring plays; null is silence. */
@@ -567,6 +634,9 @@ export interface Binding {
     frameMs: number,
     queueFrames: number,
   ) => NativeSink;
+  Detour: new () => NativeDetour;
+  FrameStream: new (engine: NativeEngine, detour: number) => NativeFrameStream;
+  FrameQueue: new (engine: NativeEngine, codec: string, queueMs: number) => NativeFrameQueue;
   /** Ogg/Opus at `bitrate` (bit/s), WAV without one. Both sides are silent until `listen`. */
   Recorder: new (
     engine: NativeEngine,

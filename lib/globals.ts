@@ -2,7 +2,15 @@
  * install() and uninstall(): the browser globals that WebRTC applications look for.
  * Invariants: a real browser's are never touched; uninstall() leaves what was there before.
  */
+import { isMainThread } from 'node:worker_threads';
 import { DeviceChangeEvent } from './DeviceChangeEvent';
+import { KeyFrameRequestEvent } from './encoded/KeyFrameRequestEvent';
+import { RTCEncodedAudioFrame } from './encoded/RTCEncodedAudioFrame';
+import { RTCEncodedVideoFrame } from './encoded/RTCEncodedVideoFrame';
+import { RTCRtpScriptTransform } from './encoded/RTCRtpScriptTransform';
+import { RTCRtpScriptTransformer } from './encoded/RTCRtpScriptTransformer';
+import { RTCTransformEvent } from './encoded/RTCTransformEvent';
+import { workerScope } from './encoded/worker-scope';
 import { InputDeviceInfo } from './InputDeviceInfo';
 import { MediaDeviceInfo } from './MediaDeviceInfo';
 import { MediaDevices, mediaDevices } from './MediaDevices';
@@ -35,6 +43,7 @@ import { RTCTrackEvent } from './RTCTrackEvent';
 const CLASSES = {
   DeviceChangeEvent,
   InputDeviceInfo,
+  KeyFrameRequestEvent,
   MediaDeviceInfo,
   MediaDevices,
   MediaStream,
@@ -47,6 +56,8 @@ const CLASSES = {
   RTCDataChannel,
   RTCDataChannelEvent,
   RTCDtlsTransport,
+  RTCEncodedAudioFrame,
+  RTCEncodedVideoFrame,
   RTCError,
   RTCErrorEvent,
   RTCIceCandidate,
@@ -56,12 +67,15 @@ const CLASSES = {
   RTCPeerConnectionIceErrorEvent,
   RTCPeerConnectionIceEvent,
   RTCRtpReceiver,
+  RTCRtpScriptTransform,
+  RTCRtpScriptTransformer,
   RTCRtpSender,
   RTCRtpTransceiver,
   RTCSctpTransport,
   RTCSessionDescription,
   RTCStatsReport,
   RTCTrackEvent,
+  RTCTransformEvent,
 };
 
 /** Just enough of HTMLAudioElement for a phone: nothing is played, everything is accepted. */
@@ -115,6 +129,7 @@ interface Replaced {
 }
 
 let replaced: Replaced[] | undefined;
+let handlerInstalled = false;
 
 /** Defines the globals; once. */
 export function install(): void {
@@ -124,6 +139,7 @@ export function install(): void {
     if (!isNative(Reflect.get(globalThis, name))) define(globalThis, name, value);
   }
   installMediaDevices();
+  if (!isMainThread) installWorkerScope();
   // A document that is already there knows better, be it a browser's, jsdom's or the application's.
   if (Reflect.get(globalThis, 'document') === undefined) define(globalThis, 'document', documentWithAudio);
 }
@@ -136,6 +152,8 @@ export function uninstall(): void {
     else Reflect.deleteProperty(target, key);
   }
   replaced = undefined;
+  if (handlerInstalled) Reflect.deleteProperty(globalThis, 'onrtctransform');
+  handlerInstalled = false;
 }
 
 function installMediaDevices(): void {
@@ -148,6 +166,28 @@ function installMediaDevices(): void {
   const getUserMedia = typeof present === 'object' && present !== null && Reflect.get(present, 'getUserMedia');
   // Node's navigator has only getters, so the property is defined on the object itself.
   if (!isNative(getUserMedia)) define(navigator, 'mediaDevices', mediaDevices);
+}
+
+/** What transforms that were written for a browser's worker look for: `onrtctransform`, or the event at the global scope. */
+function installWorkerScope(): void {
+  const handler = {
+    get onrtctransform() {
+      return workerScope.onrtctransform;
+    },
+    set onrtctransform(value) {
+      workerScope.onrtctransform = value;
+    },
+  };
+  const accessors = Object.getOwnPropertyDescriptor(handler, 'onrtctransform') as PropertyDescriptor;
+  if (!Reflect.has(globalThis, 'onrtctransform')) {
+    Object.defineProperty(globalThis, 'onrtctransform', { ...accessors, enumerable: true, configurable: true });
+    handlerInstalled = true;
+  }
+  if (Reflect.get(globalThis, 'self') === undefined) define(globalThis, 'self', globalThis);
+  if (Reflect.has(globalThis, 'addEventListener')) return;
+  for (const name of ['addEventListener', 'removeEventListener', 'dispatchEvent'] as const) {
+    define(globalThis, name, workerScope[name].bind(workerScope));
+  }
 }
 
 function define(target: object, key: string, value: unknown): void {

@@ -1,10 +1,18 @@
 /** The package: the W3C interfaces, PCM in and out, and what is not in the standards. */
 import { binding } from './binding';
 import { virtualDevices } from './MediaDevices';
+import { RTCEncodedAudioSource } from './media/RTCEncodedAudioSource';
 import { RTCAudioDataEvent, RTCAudioSink, RTCAudioSource, RTCVideoSource } from './nonstandard';
 
 export { DeviceChangeEvent } from './DeviceChangeEvent';
 export { DTMFEvent } from './DTMFEvent';
+export { KeyFrameRequestEvent } from './encoded/KeyFrameRequestEvent';
+export { RTCEncodedAudioFrame } from './encoded/RTCEncodedAudioFrame';
+export { RTCEncodedVideoFrame } from './encoded/RTCEncodedVideoFrame';
+export { RTCRtpScriptTransform } from './encoded/RTCRtpScriptTransform';
+export { RTCRtpScriptTransformer } from './encoded/RTCRtpScriptTransformer';
+export { RTCTransformEvent } from './encoded/RTCTransformEvent';
+export { workerScope } from './encoded/worker-scope';
 export { install, uninstall } from './globals';
 export { allowTracksToStop, markActiveTracksAsLive } from './guard';
 export { InputDeviceInfo } from './InputDeviceInfo';
@@ -41,7 +49,14 @@ export { RTCSessionDescription } from './RTCSessionDescription';
 export { RTCStatsReport } from './RTCStatsReport';
 export { RTCTrackEvent } from './RTCTrackEvent';
 
-export const nonstandard = { RTCAudioSource, RTCAudioSink, RTCAudioDataEvent, RTCVideoSource, virtualDevices };
+export const nonstandard = {
+  RTCAudioSource,
+  RTCAudioSink,
+  RTCAudioDataEvent,
+  RTCEncodedAudioSource,
+  RTCVideoSource,
+  virtualDevices,
+};
 
 /** Version of the engine. */
 export const version: string = binding.version();

@@ -14,7 +14,7 @@ interface Listener {
   handle: Handler<object, Report | LevelData>;
 }
 
-type Space = 'connection' | 'ring' | 'sink' | 'recorder';
+type Space = 'connection' | 'ring' | 'sink' | 'recorder' | 'frames';
 
 // Node's timers cannot sleep longer than 2^31-1 ms; the length does not matter, being ref'ed does.
 const FOREVER_MS = 2 ** 31 - 1;
@@ -25,6 +25,7 @@ const listeners: Record<Space, Map<number, Listener>> = {
   ring: new Map(),
   sink: new Map(),
   recorder: new Map(),
+  frames: new Map(),
 };
 const roots = new Set<object>();
 const holders = new Set<object>();
@@ -111,6 +112,7 @@ function deliver(report: Report): void {
   if (report.type === 'levels') for (const level of report.levels) deliverLevel(level);
   else if ('ring' in report) hand('ring', report.ring, report);
   else if ('sink' in report) hand('sink', report.sink, report);
+  else if ('frames' in report) hand('frames', report.frames, report);
   else if ('recorder' in report) hand('recorder', report.recorder, report);
   else if (report.type === 'log') queueTask(() => tell(report));
   else queueTask(() => hand('connection', report.connection, report));

@@ -19,6 +19,12 @@ pub enum Kind {
     Recorder,
     /// A certificate as JavaScript holds it.
     Certificate,
+    /// The way of encoded frames through the application as JavaScript holds it.
+    Detour,
+    /// A reader of encoded frames as JavaScript holds it.
+    FrameStream,
+    /// A queue of encoded frames as JavaScript holds it.
+    FrameQueue,
     /// The running task of a connection.
     Task,
     /// A transport with its protocol machines.
@@ -30,13 +36,16 @@ pub enum Kind {
 }
 
 /// Each kind with the name that JavaScript reads.
-pub const KINDS: [(Kind, &str); 10] = [
+pub const KINDS: [(Kind, &str); 13] = [
     (Kind::Engine, "engines"),
     (Kind::Connection, "connections"),
     (Kind::Ring, "rings"),
     (Kind::Sink, "sinks"),
     (Kind::Recorder, "recorders"),
     (Kind::Certificate, "certificates"),
+    (Kind::Detour, "detours"),
+    (Kind::FrameStream, "frameStreams"),
+    (Kind::FrameQueue, "frameQueues"),
     (Kind::Task, "tasks"),
     (Kind::Transport, "transports"),
     (Kind::Signal, "signals"),

@@ -109,6 +109,13 @@ pub fn write_goodbye(ssrc: u32, out: &mut Vec<u8>) {
     out.extend(ssrc.to_be_bytes());
 }
 
+/// Picture loss indication of `ssrc` about the stream `of`, to be appended to a compound packet (RFC 4585 section 6.3.1).
+pub fn write_picture_loss(ssrc: u32, of: u32, out: &mut Vec<u8>) {
+    header(out, PLI, PAYLOAD_FEEDBACK, 2);
+    out.extend(ssrc.to_be_bytes());
+    out.extend(of.to_be_bytes());
+}
+
 fn header(out: &mut Vec<u8>, count: u8, kind: u8, words: usize) {
     out.extend([VERSION | count, kind]);
     out.extend((words as u16).to_be_bytes());

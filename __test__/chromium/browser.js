@@ -40,7 +40,7 @@ const MODULES = {
   'phone.js': '../support/phone.js',
   'channels.js': '../support/channels.js',
 };
-const SCRIPTS = { 'page.js': 'page.js', 'tap.js': 'tap.js' };
+const SCRIPTS = { 'page.js': 'page.js', 'tap.js': 'tap.js', 'transforms.js': '../encoded/worker.js' };
 
 /** A CommonJS file of ours as a classic script whose exports become globals. */
 const asScript = (text) =>
@@ -86,6 +86,9 @@ const REMOTE = [
   'stopRecording',
   'speak',
   'mute',
+  'encrypt',
+  'show',
+  'seen',
 ];
 
 /** And those of Channels. */

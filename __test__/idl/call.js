@@ -1,6 +1,9 @@
 // A call in this process that has an object of every interface: sound, a picture, a data channel, digits.
 
 const rtc = require('webphone-rtc');
+// Made by messages to workers only.
+const { createTransformEvent } = require('../../dist/encoded/RTCTransformEvent.js');
+const { createTransformer } = require('../../dist/encoded/RTCRtpScriptTransformer.js');
 
 /** Resolves once `check()` holds; it is asked after each event of `target`. */
 function until(target, type, check) {
@@ -36,7 +39,9 @@ async function call() {
   await far.setLocalDescription();
   await near.setRemoteDescription(far.localDescription);
   await until(channel, 'open', () => channel.readyState === 'open');
+  const frames = await encodedFrames({ stream });
   return {
+    frames,
     near,
     far,
     stream,
@@ -49,8 +54,27 @@ async function call() {
   };
 }
 
+/** One encoded frame of each kind. */
+async function encodedFrames({ stream }) {
+  const near = new rtc.RTCPeerConnection({ loopback: true });
+  const far = new rtc.RTCPeerConnection({ loopback: true });
+  near.onicecandidate = ({ candidate }) => far.addIceCandidate(candidate);
+  far.onicecandidate = ({ candidate }) => near.addIceCandidate(candidate);
+  const senders = stream.getTracks().map((track) => near.addTrack(track));
+  const readers = senders.map((sender) => sender.createEncodedStreams().readable.getReader());
+  await near.setLocalDescription();
+  await far.setRemoteDescription(near.localDescription);
+  await far.setLocalDescription();
+  await near.setRemoteDescription(far.localDescription);
+  const frames = await Promise.all(readers.map(async (reader) => (await reader.read()).value));
+  near.close();
+  far.close();
+  return Object.fromEntries(frames.map((frame) => [frame.constructor.name, frame]));
+}
+
 /** An object of each interface by name. */
-async function objectsOf({ near, stream, channel }) {
+async function objectsOf({ near, stream, channel, frames }) {
+  const transformer = createTransformer(0, { name: 'idl' });
   const [transceiver] = near.getTransceivers();
   const { sender, receiver } = transceiver;
   const dtls = sender.transport;
@@ -59,7 +83,9 @@ async function objectsOf({ near, stream, channel }) {
   const pair = dtls.iceTransport.getSelectedCandidatePair();
   return {
     DeviceChangeEvent: new rtc.DeviceChangeEvent('devicechange', { devices }),
+    ...frames,
     InputDeviceInfo: devices[0],
+    KeyFrameRequestEvent: new rtc.KeyFrameRequestEvent('keyframerequest'),
     MediaDeviceInfo: devices[0],
     MediaDevices: rtc.mediaDevices,
     MediaStream: stream,
@@ -81,12 +107,15 @@ async function objectsOf({ near, stream, channel }) {
     RTCPeerConnectionIceErrorEvent: new rtc.RTCPeerConnectionIceErrorEvent('icecandidateerror', { errorCode: 701 }),
     RTCPeerConnectionIceEvent: new rtc.RTCPeerConnectionIceEvent('icecandidate'),
     RTCRtpReceiver: receiver,
+    RTCRtpScriptTransform: new rtc.RTCRtpScriptTransform({ postMessage() {} }),
+    RTCRtpScriptTransformer: transformer,
     RTCRtpSender: sender,
     RTCRtpTransceiver: transceiver,
     RTCSctpTransport: near.sctp,
     RTCSessionDescription: near.localDescription,
     RTCStatsReport: await near.getStats(),
     RTCTrackEvent: new rtc.RTCTrackEvent('track', { receiver, track: receiver.track, transceiver }),
+    RTCTransformEvent: createTransformEvent(transformer),
   };
 }
 

@@ -4,6 +4,11 @@ const { fieldsOf } = require('./specifications');
 const { outcomeOf } = require('./shape');
 
 const BITS = { octet: 8, 'unsigned short': 16, 'unsigned long': 32, 'unsigned long long': 53 };
+/** Of 64 bits, as far as numbers can tell them. */
+const WRAPPED_LONG = [
+  [2 ** 64 + 4096, 4096],
+  [-1, 2 ** 64],
+];
 const REFUSES_SYMBOL = ['DOMString', 'USVString', 'double', 'long', ...Object.keys(BITS)];
 
 /** Values that a type refuses, by what is wrong with them. */
@@ -102,13 +107,14 @@ function conversions(idlType) {
   if (name === 'double') return [['2', 2]];
   const bits = BITS[name];
   if (!bits) return [];
-  const wrapped = isEnforced(idlType)
-    ? []
-    : [
-        [2 ** bits + 1, 1],
-        [-1, 2 ** bits - 1],
-      ];
-  return [['7', 7], [7.9, 7], ...wrapped, nothing(0)];
+  const wrapped =
+    bits === 53
+      ? WRAPPED_LONG
+      : [
+          [2 ** bits + 1, 1],
+          [-1, 2 ** bits - 1],
+        ];
+  return [['7', 7], [7.9, 7], ...(isEnforced(idlType) ? [] : wrapped), nothing(0)];
 }
 
 function isEnforced({ extAttrs, parent }) {

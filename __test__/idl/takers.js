@@ -56,7 +56,7 @@ const constrained = async (constraints) => {
 };
 
 /** By dictionary; the objects are those of a call. */
-function takers({ near, channel, stream }) {
+function takers({ near, channel, stream, frames }) {
   const [transceiver] = near.getTransceivers();
   const { sender, receiver } = transceiver;
   const { track } = receiver;
@@ -136,6 +136,23 @@ function takers({ near, channel, stream }) {
       ({ rtcp }) => rtcp,
       (now, rtcp) => ({ ...now, rtcp }),
     ),
+    ...Object.fromEntries(
+      Object.entries(frames).flatMap(([name, frame]) => [
+        [`${name}Options`, { take: (init) => new rtc[name](frame, init) }],
+        [
+          `${name}Metadata`,
+          {
+            take: (metadata) => new rtc[name](frame, { metadata }).getMetadata(),
+            valid: frame.getMetadata(),
+            shown: self,
+          },
+        ],
+      ]),
+    ),
+    WorkerAndParameters: {
+      take: (init) => new rtc.RTCRtpScriptTransform(init),
+      valid: { worker: { postMessage() {} } },
+    },
     RTCDataChannelInit: {
       take: (init) => connected((pc) => pc.createDataChannel('', init)),
       needs: { id: { negotiated: true }, negotiated: { id: 1 } },

@@ -1,4 +1,5 @@
-// Runs the published tests of libraries that were written for browsers over the package; README.md says which.
+// Runs libraries that were written for browsers over the package: the tests that some publish, calls with others. README.md
+// says which.
 //   npm run test:libraries [-- NAME]
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -19,6 +20,8 @@ const LIBRARIES = {
     return ['-r', path.join(here, 'simple-peer.cjs'), inPackages('tape/bin/tape'), ...files];
   },
   'rtc-quickconnect': () => [path.join(here, 'rtc-quickconnect.cjs')],
+  sip: () => [path.join(here, 'sip.mjs')],
+  peerjs: () => [path.join(here, 'peerjs.mjs')],
 };
 
 function install() {

@@ -1,4 +1,5 @@
 // Compiled, never run: the public types fit where lib.dom's are expected, and say what is added.
+import { Worker } from 'node:worker_threads';
 import { trace } from '@opentelemetry/api';
 import {
   CallRecorder,
@@ -12,9 +13,11 @@ import {
   PcmSource,
   RTCIceCandidate,
   RTCPeerConnection,
+  RTCRtpScriptTransform,
   type RTCRtpSender,
   RTCSessionDescription,
   setLogger,
+  workerScope,
 } from 'webphone-rtc';
 import { startInternals } from 'webphone-rtc/internals';
 import { install, uninstall } from 'webphone-rtc/register';
@@ -51,6 +54,12 @@ async function uses(): Promise<void> {
   sink.toNodeStream().pipe(source.toNodeStream({ sampleRate: 16000 }));
   new PcmSource({ queueMs: 500 }).on('mark', (name, reached) => name.length > 0 && reached);
   new nonstandard.RTCAudioSink(track).ondata = ({ samples, numberOfFrames }) => samples.length === numberOfFrames;
+  const encoded = new nonstandard.RTCEncodedAudioSource({ mimeType: 'audio/PCMU' });
+  const taken: boolean = encoded.on('drain', () => {}).emit('drain') && encoded.write(new Uint8Array(160));
+  const { readable, writable } = sender.createEncodedStreams();
+  if (taken) await readable.pipeTo(writable);
+  sender.transform = new RTCRtpScriptTransform(new Worker('worker.js'), { key: 1 }, []);
+  workerScope.onrtctransform = ({ transformer }) => transformer.generateKeyFrame();
   connection.addTrack(new nonstandard.RTCVideoSource({ isScreencast: true }).createTrack());
   const call = callAudio({}, { frameMs: 10 });
   call.dtmf.on('digit', () => {});

@@ -5,11 +5,12 @@ import path from 'node:path';
 import vm from 'node:vm';
 import { pageOf, readSuiteFile, SUITE } from './suite.mjs';
 import { installMedia, installWindow, load, reportException, reportRejection } from './window.mjs';
+import { workerClass } from './worker.mjs';
 
 const [file, out, config] = process.argv.slice(2);
 const rtc = createRequire(import.meta.url)('../../dist/index.js');
 const { mediaDevices, nonstandard: _, ...names } = rtc;
-const INTERFACES = /^(RTC|Media|InputDeviceInfo$|OverconstrainedError$|DeviceChangeEvent$)/;
+const INTERFACES = /^(RTC|KeyFrameRequestEvent$|Media|InputDeviceInfo$|OverconstrainedError$|DeviceChangeEvent$)/;
 
 const fd = fs.openSync(out, 'a');
 const emit = (line) => fs.writeSync(fd, `${line}\n`);
@@ -35,6 +36,7 @@ const base = `https://web-platform.test:8443/${file}`;
 const define = installWindow({ url: base, suite: SUITE });
 for (const [name, value] of Object.entries(names)) if (INTERFACES.test(name)) define(name, value);
 installMedia({ mediaDevices, createAudioTrack });
+define('Worker', workerClass(base));
 define('__wptConfig', JSON.parse(config));
 define('__wptEmit', (line) => {
   emit(line);

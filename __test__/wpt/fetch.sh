@@ -21,7 +21,7 @@ apt-get $opts source --download-only --tar-only "firefox-esr=$version"
 tarball=$(ls firefox-esr_*.orig.tar.xz)
 root=$(echo "$tarball" | sed 's/firefox-esr_\(.*\)esr.orig.*/firefox-\1/')/testing/web-platform/tests
 set --
-for d in webrtc webrtc-extensions webrtc-stats webrtc-priority webrtc-svc mediacapture-streams mst-content-hint \
+for d in webrtc webrtc-encoded-transform webrtc-extensions webrtc-stats webrtc-priority webrtc-svc mediacapture-streams mst-content-hint \
   resources interfaces common LICENSE.md; do
   set -- "$@" "$root/$d"
 done

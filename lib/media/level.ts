@@ -18,6 +18,11 @@ export function toAudioLevel({ rms, peak }: LevelData): AudioLevel {
   return { rms, peak, rmsDbfs: dbfs(rms), peakDbfs: dbfs(peak) };
 }
 
+/** RFC 6464 levels are -dBov; 127 is silence. */
+export function linearLevel(level: number): number {
+  return level === 127 ? 0 : 10 ** (-level / 20);
+}
+
 function dbfs(value: number): number {
   return Math.max(20 * Math.log10(value), SILENCE_DBFS);
 }

@@ -2,7 +2,7 @@
  * What a track carries, apart from the track: an audio ring, or a picture that is never there.
  * Invariant: clones share the signal; ending or disabling one track changes nothing here.
  */
-import type { Kind, NativeRing } from '../binding';
+import type { Kind, NativeFrameQueue, NativeRing } from '../binding';
 import type { MediaStreamTrack } from '../MediaStreamTrack';
 import type { PcmSource } from './PcmSource';
 
@@ -11,6 +11,8 @@ export interface Signal {
   readonly label: string;
   /** Samples; null for video, and for a remote track whose connection has gone. */
   ring(): NativeRing | null;
+  /** Encoded frames in place of samples. */
+  readonly frames?: NativeFrameQueue;
   /** The writable end, where the application has one. */
   readonly source: PcmSource | null;
   /** W3C muted: nothing comes from the far end. */

@@ -42,6 +42,7 @@ const toDictionary = dictionary('RTCConfiguration', {
     sequence(interfaceType<RTCCertificate>('RTCCertificate', isRTCCertificate)),
     (): RTCCertificate[] => [],
   ),
+  encodedInsertableStreams: optional(boolean),
   iceCandidatePoolSize: withDefault(octetEnforced, () => 0),
   iceServers: withDefault(sequence(toIceServer), (): ReturnType<typeof toIceServer>[] => []),
   iceTransportPolicy: withDefault(enumeration('RTCIceTransportPolicy', ['relay', 'all']), () => 'all' as const),
@@ -88,7 +89,7 @@ export function requireUnchanged(from: Configuration, to: Configuration, describ
 }
 
 export function toNative(configuration: Configuration): ConnectionConfig {
-  const { iceServers, certificates, ...rest } = configuration;
+  const { iceServers, certificates, encodedInsertableStreams: _, ...rest } = configuration;
   return {
     ...rest,
     portRange: rest.portRange as [number, number] | undefined,

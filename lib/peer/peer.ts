@@ -66,6 +66,8 @@ export class Peer {
   readonly streams = new RemoteStreams();
   readonly channels: DataChannels;
   configuration: Configuration;
+  /** Chromium's `encodedInsertableStreams`, which cannot be changed. */
+  readonly holdsFrames: boolean;
   /** Milliseconds since the Unix epoch. */
   readonly createdAt = Date.now();
   closed = false;
@@ -103,6 +105,7 @@ export class Peer {
   constructor(target: EventTarget, configuration: Configuration) {
     this.#target = target;
     this.configuration = configuration;
+    this.holdsFrames = configuration.encodedInsertableStreams ?? false;
     this.native = new binding.Connection(theEngine(), toNative(configuration));
     this.channels = new DataChannels(this.native, target);
     listen('connection', this.native.id, this, Peer.#deliver);

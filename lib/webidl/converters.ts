@@ -80,13 +80,23 @@ function integer(bits: number, signed: boolean, mode: IntegerMode): Converter<nu
   };
 }
 
+export const octet = integer(8, false, 'wrap');
 export const octetEnforced = integer(8, false, 'enforceRange');
+export const short = integer(16, true, 'wrap');
 export const unsignedShort = integer(16, false, 'wrap');
 export const unsignedShortEnforced = integer(16, false, 'enforceRange');
 export const long = integer(32, true, 'wrap');
 export const unsignedLong = integer(32, false, 'wrap');
 export const unsignedLongEnforced = integer(32, false, 'enforceRange');
 export const unsignedLongClamped = integer(32, false, 'clamp');
+function longer(wrap: (value: bigint) => bigint): Converter<number> {
+  return (value, context) => {
+    const number = toNumber(value, context);
+    return Number.isFinite(number) ? Number(wrap(BigInt(Math.trunc(number)))) : 0;
+  };
+}
+export const unsignedLongLong = longer((value) => BigInt.asUintN(64, value));
+export const longLong = longer((value) => BigInt.asIntN(64, value));
 export const unsignedLongLongEnforced = integer(53, false, 'enforceRange');
 
 export function nullable<T>(converter: Converter<T>): Converter<T | null> {

@@ -12,6 +12,7 @@ type DOMExceptionName =
   | 'InvalidCharacterError'
   | 'OperationError'
   | 'NotSupportedError'
+  | 'NotAllowedError'
   | 'NotFoundError'
   | 'SyntaxError'
   | 'NetworkError'

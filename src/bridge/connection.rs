@@ -1,12 +1,13 @@
 //! The connection as JavaScript holds it: argument conversion, and nothing else.
 
 use super::config::ConnectionConfig;
+use super::encoded::{Detour, FrameQueue};
 use super::engine::Engine;
 use super::media::Ring;
 use super::outcome::Outcome;
 use super::snapshot::SnapshotData;
 use crate::census::{self, Live};
-use crate::connection::{Connection as Owner, ConnectionId, Encoding, Event, Outbox, Report};
+use crate::connection::{Connection as Owner, ConnectionId, Encoding, Event, Outbox, Report, Way};
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::Source;
 use crate::negotiation::{
@@ -321,6 +322,21 @@ impl Connection {
     pub fn set_source(&self, transceiver: u32, source: Option<ClassInstance<'_, Ring>>, enabled: bool) {
         let ring = source.map(|source| source.signal());
         self.owner.borrow_mut().set_source(TransceiverId(transceiver), ring, enabled);
+    }
+
+    /// Encoded frames for a sender in place of what feeds it; `null` for none.
+    #[napi(catch_unwind)]
+    pub fn set_frames(&self, transceiver: u32, frames: Option<ClassInstance<'_, FrameQueue>>) {
+        let queue = frames.map(|frames| frames.queue());
+        self.owner.borrow_mut().set_frames(TransceiverId(transceiver), queue);
+    }
+
+    /// Encoded frames that are sent, or received, make this detour; `null` lets them go straight on.
+    #[napi(catch_unwind)]
+    pub fn set_detour(&self, transceiver: u32, video: bool, sending: bool, detour: Option<ClassInstance<'_, Detour>>) {
+        let kind = if video { Kind::Video } else { Kind::Audio };
+        let way = Way { id: TransceiverId(transceiver), kind, sending };
+        self.owner.borrow_mut().set_detour(way, detour.map(|detour| detour.detour()));
     }
 
     /// Whether a video sender has a picture to send.

@@ -10,6 +10,7 @@
 mod channel;
 mod config;
 mod connection;
+mod encoded;
 mod engine;
 mod media;
 mod outcome;

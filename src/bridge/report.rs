@@ -96,6 +96,10 @@ pub enum ReportData {
     Frames { sink: u32 },
     /// A fault of the engine: this sink gets no more frames.
     SinkLost { sink: u32, message: String },
+    /// Encoded frames can be read, the far end wants a key frame, or nothing more will come.
+    Encoded { frames: u32 },
+    /// A queue of encoded frames that refused a write has room again.
+    FramesDrained { frames: u32 },
     /// A signal that refused a write has room again.
     Drain { ring: u32 },
     /// All that was written before this mark has been played.
@@ -173,6 +177,8 @@ pub fn translate(notice: Notice, connections: &Registry) -> Vec<ReportData> {
         }
         Notice::Frames(sink) => vec![ReportData::Frames { sink }],
         Notice::SinkLost(sink, message) => vec![ReportData::SinkLost { sink, message }],
+        Notice::Encoded(frames) => vec![ReportData::Encoded { frames }],
+        Notice::FramesDrained(frames) => vec![ReportData::FramesDrained { frames }],
         Notice::Drain(ring) => vec![ReportData::Drain { ring }],
         Notice::Mark(ring, name) => vec![ReportData::Mark { ring, name }],
         Notice::Speech(sink, change, timestamp) => vec![ReportData::Speech {

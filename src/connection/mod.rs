@@ -32,12 +32,12 @@ pub use outbox::{ConnectionId, Doorbell, Metered, Notice, Outbox};
 pub use outlet::Outlet;
 pub use report::Report;
 pub use runtime::contain_now;
-pub use session::Session;
+pub use session::{Session, Way};
 pub use task::NetworkConfig;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::fault::{self, Place};
-use crate::media::{Ring, Source, Sources};
+use crate::media::{Detour, FrameQueue, Ring, Role, Source, Sources};
 use crate::negotiation::{
     CodecCapability, Direction, Extension, Kind, Negotiator, OfferOptions, RemoteCandidateInit, SdpType, Snapshot,
     SurfacedCandidate, TransceiverId, TransceiverInit,
@@ -59,6 +59,8 @@ pub struct Connection {
     sources_heard: BTreeMap<TransceiverId, Arc<Sources>>,
     /// What feeds each sender.
     sources: BTreeMap<TransceiverId, Option<Arc<Ring>>>,
+    /// The streams whose encoded frames the application has in hand.
+    detours: BTreeMap<Way, Arc<Detour>>,
     next_channel: u32,
     closed: bool,
 }
@@ -88,6 +90,7 @@ impl Connection {
             rings: BTreeMap::new(),
             sources_heard: BTreeMap::new(),
             sources: BTreeMap::new(),
+            detours: BTreeMap::new(),
             next_channel: 0,
             closed: false,
         }
@@ -210,6 +213,24 @@ impl Connection {
         self.mailbox.send(Command::Enabled(id, enabled));
     }
 
+    /// Encoded frames for a sender in place of what feeds it.
+    pub fn set_frames(&mut self, id: TransceiverId, frames: Option<Arc<FrameQueue>>) {
+        self.mailbox.send(Command::Frames(id, frames));
+    }
+
+    /// The detour of a stream's encoded frames; `None` lets them go straight on.
+    pub fn set_detour(&mut self, way: Way, detour: Option<Arc<Detour>>) {
+        if let Some(old) = self.detours.remove(&way) {
+            old.on_return(None);
+        }
+        if let Some(detour) = &detour {
+            let role = Role { video: way.kind == Kind::Video, sending: way.sending };
+            detour.on_return(Some((role, self.mailbox.returning(way))));
+            self.detours.insert(way, detour.clone());
+        }
+        self.mailbox.send(Command::Detour(way, detour));
+    }
+
     /// Whether a video sender has a picture to send.
     pub fn set_picture(&mut self, id: TransceiverId, picture: bool) {
         self.mailbox.send(Command::Picture(id, picture));
@@ -304,6 +325,9 @@ impl Connection {
         if !std::mem::replace(&mut self.closed, true) {
             self.negotiator.close();
             self.mailbox.send(Command::Close);
+            for detour in std::mem::take(&mut self.detours).into_values() {
+                detour.end();
+            }
         }
     }
 

@@ -53,6 +53,10 @@ pub enum Notice {
     Frames(u32),
     /// A panic has ended the task that reads a local track for this sink.
     SinkLost(u32, String),
+    /// Encoded frames can be fetched, or something else has happened on their detour.
+    Encoded(u32),
+    /// A queue of encoded frames that refused a write has room again.
+    FramesDrained(u32),
     /// A recording has ended.
     Recorded(u32, Summary),
     /// Somebody begins or ends to speak in the frames of a sink; with the timestamp of that moment.

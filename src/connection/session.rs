@@ -15,7 +15,7 @@ use super::stream::{Inbound, Outbound};
 use super::video::{VideoInbound, VideoOutbound};
 use crate::error::Result;
 use crate::fault::{self, Place};
-use crate::media::{Ring, Source, Sources};
+use crate::media::{Detour, FrameQueue, Ring, Source, Sources};
 use crate::negotiation::{Extension, Kind, LocalCandidate, MediaPlan, Plan, TransceiverId, TransportId, TransportPlan};
 use crate::rtcp;
 use crate::rtp::RtpPacket;
@@ -30,6 +30,17 @@ use std::time::Instant;
 
 /// SSRC of reports from an end that sends nothing; the value that browsers use.
 const RECEIVER_ONLY_SSRC: u32 = 1;
+
+/// One of the streams that encoded frames can make a detour from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Way {
+    /// Whose.
+    pub id: TransceiverId,
+    /// Of what kind.
+    pub kind: Kind,
+    /// What is sent, or what is received.
+    pub sending: bool,
+}
 
 /// All that a connection does after negotiation.
 pub struct Session {
@@ -296,6 +307,7 @@ impl Session {
         {
             video.receive(now, packet);
             video.drain_events(owner, &mut self.reports);
+            self.ask_for_key(now, owner);
         }
     }
 
@@ -351,6 +363,63 @@ impl Session {
     pub fn set_picture(&mut self, now: Instant, id: TransceiverId, picture: bool) {
         self.video_outbound.entry(id).or_default().set_source(picture);
         self.send_media(now);
+    }
+
+    /// Encoded frames for the sender of `id` in place of what feeds it.
+    pub fn set_frames(&mut self, now: Instant, id: TransceiverId, frames: Option<Arc<FrameQueue>>) {
+        self.outbound.entry(id).or_default().set_frames(frames);
+        self.send_media(now);
+    }
+
+    /// The way that encoded frames take before they are sent, or before they are buffered.
+    pub fn set_detour(&mut self, way: Way, detour: Option<Arc<Detour>>) {
+        match way {
+            Way { id, kind: Kind::Audio, sending: true } => self.outbound.entry(id).or_default().set_detour(detour),
+            Way { id, kind: Kind::Audio, sending: false } => self.inbound.entry(id).or_default().set_detour(detour),
+            Way { id, kind: Kind::Video, sending: true } => {
+                self.video_outbound.entry(id).or_default().set_detour(detour);
+            }
+            Way { id, kind: Kind::Video, sending: false } => {
+                self.video_inbound.entry(id).or_default().set_detour(detour);
+            }
+        }
+    }
+
+    /// Frames have come back from their detour, or a key frame is wanted there.
+    pub fn take_returned(&mut self, now: Instant, Way { id, kind, sending }: Way) {
+        match (kind, sending) {
+            (Kind::Audio, true) => {
+                let Some(outbound) = self.outbound.get_mut(&id) else { return };
+                let line = outbound.transport().and_then(|id| self.lines.get_mut(&id));
+                if let Some(line) = line.filter(|line| line.up) {
+                    outbound.send_returned(now, &mut line.transport);
+                }
+            }
+            (Kind::Audio, false) => {
+                if let Some(inbound) = self.inbound.get_mut(&id) {
+                    inbound.receive_returned(now);
+                }
+            }
+            (Kind::Video, true) => {
+                let Some(video) = self.video_outbound.get_mut(&id) else { return };
+                let line = video.transport().and_then(|id| self.lines.get_mut(&id));
+                if let Some(line) = line.filter(|line| line.up) {
+                    video.send_returned(now, &mut line.transport);
+                }
+            }
+            (Kind::Video, false) => self.ask_for_key(now, id),
+        }
+    }
+
+    /// Asks for a key frame of the video that `id` receives, where one is wanted.
+    fn ask_for_key(&mut self, now: Instant, id: TransceiverId) {
+        let Some(video) = self.video_inbound.get_mut(&id) else { return };
+        let line = video.transport().and_then(|id| self.lines.get_mut(&id)).filter(|line| line.up);
+        let Some((line, of)) = line.and_then(|line| Some((line, video.take_wish(now)?))) else { return };
+        let mut compound = Vec::with_capacity(32);
+        rtcp::write(RECEIVER_ONLY_SSRC, None, &[], "", &mut compound);
+        rtcp::write_picture_loss(RECEIVER_ONLY_SSRC, of, &mut compound);
+        line.transport.send_rtcp(&compound);
     }
 
     /// Whether what feeds the sender may be heard.

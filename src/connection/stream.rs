@@ -8,7 +8,8 @@ use super::outlet::Outlet;
 use super::report::Report;
 use super::reporting::Heard;
 use crate::media::{
-    CodecSpec, Receiver, ReceiverEvent, ReceiverStats, RecvSpec, Ring, SendSpec, Sender, SenderEvent, SenderStats,
+    CodecSpec, Detour, FrameQueue, Receiver, ReceiverEvent, ReceiverStats, RecvSpec, Ring, SendSpec, Sender,
+    SenderEvent, SenderStats,
 };
 use crate::negotiation::{CodecParameters, Extension, MediaPlan, RecvPlan, SendPlan, TransceiverId, TransportId};
 use crate::rtcp::{self, ReportBlock, SenderInfo};
@@ -39,6 +40,8 @@ pub struct Outbound {
     transport: Option<TransportId>,
     cname: String,
     source: Option<Arc<Ring>>,
+    frames: Option<Arc<FrameQueue>>,
+    detour: Option<Arc<Detour>>,
     enabled: bool,
     encoding: Encoding,
     feedback: Feedback,
@@ -76,6 +79,8 @@ impl Default for Outbound {
             transport: None,
             cname: String::new(),
             source: None,
+            frames: None,
+            detour: None,
             enabled: true,
             encoding: Encoding { active: true, max_bitrate_bps: None },
             feedback: Feedback::default(),
@@ -101,6 +106,8 @@ impl Outbound {
         // The SSRC is random; parts of it make starts that differ from call to call (RFC 3550 section 5.1).
         let mut sender = Sender::new(ssrc, first_sequence(ssrc), ssrc.rotate_left(16));
         sender.set_source(self.source.as_ref().map(Ring::reader));
+        sender.set_frames(self.frames.clone());
+        sender.set_detour(self.detour.clone());
         sender.set_enabled(self.enabled);
         sender.set_active(self.encoding.active);
         sender.set_max_bitrate_bps(self.encoding.max_bitrate_bps);
@@ -140,6 +147,31 @@ impl Outbound {
             sender.set_source(ring.as_ref().map(Ring::reader));
         }
         self.source = ring;
+    }
+
+    /// Encoded frames that are sent in place of what feeds it.
+    pub fn set_frames(&mut self, frames: Option<Arc<FrameQueue>>) {
+        if let Some(sender) = &mut self.sender {
+            sender.set_frames(frames.clone());
+        }
+        self.frames = frames;
+    }
+
+    /// The way that encoded frames take before they are sent.
+    pub fn set_detour(&mut self, detour: Option<Arc<Detour>>) {
+        if let Some(sender) = &mut self.sender {
+            sender.set_detour(detour.clone());
+        }
+        self.detour = detour;
+    }
+
+    /// Sends the frames that have come back from the detour.
+    pub fn send_returned(&mut self, now: Instant, transport: &mut Transport) {
+        if let Some(sender) = &mut self.sender {
+            sender.send_returned(now, &mut |header, payload| {
+                transport.send_rtp(header, payload);
+            });
+        }
     }
 
     /// Whether what feeds it may be heard.
@@ -212,7 +244,7 @@ impl Outbound {
     /// Counters of the stream with what the far end says of it, once it exists.
     pub fn stats(&self) -> Option<(SenderStats, Feedback, bool)> {
         let sender = self.sender.as_ref()?;
-        Some((sender.stats(), self.feedback, self.encoding.active && self.source.is_some()))
+        Some((sender.stats(), self.feedback, self.encoding.active && (self.source.is_some() || self.frames.is_some())))
     }
 }
 
@@ -224,6 +256,7 @@ pub struct Inbound {
     outlets: Vec<Outlet>,
     /// Packets wait for at least so long.
     least_delay_ms: f64,
+    detour: Option<Arc<Detour>>,
     transport: Option<TransportId>,
     /// Sender reports of the stream that plays, and when the last came (milliseconds since 1970).
     heard: Heard,
@@ -240,10 +273,12 @@ impl Inbound {
             let ring = self.ring.get_or_insert_with(receiver_ring);
             let mut receiver = Receiver::new(ring.clone());
             receiver.set_least_delay_ms(self.least_delay_ms);
+            receiver.set_detour(self.detour.clone());
             self.receiver = Some(receiver);
         }
         if let Some(receiver) = &mut self.receiver {
             receiver.configure(spec);
+            receiver.set_level_extension(media.recv.as_ref().and_then(|recv| recv.extension(Extension::AudioLevel)));
         }
     }
 
@@ -265,6 +300,21 @@ impl Inbound {
         self.least_delay_ms = least_ms;
         if let Some(receiver) = &mut self.receiver {
             receiver.set_least_delay_ms(least_ms);
+        }
+    }
+
+    /// The way that encoded frames take before they are buffered.
+    pub fn set_detour(&mut self, detour: Option<Arc<Detour>>) {
+        if let Some(receiver) = &mut self.receiver {
+            receiver.set_detour(detour.clone());
+        }
+        self.detour = detour;
+    }
+
+    /// Buffers the frames that have come back from the detour.
+    pub fn receive_returned(&mut self, now: Instant) {
+        if let Some(receiver) = &mut self.receiver {
+            receiver.receive_returned(now);
         }
     }
 

@@ -10,13 +10,13 @@ use super::log;
 use super::outbox::{ConnectionId, Notice, Outbox};
 use super::outlet::Outlet;
 use super::report::Report;
-use super::session::Session;
+use super::session::{Session, Way};
 use super::stats::Stats;
 use super::{Encoding, runtime};
 use crate::census::{Kind, Live};
 use crate::error::Result;
 use crate::fault::{self, Place};
-use crate::media::{Ring, Sources};
+use crate::media::{Detour, FrameQueue, Ring, Sources};
 use crate::negotiation::{CandidateKind, Plan, TransceiverId, TransportId, TransportPlan};
 use crate::transport::{
     Certificate, ChannelId, ChannelInit, GatherEvent, IceServer, Lookup, Message, Transmit, look_up,
@@ -54,6 +54,10 @@ pub(super) enum Command {
     Plan(Plan),
     Network(NetworkConfig),
     Source(TransceiverId, Option<Arc<Ring>>),
+    Frames(TransceiverId, Option<Arc<FrameQueue>>),
+    Detour(Way, Option<Arc<Detour>>),
+    /// Frames have come back from the detour.
+    Returned(Way),
     Enabled(TransceiverId, bool),
     Picture(TransceiverId, bool),
     Encoding(TransceiverId, Encoding),
@@ -122,6 +126,14 @@ impl Mailbox {
     pub fn crash(&self, message: String) {
         self.send(Command::Close);
         self.outbox.push(Notice::Connection(self.id, Report::Crashed(message)));
+    }
+
+    /// A bell that has the frames fetched that come back on `way`.
+    pub fn returning(&self, way: Way) -> Arc<dyn Fn() + Send + Sync> {
+        let commands = self.commands.clone();
+        Arc::new(move || {
+            let _ = commands.send(Command::Returned(way));
+        })
     }
 
     pub fn send(&self, command: Command) {
@@ -208,6 +220,9 @@ impl Driver {
             Command::Plan(plan) => self.follow(now, &plan),
             Command::Network(network) => self.network = network,
             Command::Source(id, ring) => self.session.set_source(now, id, ring),
+            Command::Frames(id, frames) => self.session.set_frames(now, id, frames),
+            Command::Detour(way, detour) => self.session.set_detour(way, detour),
+            Command::Returned(way) => self.session.take_returned(now, way),
             Command::Enabled(id, enabled) => self.session.set_enabled(id, enabled),
             Command::Picture(id, picture) => self.session.set_picture(now, id, picture),
             Command::Encoding(id, encoding) => self.session.set_encoding(now, id, encoding),

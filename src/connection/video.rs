@@ -6,12 +6,15 @@
 use super::report::Report;
 use super::reporting::Heard;
 use super::stream::{Feedback, first_sequence, header_bytes};
-use crate::media::{VideoReceiver, VideoReceiverStats, VideoSendSpec, VideoSender, VideoSenderStats, Wish};
+use crate::media::{
+    Detour, VideoFormat, VideoReceiver, VideoReceiverStats, VideoSendSpec, VideoSender, VideoSenderStats, Wish,
+};
 use crate::negotiation::{Extension, MediaPlan, RecvPlan, SendPlan, TransceiverId, TransportId};
 use crate::rtcp::{self, ReportBlock, SenderInfo};
 use crate::rtp::RtpPacket;
 use crate::transport::Transport;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What we send for one video transceiver.
@@ -21,13 +24,15 @@ pub struct VideoOutbound {
     cname: String,
     source: bool,
     active: bool,
+    detour: Option<Arc<Detour>>,
     feedback: Feedback,
 }
 
 impl Default for VideoOutbound {
     fn default() -> Self {
         let feedback = Feedback::default();
-        Self { sender: None, transport: None, cname: String::new(), source: false, active: true, feedback }
+        let cname = String::new();
+        Self { sender: None, transport: None, cname, source: false, active: true, detour: None, feedback }
     }
 }
 
@@ -38,14 +43,16 @@ impl VideoOutbound {
         self.transport = Some(media.transport);
         self.cname.clone_from(&plan.cname);
         let (source, active, ssrc) = (self.source, self.active, plan.ssrc);
+        let detour = &self.detour;
         let sender = self.sender.get_or_insert_with(|| {
             // The SSRC is random; parts of it make starts that differ from call to call (RFC 3550 section 5.1).
             let mut sender = VideoSender::new(ssrc, first_sequence(ssrc), ssrc.rotate_left(16));
             sender.set_source(source);
             sender.set_active(active);
+            sender.set_detour(detour.clone());
             sender
         });
-        sender.configure(now, Some(send_spec(plan, &media.mid)));
+        sender.configure(now, send_spec(plan, &media.mid));
     }
 
     fn pause(&mut self, now: Instant) {
@@ -65,6 +72,23 @@ impl VideoOutbound {
         self.source = source;
         if let Some(sender) = &mut self.sender {
             sender.set_source(source);
+        }
+    }
+
+    /// The way that encoded frames take before they are sent.
+    pub fn set_detour(&mut self, detour: Option<Arc<Detour>>) {
+        if let Some(sender) = &mut self.sender {
+            sender.set_detour(detour.clone());
+        }
+        self.detour = detour;
+    }
+
+    /// Sends what has come back from the detour, and a key frame that is wanted there.
+    pub fn send_returned(&mut self, now: Instant, transport: &mut Transport) {
+        if let Some(sender) = &mut self.sender {
+            sender.send_returned(now, &mut |header, payload| {
+                transport.send_rtp(header, payload);
+            });
         }
     }
 
@@ -137,11 +161,12 @@ impl VideoOutbound {
     }
 }
 
-fn send_spec(plan: &SendPlan, mid: &str) -> VideoSendSpec {
-    VideoSendSpec {
+fn send_spec(plan: &SendPlan, mid: &str) -> Option<VideoSendSpec> {
+    Some(VideoSendSpec {
         payload_type: plan.codec.payload_type,
+        format: VideoFormat::from_name(&plan.codec.name)?,
         mid: plan.extension(Extension::Mid).map(|id| (id, mid.to_owned())),
-    }
+    })
 }
 
 /// What we receive for one video transceiver.
@@ -159,12 +184,15 @@ impl VideoInbound {
     pub fn configure(&mut self, media: &MediaPlan) {
         self.transport = Some(media.transport);
         self.receiver.configure(media.recv.as_ref().map(payload_types).unwrap_or_default());
+        self.receiver.set_still(false);
+        self.receiver.set_formats(media.recv.as_ref().map(formats).unwrap_or_default());
     }
 
     /// The section is gone.
     pub fn idle(&mut self) {
         self.transport = None;
         self.receiver.configure(Vec::new());
+        self.receiver.set_still(true);
     }
 
     /// Where its packets come from.
@@ -175,6 +203,16 @@ impl VideoInbound {
     /// The stream that comes.
     pub fn ssrc(&self) -> Option<u32> {
         self.receiver.stats().ssrc
+    }
+
+    /// The way of whole frames.
+    pub fn set_detour(&mut self, detour: Option<Arc<Detour>>) {
+        self.receiver.set_detour(detour);
+    }
+
+    /// The stream of which a key frame is wanted.
+    pub fn take_wish(&mut self, now: Instant) -> Option<u32> {
+        self.receiver.take_wish(now)
     }
 
     /// Takes a packet.
@@ -225,4 +263,9 @@ impl VideoInbound {
 fn payload_types(plan: &RecvPlan) -> Vec<u8> {
     let media = plan.codecs.iter().filter(|codec| !matches!(codec.name.as_str(), "rtx" | "red" | "ulpfec"));
     media.map(|codec| codec.payload_type).collect()
+}
+
+fn formats(plan: &RecvPlan) -> Vec<(u8, VideoFormat)> {
+    let known = plan.codecs.iter().filter_map(|codec| Some((codec.payload_type, VideoFormat::from_name(&codec.name)?)));
+    known.collect()
 }

@@ -5,10 +5,14 @@
 //!
 //! Invariant: pure in time. `now` is an argument everywhere; nothing here sleeps, starts a thread or touches a socket.
 
+mod assembler;
 pub mod codec;
 mod conceal;
 mod delay;
+mod detour;
 pub mod dtmf;
+mod frame_queue;
+mod h264;
 pub mod jitter;
 mod lead;
 mod level;
@@ -29,8 +33,12 @@ mod stretch;
 mod tap;
 mod video_receiver;
 mod video_sender;
+mod vp8;
 
+pub use assembler::VideoFormat;
 pub use codec::{Codec, CodecSpec, PayloadKind};
+pub use detour::{Detour, EncodedFrame, Picture, Role};
+pub use frame_queue::FrameQueue;
 pub use level::{Level, Loudness, Meter};
 pub use noise::ComfortNoise;
 pub use receiver::{Receiver, ReceiverEvent, ReceiverStats, RecvSpec};

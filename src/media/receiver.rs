@@ -4,6 +4,7 @@
 //! the ring, nothing is buffered and nothing decoded.
 
 use super::codec::{Codec, CodecSpec, PayloadKind};
+use super::detour::{Detour, EncodedFrame};
 use super::dtmf::{Digit, DtmfReceiver};
 use super::jitter::{Content, Inserted, JitterBuffer, Next, Packet};
 use super::level::Level;
@@ -11,7 +12,7 @@ use super::player::Player;
 use super::reception::{Reception, ReceptionReport};
 use super::ring::Ring;
 use crate::rtp::RtpPacket;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -119,6 +120,9 @@ pub struct Receiver {
     buffer: JitterBuffer,
     clock_hz: u32,
     player: Player,
+    /// Where encoded frames go before they are buffered, and the extension that says how loud they are.
+    detour: Option<Arc<Detour>>,
+    level_extension: Option<u8>,
     digits: DtmfReceiver,
     /// The next stretch is to be played.
     due: Option<Instant>,
@@ -142,6 +146,8 @@ impl Receiver {
             rival: None,
             buffer: JitterBuffer::new(48_000),
             clock_hz: 48_000,
+            detour: None,
+            level_extension: None,
             digits: DtmfReceiver::default(),
             due: None,
             hold: None,
@@ -166,6 +172,47 @@ impl Receiver {
     /// Lets packets wait for at least so long, whatever the network asks for.
     pub fn set_least_delay_ms(&mut self, least_ms: f64) {
         self.buffer.set_least_ms(least_ms);
+    }
+
+    /// Encoded frames take this way before they are buffered, and only what comes back is; `None` buffers them at once.
+    pub fn set_detour(&mut self, detour: Option<Arc<Detour>>) {
+        self.detour = detour;
+    }
+
+    /// Extension id of ssrc-audio-level (RFC 6464), if negotiated.
+    pub fn set_level_extension(&mut self, id: Option<u8>) {
+        self.level_extension = id;
+    }
+
+    /// Buffers what has come back from the detour.
+    pub fn receive_returned(&mut self, now: Instant) {
+        let Some(detour) = self.detour.clone() else { return };
+        while let Some(frame) = detour.take_back() {
+            let playing = self.reception.as_ref().is_some_and(|reception| reception.ssrc == frame.ssrc);
+            let known = self.payloads.iter().find(|known| known.0 == frame.payload_type);
+            let (Some(&(_, PayloadKind::Audio(codec), clock_hz)), true, Some(sequence)) =
+                (known, playing, frame.sequence)
+            else {
+                continue;
+            };
+            let Some(ticks) = codec.ticks(&frame.data) else {
+                self.garbage += 1;
+                continue;
+            };
+            // It is as late as the detour has made it: that is what the jitter buffer must know.
+            let packet = RtpPacket {
+                payload_type: frame.payload_type,
+                marker: frame.marker,
+                sequence,
+                timestamp: frame.timestamp,
+                ssrc: frame.ssrc,
+                csrc: Vec::new(),
+                extensions: Vec::new(),
+                payload: BytesMut::from(&frame.data[..]),
+                arrival: now,
+            };
+            self.buffer(now, &packet, Content::Audio(codec), ticks, clock_hz);
+        }
     }
 
     /// The signal that this receiver plays into.
@@ -200,9 +247,10 @@ impl Receiver {
                 heard.into_iter().flatten().for_each(|digit| self.hear(digit));
             }
             PayloadKind::ComfortNoise => self.buffer(now, packet, Content::Noise, 0, self.clock_hz),
-            PayloadKind::Audio(codec) => match codec.ticks(&packet.payload) {
-                Some(ticks) => self.buffer(now, packet, Content::Audio(codec), ticks, clock_hz),
-                None => self.garbage += 1,
+            PayloadKind::Audio(codec) => match (&self.detour, codec.ticks(&packet.payload)) {
+                (Some(detour), _) => detour.leave(encoded_frame(packet, codec, self.level_extension)),
+                (None, Some(ticks)) => self.buffer(now, packet, Content::Audio(codec), ticks, clock_hz),
+                (None, None) => self.garbage += 1,
             },
         }
     }
@@ -363,5 +411,22 @@ impl Receiver {
     fn hear(&mut self, digit: Digit) {
         let Digit { digit, duration_ms } = digit;
         self.events.push_back(ReceiverEvent::Dtmf { digit, duration_ms });
+    }
+}
+
+fn encoded_frame(packet: &RtpPacket, codec: Codec, level_extension: Option<u8>) -> EncodedFrame {
+    let told = packet.extensions.iter().find(|(id, _)| Some(*id) == level_extension);
+    EncodedFrame {
+        ssrc: packet.ssrc,
+        csrc: packet.csrc.clone(),
+        payload_type: packet.payload_type,
+        codec: codec.name(),
+        timestamp: packet.timestamp,
+        sequence: Some(packet.sequence),
+        level: told.and_then(|(_, value)| value.first()).map(|level| level & 0x7f),
+        marker: packet.marker,
+        received: Some(packet.arrival),
+        picture: None,
+        data: Bytes::copy_from_slice(&packet.payload),
     }
 }

@@ -4,19 +4,25 @@
 //! sent in a burst. What feeds the stream can change at any time without the far end noticing.
 
 use super::codec::{Codec, CodecSpec, Encoder, EncoderSettings, MAX_PAYLOAD, OpusFormat};
+use super::detour::{Detour, EncodedFrame};
 use super::dtmf::{DtmfSender, Slot, ToneChange};
+use super::frame_queue::FrameQueue;
 use super::jitter::duration;
 use super::level::Level;
 use super::path::Path;
 use super::ring::Reader;
 use crate::rtp::RtpHeader;
+use bytes::Bytes;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A poll that is late by more slots than this skips them.
 const MAX_LATE_SLOTS: u32 = 3;
 /// After so much encoded silence the last packet is sent again instead of encoding more.
 const SILENCE_MS: u32 = 400;
+/// A frame that has grown beyond this on its detour does not fit into a packet.
+const MAX_RETURNED: usize = 1400;
 /// A live source that has piled up more than this is skipped ahead.
 const MAX_LAG_MS: u32 = 120;
 
@@ -87,6 +93,10 @@ pub struct Sender {
     header: RtpHeader,
     line: Option<Line>,
     source: Option<Reader>,
+    /// Frames that are sent as they are, in place of a source.
+    frames: Option<Arc<FrameQueue>>,
+    /// Where encoded frames go first.
+    detour: Option<Arc<Detour>>,
     enabled: bool,
     active: bool,
     dtmf: DtmfSender,
@@ -151,6 +161,8 @@ impl Sender {
             header: RtpHeader { ssrc, sequence, ..RtpHeader::default() },
             line: None,
             source: None,
+            frames: None,
+            detour: None,
             enabled: true,
             active: true,
             dtmf: DtmfSender::default(),
@@ -191,7 +203,17 @@ impl Sender {
         }
     }
 
-    /// A disabled source is sent as silence.
+    /// Frames to send as they are, in place of a source. Those of another codec than the negotiated one are dropped.
+    pub fn set_frames(&mut self, frames: Option<Arc<FrameQueue>>) {
+        self.frames = frames;
+    }
+
+    /// Encoded frames take this way before they are sent, and only what comes back is; `None` sends them at once.
+    pub fn set_detour(&mut self, detour: Option<Arc<Detour>>) {
+        self.detour = detour;
+    }
+
+    /// A disabled source is sent as silence; disabled frames are not sent.
     pub fn set_enabled(&mut self, enabled: bool) {
         self.enabled = enabled;
     }
@@ -237,10 +259,30 @@ impl Sender {
         let wanted = self.wanted();
         self.clock.advance(now, wanted);
         while wanted && let Some(due) = self.clock.due.filter(|due| *due <= now) {
-            let played = self.slot(due, out);
+            let (played, ticks) = self.slot(due, out);
             self.clock.idle = played == Played::Nothing;
             self.clock.spurt = played != Played::Audio;
-            self.clock.step();
+            self.clock.step(ticks);
+        }
+    }
+
+    /// Sends what has come back from the detour; each packet gets its sequence number here.
+    pub fn send_returned(&mut self, now: Instant, out: &mut impl FnMut(&RtpHeader, &[u8])) {
+        let Some(detour) = &self.detour else { return };
+        while let Some(frame) = detour.take_back() {
+            let Some(line) = self.line.as_ref().filter(|_| self.active) else { continue };
+            // What was encoded before the codec changed has missed its time.
+            let fits = (1..=MAX_RETURNED).contains(&frame.data.len());
+            if frame.codec != line.codec.name() || !fits {
+                tracing::debug!(target: "webphone-rtc:media", bytes = frame.data.len(), "an encoded frame cannot be sent");
+                continue;
+            }
+            self.header.payload_type = line.spec.codec.payload_type;
+            self.header.marker = frame.marker;
+            self.header.timestamp = frame.timestamp;
+            self.header.audio_level = line.spec.audio_level.zip(frame.level);
+            out(&self.header, &frame.data);
+            self.stats.count(&mut self.header, frame.data.len(), self.clock.time_of(frame.timestamp).unwrap_or(now));
         }
     }
 
@@ -269,25 +311,62 @@ impl Sender {
     /// a microphone would.
     fn wanted(&self) -> bool {
         let sending = self.active && self.line.is_some();
-        (sending && (self.source.is_some() || self.dtmf.busy())) || (self.started && self.source.is_some())
+        let fed = self.source.is_some() || self.frames.is_some();
+        (sending && (fed || self.dtmf.busy())) || (self.started && fed)
     }
 
-    /// Plays one slot.
-    fn slot(&mut self, due: Instant, out: &mut impl FnMut(&RtpHeader, &[u8])) -> Played {
+    /// Plays one slot; with how many ticks it has.
+    fn slot(&mut self, due: Instant, out: &mut impl FnMut(&RtpHeader, &[u8])) -> (Played, u32) {
         let digit = self.digit(due, out);
-        let Some(real) = self.take() else { return Played::Nothing };
-        let Some(line) = self.line.as_mut().filter(|_| self.active && !digit) else { return Played::Nothing };
+        if let Some(frames) = &self.frames {
+            let frame = frames.take();
+            return self.relay(due, frame.filter(|_| !digit), out);
+        }
+        let ticks = self.clock.ticks();
+        let Some(real) = self.take() else { return (Played::Nothing, ticks) };
+        let Some(line) = self.line.as_mut().filter(|_| self.active && !digit) else { return (Played::Nothing, ticks) };
         let played = line.encode(&self.pcm, real && self.enabled, &mut self.stats);
         if played == Played::Audio {
             self.header.payload_type = line.spec.codec.payload_type;
             self.header.marker = self.clock.spurt;
             self.header.timestamp = self.clock.timestamp;
             self.header.audio_level = line.spec.audio_level.map(|id| (id, self.stats.level.dbov()));
-            out(&self.header, &line.payload[..line.length]);
-            self.stats.count(&mut self.header, line.length, due);
             self.started = true;
+            if let Some(detour) = &self.detour {
+                let level = Some(self.stats.level.dbov());
+                let data = Bytes::copy_from_slice(&line.payload[..line.length]);
+                detour.leave(encoded_frame(&self.header, line.codec, level, data));
+            } else {
+                out(&self.header, &line.payload[..line.length]);
+                self.stats.count(&mut self.header, line.length, due);
+            }
         }
-        played
+        (played, ticks)
+    }
+
+    /// Sends a frame of the application in this slot, which is as long as the frame.
+    fn relay(
+        &mut self,
+        due: Instant,
+        frame: Option<(Bytes, u32)>,
+        out: &mut impl FnMut(&RtpHeader, &[u8]),
+    ) -> (Played, u32) {
+        let Some((data, ticks)) = frame else { return (Played::Nothing, self.clock.ticks()) };
+        let codec = self.frames.as_ref().map(|frames| frames.codec());
+        let line = self.line.as_ref().filter(|line| self.active && self.enabled && Some(line.codec) == codec);
+        let Some(line) = line else { return (Played::Nothing, ticks) };
+        self.header.payload_type = line.spec.codec.payload_type;
+        self.header.marker = self.clock.spurt;
+        self.header.timestamp = self.clock.timestamp;
+        self.header.audio_level = None;
+        self.started = true;
+        if let Some(detour) = &self.detour {
+            detour.leave(encoded_frame(&self.header, line.codec, None, data));
+        } else {
+            out(&self.header, &data);
+            self.stats.count(&mut self.header, data.len(), due);
+        }
+        (Played::Audio, ticks)
     }
 
     /// Plays the digits of this slot; `true` if they displace the audio.
@@ -361,6 +440,19 @@ impl Sender {
     }
 }
 
+fn encoded_frame(header: &RtpHeader, codec: Codec, level: Option<u8>, data: Bytes) -> EncodedFrame {
+    EncodedFrame {
+        ssrc: header.ssrc,
+        payload_type: header.payload_type,
+        codec: codec.name(),
+        timestamp: header.timestamp,
+        level,
+        marker: header.marker,
+        data,
+        ..EncodedFrame::default()
+    }
+}
+
 impl SenderStats {
     fn count(&mut self, header: &mut RtpHeader, bytes: usize, due: Instant) {
         self.packets += 1;
@@ -424,9 +516,17 @@ impl Clock {
         self.hz / 1000 * self.slot_ms
     }
 
-    fn step(&mut self) {
-        self.due = self.due.map(|due| due + duration(self.ticks(), self.hz));
-        self.timestamp = self.timestamp.wrapping_add(self.ticks());
+    fn step(&mut self, ticks: u32) {
+        self.due = self.due.map(|due| due + duration(ticks, self.hz));
+        self.timestamp = self.timestamp.wrapping_add(ticks);
+    }
+
+    /// When a recent slot was due.
+    fn time_of(&self, timestamp: u32) -> Option<Instant> {
+        let ticks = self.timestamp.wrapping_sub(timestamp);
+        // Of anything older, or of the application's own making, nothing is known.
+        let recent = ticks < self.hz.saturating_mul(10);
+        self.due?.checked_sub(duration(ticks, self.hz)).filter(|_| recent)
     }
 
     /// Arms the clock, and skips slots that were missed: all of them after a pause, else when they are too many.

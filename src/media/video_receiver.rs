@@ -1,10 +1,14 @@
-//! One inbound video stream: counted, not decoded.
+//! One inbound video stream: counted, put together for a detour where there is one, not decoded.
 //!
 //! Invariant: belongs to the SSRC that sent last; another one begins new counts.
 
+use super::assembler::{Assembler, VideoFormat};
+use super::detour::{Detour, EncodedFrame, Picture};
 use super::reception::{Reception, ReceptionReport};
 use crate::rtp::RtpPacket;
+use bytes::Bytes;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Without a packet for so long the track is muted.
@@ -37,7 +41,7 @@ pub struct VideoReceiverStats {
 }
 
 /// One inbound video stream.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct VideoReceiver {
     /// Payload types of media; packets of others (`rtx`, `ulpfec`) are not of this stream.
     payload_types: Vec<u8>,
@@ -45,6 +49,12 @@ pub struct VideoReceiver {
     unmuted: bool,
     stats: VideoReceiverStats,
     changes: VecDeque<bool>,
+    detour: Option<Arc<Detour>>,
+    /// Payload types of which frames can be put together.
+    formats: Vec<(u8, VideoFormat)>,
+    assembler: Assembler,
+    /// Frames that have left on the detour.
+    pictures: u64,
 }
 
 impl VideoReceiver {
@@ -56,6 +66,52 @@ impl VideoReceiver {
         }
     }
 
+    /// Payload types of which frames can be put together.
+    pub fn set_formats(&mut self, formats: Vec<(u8, VideoFormat)>) {
+        self.formats = formats;
+    }
+
+    /// Where whole frames go; nothing is done with what comes back.
+    pub fn set_detour(&mut self, detour: Option<Arc<Detour>>) {
+        self.detour = detour;
+        self.assembler = Assembler::default();
+    }
+
+    /// The section was stopped, or there is one again.
+    pub fn set_still(&mut self, still: bool) {
+        if let Some(detour) = &self.detour {
+            detour.set_still(still);
+        }
+    }
+
+    /// The stream of which a key frame is wanted: there is none yet, something was lost, or the application wants one.
+    pub fn take_wish(&mut self, now: Instant) -> Option<u32> {
+        let detour = self.detour.as_ref()?;
+        while detour.take_back().is_some() {}
+        let wished = detour.take_wish();
+        self.stats.ssrc.filter(|_| wished || self.assembler.wants_key(now))
+    }
+
+    fn assemble(&mut self, now: Instant, packet: &RtpPacket) {
+        let Some(detour) = &self.detour else { return };
+        let Some(&(_, format)) = self.formats.iter().find(|(known, _)| *known == packet.payload_type) else { return };
+        let pictures = &mut self.pictures;
+        self.assembler.insert(now, packet, format, &mut |frame| {
+            detour.leave(EncodedFrame {
+                ssrc: packet.ssrc,
+                csrc: packet.csrc.clone(),
+                payload_type: frame.payload_type,
+                codec: format.name(),
+                timestamp: frame.timestamp,
+                received: Some(frame.received),
+                picture: Some(Picture { key: frame.key, size: frame.size, id: *pictures }),
+                data: Bytes::from(frame.data),
+                ..EncodedFrame::default()
+            });
+            *pictures += 1;
+        });
+    }
+
     /// Takes a packet.
     pub fn receive(&mut self, now: Instant, packet: &RtpPacket, header_bytes: u64) {
         if !self.payload_types.contains(&packet.payload_type) {
@@ -63,6 +119,7 @@ impl VideoReceiver {
         }
         if self.reception.as_ref().is_none_or(|reception| reception.ssrc != packet.ssrc) {
             self.reception = Some(Reception::new(packet.ssrc, packet.sequence, now));
+            self.assembler = Assembler::default();
             self.stats = VideoReceiverStats { ssrc: Some(packet.ssrc), ..VideoReceiverStats::default() };
         }
         if let Some(reception) = &mut self.reception {
@@ -80,6 +137,7 @@ impl VideoReceiver {
         self.stats.last_packet = Some(now);
         self.stats.rtp_timestamp = packet.timestamp;
         self.set_unmuted(true);
+        self.assemble(now, packet);
     }
 
     /// When [`poll`](Self::poll) has something to do.

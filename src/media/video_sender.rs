@@ -3,10 +3,14 @@
 //! There is no video encoder here, but whoever negotiates video expects pictures: a far end that gets none shows a
 //! spinner, and its track stays muted.
 //!
-//! Invariant: every frame is the same VP8 key frame in one packet, so that a loss needs no repair and a receiver can
-//! begin anywhere.
+//! Invariant: every frame of our own is the same VP8 key frame in one packet, so that a loss needs no repair and a receiver
+//! can begin anywhere. Frames that come back from a detour are the application's, and so is what a loss does to them.
 
+use super::assembler::VideoFormat;
+use super::detour::{Detour, EncodedFrame, Picture};
 use crate::rtp::RtpHeader;
+use bytes::Bytes;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A VP8 key frame of [`WIDTH`] by [`HEIGHT`] black pixels, as the `VP8 ` chunk of a WebP file holds it.
@@ -19,15 +23,17 @@ pub const HEIGHT: u32 = 480;
 const FRAME_INTERVAL: Duration = Duration::from_millis(200);
 /// Frames that are asked for do not come faster than this.
 const LEAST_INTERVAL: Duration = Duration::from_millis(33);
-/// RFC 7741 section 4.2: the start of partition 0, no picture id.
-const DESCRIPTOR: u8 = 0x10;
 const CLOCK_HZ: u32 = 90_000;
+/// With headers and SRTP this fits into the 1280 bytes that any path has.
+const MAX_PAYLOAD: usize = 1150;
 
 /// How to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VideoSendSpec {
-    /// Of VP8.
+    /// Of the format.
     pub payload_type: u8,
+    /// Frames of our own are VP8; of another format only what comes back from a detour is sent.
+    pub format: VideoFormat,
     /// Extension id and value of the mid header extension.
     pub mid: Option<(u8, String)>,
 }
@@ -74,6 +80,10 @@ pub struct VideoSender {
     spec: Option<VideoSendSpec>,
     source: bool,
     active: bool,
+    /// Where encoded frames go first.
+    detour: Option<Arc<Detour>>,
+    /// Frames that have left.
+    pictures: u64,
     /// When the first frame went, and its timestamp.
     origin: Option<(Instant, u32)>,
     last: Option<Instant>,
@@ -90,6 +100,8 @@ impl VideoSender {
             spec: None,
             source: false,
             active: true,
+            detour: None,
+            pictures: 0,
             origin: None,
             last: None,
             due: None,
@@ -107,16 +119,31 @@ impl VideoSender {
         }
         self.spec = spec;
         self.due = self.due.or(Some(now));
+        self.tell_detour();
     }
 
     /// There is a track to send; without one nothing is sent.
     pub fn set_source(&mut self, source: bool) {
         self.source = source;
+        self.tell_detour();
+    }
+
+    /// Encoded frames take this way before they are sent, and only what comes back is; `None` sends them at once.
+    pub fn set_detour(&mut self, detour: Option<Arc<Detour>>) {
+        self.detour = detour;
+        self.tell_detour();
+    }
+
+    fn tell_detour(&self) {
+        if let Some(detour) = &self.detour {
+            detour.set_still(!self.sends());
+        }
     }
 
     /// `encodings[0].active`.
     pub fn set_active(&mut self, active: bool) {
         self.active = active;
+        self.tell_detour();
     }
 
     /// The far end wants a frame.
@@ -128,6 +155,40 @@ impl VideoSender {
         }
         let soonest = self.last.map_or(now, |last| now.max(last + LEAST_INTERVAL));
         self.due = self.due.map(|due| due.min(soonest));
+        if let Some(detour) = self.detour.as_ref().filter(|_| wish != Wish::Lost) {
+            detour.ask_for_key();
+        }
+    }
+
+    /// Sends what has come back from the detour, and a key frame that is wanted there.
+    pub fn send_returned(&mut self, now: Instant, out: &mut impl FnMut(&RtpHeader, &[u8])) {
+        let Some(detour) = self.detour.clone() else { return };
+        if detour.take_wish() {
+            self.due = self.due.map(|due| due.min(now));
+            self.poll(now, out);
+        }
+        while let Some(frame) = detour.take_back() {
+            let Some(format) = self.spec.as_ref().filter(|_| self.active).map(|spec| spec.format) else { continue };
+            // What was encoded before the codec changed has missed its time.
+            if frame.codec == format.name() {
+                self.header.timestamp = frame.timestamp;
+                self.send(now, &format.split(&frame.data, MAX_PAYLOAD), out);
+            }
+        }
+    }
+
+    fn send(&mut self, now: Instant, payloads: &[Vec<u8>], out: &mut impl FnMut(&RtpHeader, &[u8])) {
+        for (n, payload) in payloads.iter().enumerate() {
+            self.header.marker = n + 1 == payloads.len();
+            out(&self.header, payload);
+            self.stats.packets += 1;
+            self.stats.bytes += payload.len() as u64;
+            self.stats.header_bytes += self.header.wire_len() as u64;
+            self.header.sequence = self.header.sequence.wrapping_add(1);
+        }
+        if !payloads.is_empty() {
+            self.count(now);
+        }
     }
 
     /// When [`poll`](Self::poll) has something to do.
@@ -141,26 +202,33 @@ impl VideoSender {
 
     /// Sends what is due.
     pub fn poll(&mut self, now: Instant, out: &mut impl FnMut(&RtpHeader, &[u8])) {
-        if self.next_due().is_none_or(|due| due > now) {
+        let vp8 = self.spec.as_ref().is_some_and(|spec| spec.format == VideoFormat::Vp8);
+        if self.next_due().is_none_or(|due| due > now) || !vp8 {
             return;
         }
         let (origin, first) = *self.origin.get_or_insert((now, self.header.timestamp));
         let elapsed = now.saturating_duration_since(origin).as_secs_f64() * f64::from(CLOCK_HZ);
         self.header.timestamp = first.wrapping_add(elapsed as u64 as u32);
-        self.header.marker = true;
-        let payload = [&[DESCRIPTOR], BLACK].concat();
-        out(&self.header, &payload);
-        self.count(now, payload.len());
-        self.header.sequence = self.header.sequence.wrapping_add(1);
+        if let Some(detour) = &self.detour {
+            detour.leave(EncodedFrame {
+                ssrc: self.header.ssrc,
+                payload_type: self.header.payload_type,
+                codec: VideoFormat::Vp8.name(),
+                timestamp: self.header.timestamp,
+                picture: Some(Picture { key: true, size: Some((WIDTH as u16, HEIGHT as u16)), id: self.pictures }),
+                data: Bytes::from_static(BLACK),
+                ..EncodedFrame::default()
+            });
+            self.pictures += 1;
+        } else {
+            self.send(now, &VideoFormat::Vp8.split(BLACK, MAX_PAYLOAD), out);
+        }
         self.last = Some(now);
         self.due = Some(now + FRAME_INTERVAL);
     }
 
-    fn count(&mut self, now: Instant, length: usize) {
-        self.stats.packets += 1;
+    fn count(&mut self, now: Instant) {
         self.stats.frames += 1;
-        self.stats.bytes += length as u64;
-        self.stats.header_bytes += self.header.wire_len() as u64;
         self.stats.last = Some((self.header.timestamp, now));
         let (since, frames) = self.second.unwrap_or((now, 0));
         self.second = Some((since, frames + 1));
@@ -195,7 +263,7 @@ mod tests {
 
     fn sender(now: Instant) -> VideoSender {
         let mut sender = VideoSender::new(7, 65_535, 1000);
-        sender.configure(now, Some(VideoSendSpec { payload_type: 96, mid: None }));
+        sender.configure(now, Some(VideoSendSpec { payload_type: 96, format: VideoFormat::Vp8, mid: None }));
         sender.set_source(true);
         sender
     }

@@ -184,8 +184,11 @@ fn plan_send(state: &State, transceiver: &Transceiver, negotiated: &Negotiated) 
     let codecs = &negotiated.send_codecs;
     let codec = match transceiver.kind {
         Kind::Audio => codecs.iter().find(|codec| carries_media(codec))?.clone(),
-        // The one codec that pictures of our own are made with.
-        Kind::Video => codecs.iter().find(|codec| codec.name == "VP8")?.clone(),
+        // Pictures of our own are VP8; without it, what applications can send frames of (encoded transforms).
+        Kind::Video => {
+            let named = |name: &str| codecs.iter().find(|codec| codec.name == name);
+            named("VP8").or_else(|| named("H264"))?.clone()
+        }
     };
     let named =
         |name: &str, rate: u32| codecs.iter().find(|codec| codec.name == name && codec.clock_rate == rate).cloned();

@@ -67,6 +67,23 @@ async function recorded() {
   fs.rmSync(folder, { recursive: true });
 }
 
+async function encoded() {
+  for (let i = 0; i < COUNT; i++) {
+    const pc = new rtc.RTCPeerConnection({ ...configuration, encodedInsertableStreams: true });
+    const { sender, receiver } = pc.addTransceiver(new rtc.nonstandard.RTCEncodedAudioSource().createTrack());
+    const { readable, writable } = sender.createEncodedStreams();
+    const piped = readable.pipeTo(writable);
+    const transformed = pc.addTransceiver('audio').receiver;
+    transformed.transform = new rtc.RTCRtpScriptTransform({ postMessage() {} });
+    follow('encoded streams', readable);
+    follow('encoded streams', receiver.createEncodedStreams().readable);
+    follow('encoded streams', transformed.transform);
+    await pc.setLocalDescription();
+    pc.close();
+    await piped;
+  }
+}
+
 async function certified() {
   for (const algorithm of [
     { name: 'ECDSA', namedCurve: 'P-256' },
@@ -80,6 +97,7 @@ async function certified() {
   await closed();
   await called();
   await recorded();
+  await encoded();
   await certified();
   const { facades, objects } = await settled();
   say({ facades, objects });

@@ -157,6 +157,23 @@ impl CodecSpec {
 }
 
 impl Codec {
+    /// As SDP and media types have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Opus => "opus",
+            Self::G722 => "G722",
+            Self::Pcmu => "PCMU",
+            Self::Pcma => "PCMA",
+        }
+    }
+
+    /// The codec of a media type's name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Opus, Self::G722, Self::Pcmu, Self::Pcma]
+            .into_iter()
+            .find(|codec| codec.name().eq_ignore_ascii_case(name))
+    }
+
     /// RTP clock in Hz.
     pub fn clock_hz(self) -> u32 {
         match self {

@@ -1,0 +1,62 @@
+// Transforms as they are written for a browser's worker; `options.name` says which. Started with webphone-rtc/register.
+
+/* global onrtctransform: writable */
+
+const KEY = 0x5a;
+
+function xor(frame) {
+  const bytes = new Uint8Array(frame.data);
+  for (let n = 0; n < bytes.length; n++) bytes[n] ^= KEY;
+  frame.data = bytes.buffer;
+}
+
+const TRANSFORMS = {
+  xor: ({ readable, writable }) => {
+    const transform = (frame, controller) => {
+      xor(frame);
+      controller.enqueue(frame);
+    };
+    readable.pipeThrough(new TransformStream({ transform })).pipeTo(writable);
+  },
+  /** Passes frames on until it is told to throw. */
+  failing: ({ readable, writable, options }) => {
+    let fail = false;
+    options.port.onmessage = () => {
+      fail = true;
+    };
+    const transform = (frame, controller) => {
+      if (fail) throw new Error('transform');
+      controller.enqueue(frame);
+    };
+    readable
+      .pipeThrough(new TransformStream({ transform }))
+      .pipeTo(writable)
+      .catch((error) => options.port.postMessage(error.message));
+  },
+  /** Reads what there is only when it is asked, and tells the sequence numbers. */
+  slow: ({ readable, options }) => {
+    const reader = readable.getReader();
+    options.port.onmessage = async ({ data }) => {
+      const sequences = [];
+      while (sequences.length < data) sequences.push((await reader.read()).value.getMetadata().sequenceNumber);
+      options.port.postMessage(sequences);
+    };
+  },
+  /** Tells what it is given, and passes it on. */
+  telling: async ({ readable, writable, options }) => {
+    const writer = writable.getWriter();
+    for await (const frame of readable) {
+      const { byteLength } = frame.data;
+      options.port.postMessage({ metadata: frame.getMetadata(), byteLength, kind: frame.constructor.name });
+      writer.write(frame);
+      // A frame that was written is empty, and without effect when it is written again.
+      writer.write(frame);
+    }
+    options.port.postMessage('end');
+  },
+};
+
+onrtctransform = ({ transformer }) => {
+  TRANSFORMS[transformer.options.name](transformer);
+  transformer.options.port?.postMessage('started');
+};
