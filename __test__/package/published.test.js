@@ -132,10 +132,14 @@ describe('what is installed', () => {
     expect((await must(project, process.execPath, ['named.mjs'])).output).toBe('');
   });
 
-  test('the command, which runs', async () => {
-    const { stdout } = await must(project, installed('.bin/webphone-rtc'), ['doctor', '--no-stun', '--json']);
-    expect(JSON.parse(stdout)).toMatchObject({ fit: true });
-  });
+  test(
+    'the command, which runs',
+    async () => {
+      const { stdout } = await must(project, installed('.bin/webphone-rtc'), ['doctor', '--no-stun', '--json']);
+      expect(JSON.parse(stdout)).toMatchObject({ fit: true });
+    },
+    CALL_MS,
+  );
 
   test.each([
     ['node16', 'node16', 'consumer.mts', 'consumer.cts'],

@@ -18,7 +18,8 @@ class Bridge extends EventEmitter {
   #startedAt = Date.now();
   #stopping = null;
 
-  constructor(config, { log }) {
+  /** admit(session, gone): whether a call is for this process; `gone` resolves when it is over. Without it every one is. */
+  constructor(config, { log, admit = null }) {
     super();
     this.config = config;
     this.log = log;
@@ -31,7 +32,7 @@ class Bridge extends EventEmitter {
       instanceId: config.instanceId,
       autoAnswer: true,
     });
-    this.phone.on('inboundCall', (session) => this.#ring(session));
+    this.phone.on('inboundCall', (session) => (admit ? this.#ask(session, admit) : this.#ring(session)));
     this.registration = new Registration(this.phone, { log });
   }
 
@@ -53,14 +54,22 @@ class Bridge extends EventEmitter {
     this.phone.sipClient.wsc?.terminate();
   }
 
-  #ring(session) {
+  async #ask(session, admit) {
+    const gone = new Promise((resolve) => session.once('disposed', resolve));
+    session.answer = async () => {}; // the SDK would auto-answer it meanwhile
+    if (!(await admit(session, gone))) return;
+    delete session.answer;
+    this.#ring(session, { byTheSdk: false });
+  }
+
+  #ring(session, options) {
     if (this.#stopping || this.calls.size >= this.config.maxCalls) return this.#refuse(session);
     const { config, profile, notices, log } = this;
     const call = new Call(session, { config, profile, notices, log });
     this.calls.set(call.callId, call);
     call.once('ended', () => this.calls.delete(call.callId));
     this.emit('call', call);
-    call.ring();
+    call.ring(options);
   }
 
   #refuse(session) {

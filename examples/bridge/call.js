@@ -54,8 +54,7 @@ class Call extends EventEmitter {
   }
 
   /** Calls marked for auto-answer are answered by the SDK itself (autoAnswer: true), all others here. */
-  ring() {
-    const byTheSdk = this.#session.sipMessage.getHeader('Alert-Info') === 'Auto Answer';
+  ring({ byTheSdk = this.#session.sipMessage.getHeader('Alert-Info') === 'Auto Answer' } = {}) {
     if (!byTheSdk) this.#after('answer', this.#config.answerDelayMs, () => this.#answer());
     const delayMs = byTheSdk ? Number(/Answer-After=(\d+)/.exec(this.#callInfo)?.[1] ?? 0) : this.#config.answerDelayMs;
     this.#after('unanswered', delayMs + ANSWER_LIMIT_MS, () => this.end('could not be answered'));

@@ -13,6 +13,7 @@ class InboundCall extends Call {
       direction: 'inbound',
       options,
     });
+    if (options.session) call.apiIds = call.apiIds.replace(/session-id=.*/, `session-id=${options.session}`);
     sw.calls.set(call.callId, call);
     call.ours = `"${options.callerName}" <sip:${options.from}@${connection.address}>;tag=${hex(6)}`;
     call.theirs = `"WebPhone" <sip:${sw.options.username}@${sw.options.domain}>`;

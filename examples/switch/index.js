@@ -124,7 +124,11 @@ class Switch extends EventEmitter {
     const expires = Math.min(asked, this.options.longestRegistrationS);
     connection.contact = /<([^>]+)>/.exec(contact)?.[1] ?? `sip:phone@${connection.address}`;
     connection.registered = expires > 0;
-    if (connection.registered) for (const call of this.calls.values()) call.connection = connection; // running dialogs follow the phone
+    connection.instance = /\+sip\.instance="([^"]+)"/.exec(contact)?.[1];
+    // Running dialogs follow the phone to its next connection.
+    if (connection.registered)
+      for (const call of this.calls.values())
+        if (call.connection.instance === connection.instance) call.connection = connection;
     connection.reply(request, 200, { Contact: `<${connection.contact}>;expires=${expires}` });
     this.emit(expires > 0 ? 'registered' : 'unregistered', connection);
   }
@@ -159,6 +163,27 @@ class Switch extends EventEmitter {
   async call(options = {}) {
     const connection = await this.waitForPhone();
     return InboundCall.place(this, connection, { ...this.callDefaults(), ...options });
+  }
+
+  /**
+   * Calls all registered phones at once, as an extension with several instances is; the first that answers has the call, the
+   * others are cancelled. Resolves with what was placed: { legs, answered }, answered being a promise of the one.
+   */
+  async ringAll(options = {}) {
+    await this.waitForPhone();
+    const session = `s-${Date.now().toString(16)}z${Math.floor(Math.random() * 1e9).toString(16)}`;
+    const phones = [...this.#connections].filter((connection) => connection.registered);
+    const place = (phone) => InboundCall.place(this, phone, { ...this.callDefaults(), ...options, session });
+    const legs = await Promise.all(phones.map(place));
+    const answered = Promise.any(legs.map((leg) => leg.waitFor('answered', { limitMs: 20_000 }).then(() => leg)));
+    answered.then(
+      (winner) => {
+        for (const leg of legs)
+          if (leg !== winner) leg.cancelWith('elsewhere', 'answered by another phone').catch(() => {});
+      },
+      () => {},
+    );
+    return { legs, answered };
   }
 
   /** Resolves with the next call the phone makes. */

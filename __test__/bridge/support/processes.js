@@ -67,9 +67,11 @@ class Process extends EventEmitter {
 
 /** The example's index.js, registered at a local switch. */
 class BridgeProcess extends Process {
+  static file = path.join(EXAMPLE, 'index.js');
+
   constructor(sw, env = {}) {
     const { sipInfo } = sw;
-    super(process.execPath, [path.join(EXAMPLE, 'index.js')], {
+    super(process.execPath, [new.target.file], {
       SIP_INFO_AUTHORIZATION_ID: sipInfo.authorizationId,
       SIP_INFO_USERNAME: sipInfo.username,
       SIP_INFO_PASSWORD: sipInfo.password,
