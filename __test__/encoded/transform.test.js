@@ -14,6 +14,9 @@ const { LEFT_HZ, Pair, RIGHT_HZ } = require('../support/pair');
 const REGISTER = require.resolve('webphone-rtc/register');
 const XOR = { name: 'xor' };
 
+// Tones are waited for, and waited for in vain.
+jest.setTimeout(60_000);
+
 let worker;
 let pair;
 

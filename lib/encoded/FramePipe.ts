@@ -64,6 +64,11 @@ export class FramePipe {
     this.writable = new WritableStream<EncodedFrame>({ write: (frame) => this.#write(frame) });
   }
 
+  /** Looks at once for what has happened: nothing else may keep the process alive until it is told. */
+  look(): void {
+    this.#report();
+  }
+
   /** Nobody will read any more. */
   close(): void {
     this.#native.close();

@@ -256,6 +256,12 @@ export class Peer {
     this.transports.close();
     this.chain.close();
     this.native.close();
+    for (const transceiver of this.transceivers) {
+      const { sender, receiver } = transceiverSlots(transceiver);
+      // Their streams have ended.
+      senderSlots(sender).encoded.pipe?.look();
+      receiverSlots(receiver).encoded.pipe?.look();
+    }
     this.#answerStats(this.#lastStats);
     holdLoop(this, false);
     release(this);
