@@ -27,13 +27,16 @@ function run(command, args) {
   if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${error?.message ?? `${stderr || stdout}`.trim()}`);
 }
 
-function installRoamhq() {
-  once(ROAMHQ_FOLDER, ROAMHQ, () => {
-    console.error(`Installing ${ROAMHQ} …`);
-    writeFileSync(path.join(ROAMHQ_FOLDER, 'package.json'), '{ "private": true }');
-    run('npm', ['install', '--prefix', ROAMHQ_FOLDER, '--no-audit', '--no-fund', '--save-exact', ROAMHQ]);
+/** Installs packages, each `name@version`, into a folder of their own. */
+function installNpm(folder, packages) {
+  once(folder, packages.join(), () => {
+    console.error(`Installing ${packages.join(', ')} …`);
+    writeFileSync(path.join(folder, 'package.json'), '{ "private": true }');
+    run('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', '--save-exact', ...packages]);
   });
 }
+
+const installRoamhq = () => installNpm(ROAMHQ_FOLDER, [ROAMHQ]);
 
 function installPesq() {
   once(PYTHON_FOLDER, readFileSync(REQUIREMENTS, 'utf8'), () => {
@@ -57,4 +60,4 @@ function install() {
   installPesq();
 }
 
-module.exports = { CACHE, PYTHON, ROAMHQ_FOLDER, install };
+module.exports = { CACHE, PYTHON, ROAMHQ_FOLDER, install, installNpm, installRoamhq, requireEspeak };

@@ -9,10 +9,12 @@ const STYLE = `
   svg { font: 11px system-ui, sans-serif; }
   .page { fill: #ffffff; } text { fill: #1f2328; } .axis { stroke: #59636e; } .grid { stroke: #d1d9e0; }
   .first { stroke: #0969da; fill: #0969da; } .second { stroke: #bc4c00; fill: #bc4c00; }
+  .third { stroke: #1a7f37; fill: #1a7f37; } .fourth { stroke: #59636e; fill: #59636e; }
   .line { fill: none; stroke-width: 2; } .dashed { stroke-dasharray: 5 4; } .title { font-weight: 600; } .dot { stroke: none; }
   @media (prefers-color-scheme: dark) {
     .page { fill: #0d1117; } text { fill: #e6edf3; } .axis { stroke: #9198a1; } .grid { stroke: #30363d; }
-    .first { stroke: #58a6ff; fill: #58a6ff; } .second { stroke: #f0883e; fill: #f0883e; } .line { fill: none; }
+    .first { stroke: #58a6ff; fill: #58a6ff; } .second { stroke: #f0883e; fill: #f0883e; }
+    .third { stroke: #3fb950; fill: #3fb950; } .fourth { stroke: #9198a1; fill: #9198a1; } .line { fill: none; }
   }`;
 
 const escapeText = (text) => text.replace(/[&<>]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[c]);
@@ -30,7 +32,7 @@ function ticks(most, from = 0) {
 }
 
 /**
- * @typedef {{ points: [number, number][], colour: 'first' | 'second', dashed: boolean }} Series
+ * @typedef {{ points: [number, number][], colour: 'first' | 'second' | 'third' | 'fourth', dashed: boolean }} Series
  * @typedef {{ title: string, series: Series[] }} Panel
  * @typedef {{ x: { label: string, values: number[] }, y: { label: string, from?: number, most: number }, panels: Panel[] }} Row
  */

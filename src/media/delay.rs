@@ -62,6 +62,8 @@ pub struct DelayEstimator {
 #[derive(Clone, Debug)]
 struct Histogram {
     weights: Vec<f32>,
+    /// Behind the last bin that weighs something: of a thousand few do.
+    end: usize,
     /// Transit time of the first bin.
     origin_ms: f64,
     sum: f32,
@@ -150,7 +152,7 @@ fn note(pieces: &mut VecDeque<(Instant, f64)>, now: Instant, span: Duration, ms:
 
 impl Histogram {
     fn new(memory: f32) -> Self {
-        Self { weights: Vec::new(), origin_ms: 0.0, sum: 0.0, next: 1.0, growth: 1.0 + 1.0 / memory }
+        Self { weights: Vec::new(), end: 0, origin_ms: 0.0, sum: 0.0, next: 1.0, growth: 1.0 + 1.0 / memory }
     }
 
     fn add(&mut self, transit_ms: f64, slots: f32) {
@@ -161,11 +163,15 @@ impl Histogram {
         let index = self.place(transit_ms);
         let weight = self.next * slots;
         self.weights[index] += weight;
+        self.end = self.end.max(index + 1);
         self.sum += weight;
         self.next *= self.growth.powf(slots);
         if self.next > 1e12 {
             let scale = 1.0 / self.next;
             self.weights.iter_mut().for_each(|it| *it *= scale);
+            // What weighs so little has been forgotten.
+            self.weights.iter_mut().filter(|it| **it < 1e-9).for_each(|it| *it = 0.0);
+            self.find_end();
             self.sum = self.weights.iter().sum();
             self.next = 1.0;
         }
@@ -191,13 +197,18 @@ impl Histogram {
             moved[to] += weight;
         }
         self.weights = moved;
+        self.find_end();
         self.origin_ms += bins;
+    }
+
+    fn find_end(&mut self) {
+        self.end = self.weights.iter().rposition(|weight| *weight > 0.0).map_or(0, |last| last + 1);
     }
 
     /// The transit time that `share` of the weight does not exceed; a weight of at least `sum` is assumed.
     fn quantile_ms(&self, share: f32, sum: f32) -> Option<f64> {
         let mut above = self.sum.max(sum) * (1.0 - share);
-        let bins = self.weights.iter().enumerate().rev();
+        let bins = self.weights[..self.end].iter().enumerate().rev();
         for (n, weight) in bins.filter(|it| *it.1 > 0.0) {
             if *weight > above {
                 // Within a bin the weight is taken to be spread evenly.

@@ -1,0 +1,125 @@
+// Results for the terminal, for docs/performance.md and as a chart.
+
+const { drawChart } = require('../quality/plot');
+const { NAMES } = require('./implementations');
+
+const COLOURS = { own: 'first', ndc: 'second', roamhq: 'third', floor: 'fourth' };
+const CODEC_NAMES = { opus: 'Opus', pcmu: 'PCMU' };
+const BEGIN = '<!-- measured: begin -->';
+const END = '<!-- measured: end -->';
+
+const number = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : '–');
+const pair = ({ p50, p95, p99 }, digits) => `${number(p50, digits)} / ${number(p95 ?? p99, digits)}`;
+
+const COLUMNS = [
+  ['CPU per call, % of a core', ({ cpuPercent }) => number(cpuPercent, 3)],
+  ['memory per call, MB', ({ memoryMB }) => number(memoryMB, 2)],
+  ['threads', ({ threads }) => number(threads, 2)],
+  ['descriptors', ({ descriptors }) => number(descriptors, 2)],
+  ['setup p50 / p95, ms', ({ setupMs }) => pair(setupMs, 0)],
+  ['loop delay p50 / p99, ms', ({ loopDelayMs }) => pair(loopDelayMs, 1)],
+  ['sound', ({ sound }) => (sound ? 'yes' : 'no')],
+];
+
+/** One measure in one line. */
+function line(row) {
+  const title = `${CODEC_NAMES[row.codec]} ${String(row.calls).padStart(3)} × ${NAMES[row.key].padEnd(17)}`;
+  if (row.error) return `${title} failed: ${row.error}`;
+  return `${title} ${COLUMNS.map(([name, show]) => `${name} ${show(row)}`).join(', ')}`;
+}
+
+const cells = (values) => `| ${values.join(' | ')} |`;
+
+function table(rows, codec) {
+  const head = ['calls', 'implementation', ...COLUMNS.map(([name]) => name)];
+  const body = rows
+    .filter((row) => row.codec === codec)
+    .map((row) =>
+      cells([row.calls, NAMES[row.key], ...(row.error ? [row.error] : COLUMNS.map(([, show]) => show(row)))]),
+    );
+  return [`### ${CODEC_NAMES[codec]}`, '', cells(head), cells(head.map(() => '---')), ...body].join('\n');
+}
+
+/** The most calls of which none had a glitch, the fewer ones included. */
+function mostSound(rows, key, codec) {
+  let most = 0;
+  for (const row of rows.filter((it) => it.key === key && it.codec === codec)) {
+    if (!row.sound) return { most, limited: true };
+    most = row.calls;
+  }
+  return { most, limited: false };
+}
+
+function floorTable(floors) {
+  const body = floors.map(({ codec, codecUs, transportUs, socketUs, cpuPercent }) =>
+    cells([CODEC_NAMES[codec], ...[codecUs, transportUs, socketUs].map((us) => number(us, 1)), number(cpuPercent, 3)]),
+  );
+  const head = ['', 'codec, µs', 'SRTP and transport, µs', 'sockets, µs', '% of a core'];
+  return [cells(head), cells(head.map(() => '---')), ...body].join('\n');
+}
+
+/** What was measured, as it stands in the document. */
+function describe({ made, machine, command, versions, seconds, rows, floors }) {
+  const codecs = [...new Set(rows.map(({ codec }) => codec))];
+  const keys = [...new Set(rows.map(({ key }) => key))];
+  const most = codecs.map((codec) => {
+    const of = keys.map((key) => {
+      const { most: calls, limited } = mostSound(rows, key, codec);
+      return `${NAMES[key]} ${limited ? '' : 'at least '}${calls}`;
+    });
+    return `- ${CODEC_NAMES[codec]}: ${of.join(', ')}`;
+  });
+  const list = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  return [
+    `Made ${made.slice(0, 10)} with \`${command}\` on ${machine}: ${list.join(', ')}; ${seconds} s each.`,
+    '![CPU, memory and setup over the number of calls](performance.svg)',
+    ...codecs.map((codec) => table(rows, codec)),
+    '### Calls without a glitch',
+    most.join('\n'),
+    '### The floor, per 20 ms of a call, both ways',
+    floorTable(floors),
+  ].join('\n\n');
+}
+
+function fillDocument(document, result) {
+  const [begin, end] = [document.indexOf(BEGIN), document.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error('docs/performance.md has lost the marks of what is measured');
+  return `${document.slice(0, begin + BEGIN.length)}\n\n${describe(result)}\n\n${document.slice(end)}`;
+}
+
+function chart({ rows, floors }) {
+  const codecs = [...new Set(rows.map(({ codec }) => codec))];
+  const keys = [...new Set(rows.map(({ key }) => key))];
+  const calls = [...new Set(rows.map((row) => row.calls))];
+  const series = (codec, value) =>
+    keys.map((key) => ({
+      colour: COLOURS[key],
+      dashed: false,
+      points: rows
+        .filter((row) => row.key === key && row.codec === codec && !row.error)
+        .map((row) => [row.calls, value(row)]),
+    }));
+  const row = (label, value, floor) => ({
+    x: { label: 'calls', values: calls },
+    y: { label, most: Math.max(...rows.filter(({ error }) => !error).map(value)) },
+    panels: codecs.map((codec) => {
+      const least = floor && floors.find((it) => it.codec === codec);
+      const line = { colour: COLOURS.floor, dashed: true, points: calls.map((n) => [n, least?.cpuPercent ?? 0]) };
+      return { title: CODEC_NAMES[codec], series: [...series(codec, value), ...(least ? [line] : [])] };
+    }),
+  });
+  return drawChart({
+    title: 'CPU, memory and setup over the number of calls',
+    legend: [
+      ...keys.map((key) => ({ label: NAMES[key], colour: COLOURS[key], dashed: false })),
+      ...(floors.length > 0 ? [{ label: 'floor', colour: COLOURS.floor, dashed: true }] : []),
+    ],
+    rows: [
+      row('% of a core', ({ cpuPercent }) => cpuPercent, true),
+      row('MB', ({ memoryMB }) => memoryMB, false),
+      row('setup, ms', ({ setupMs }) => setupMs.p50 ?? 0, false),
+    ],
+  });
+}
+
+module.exports = { chart, fillDocument, line };
