@@ -115,7 +115,7 @@ impl Chunk<'_> {
         let count = |at| usize::from(u16_at(self.value, at).unwrap_or_default());
         match self.kind {
             SACK => len == 12 + 4 * (count(8) + count(10)),
-            FORWARD_TSN => len >= 4 && len % 4 == 0,
+            FORWARD_TSN => len >= 4 && len.is_multiple_of(4),
             HEARTBEAT => u16_at(self.value, 0) == Some(HEARTBEAT_INFO) && len == count(2),
             COOKIE_ACK | SHUTDOWN_ACK | SHUTDOWN_COMPLETE => len == 0,
             _ => true,
