@@ -8,7 +8,8 @@ const { CACHE } = require('./install');
 const { CODECS } = require('./rtp');
 const { speechFrames } = require('./signal');
 
-const MANIFEST = path.resolve(__dirname, '../media/Cargo.toml');
+const ROOT = path.resolve(__dirname, '../..');
+const MANIFEST = path.join(ROOT, 'bench/media/Cargo.toml');
 const PERIOD_US = 20_000;
 
 function speechFile(rateHz) {
@@ -23,6 +24,8 @@ function floor(codec) {
   const args = ['run', '--release', '--quiet', '--manifest-path', MANIFEST, '--bin', 'floor', '--'];
   const { status, stdout, stderr } = spawnSync('cargo', [...args, codec, speechFile(CODECS[codec].rateHz)], {
     encoding: 'utf8',
+    // What it depends on was compiled there for the tests.
+    env: { ...process.env, CARGO_TARGET_DIR: path.join(ROOT, 'target') },
   });
   if (status !== 0) throw new Error(`the floor cannot be measured: ${stderr}`);
   const [codecUs, transportUs, socketUs] = stdout.trim().split(' ').map(Number);

@@ -15,6 +15,9 @@ use super::stretch::{Strictness, lengthen, shorten};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Less is hardly ever a pitch period, which is what a splice leaves out or puts in.
+const PERIOD_MS: f64 = 8.0;
+
 /// Plays into a ring; see the module.
 pub struct Player {
     ring: Arc<Ring>,
@@ -251,7 +254,9 @@ impl Player {
         let before = self.pcm.len();
         let most = (off_ms * f64::from(self.rate_hz) / 1000.0) as usize;
         let change = if surplus_ms > 0.0 { shorten } else { lengthen };
-        if change(self.concealer.past(), &mut self.pcm, most, self.rate_hz, Strictness(strictness)) > 0 {
+        let done = change(self.concealer.past(), &mut self.pcm, most, self.rate_hz, Strictness(strictness)) > 0;
+        // To look for a splice in vain costs a third of a codec; so little off it is not worth that for each packet.
+        if done || off_ms < PERIOD_MS {
             self.since_stretch = 0;
         }
         self.count_change(before);

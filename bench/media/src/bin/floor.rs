@@ -1,0 +1,103 @@
+//! What no stack goes below: `floor CODEC FILE [COMPLEXITY]` prints three times, in µs for 20 ms of a call both ways:
+//! encoder and decoder, SRTP with the transport around it, and sockets. FILE is mono PCM of 16 bits at the rate of the
+//! codec. One thread, everything in the caches, nobody waits: whoever carries calls comes above it.
+
+#[path = "../../../../tests/support/wire.rs"]
+#[allow(dead_code, reason = "a test's; part of it is of use here")]
+mod wire;
+
+use std::net::UdpSocket;
+use std::time::Instant;
+use webphone_rtc::media::codec::{Codec, EncoderSettings};
+use webphone_rtc::rtp::RtpHeader;
+use wire::Wire;
+
+/// The best of so many runs counts: others use this machine too.
+const RUNS: usize = 5;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [codec, file, complexity @ ..] = &args[..] else { return Err("floor CODEC FILE [COMPLEXITY]".into()) };
+    let (codec, rate_hz) = match codec.as_str() {
+        "opus" => (Codec::Opus, 48_000),
+        "pcmu" => (Codec::Pcmu, 8000),
+        other => return Err(format!("{other} is neither opus nor pcmu").into()),
+    };
+    let mut settings = EncoderSettings::default();
+    if let Some(complexity) = complexity.first() {
+        settings.complexity = Some(complexity.parse()?);
+    }
+    let bytes = std::fs::read(file)?;
+    let pcm: Vec<i16> = bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
+    let frames: Vec<&[i16]> = pcm.chunks_exact(rate_hz as usize / 50).collect();
+    let mut payloads = Vec::new();
+    let coded_us = best(|| {
+        payloads = code(codec, rate_hz, &settings, &frames);
+        frames.len()
+    });
+    let mut datagrams = Vec::new();
+    let carried_us = best(|| {
+        datagrams.clear();
+        carry(&payloads, &mut datagrams)
+    });
+    let sent_us = best(|| send(&datagrams).unwrap_or(1));
+    println!("{coded_us:.2} {carried_us:.2} {sent_us:.2}");
+    Ok(())
+}
+
+/// µs for one of what `run` returns the count of.
+fn best(mut run: impl FnMut() -> usize) -> f64 {
+    let timed = |_| {
+        let began = Instant::now();
+        let count = run();
+        began.elapsed().as_secs_f64() * 1e6 / count as f64
+    };
+    (0..RUNS).map(timed).fold(f64::MAX, f64::min)
+}
+
+fn code(codec: Codec, rate_hz: u32, settings: &EncoderSettings, frames: &[&[i16]]) -> Vec<Vec<u8>> {
+    let (Some(mut encoder), Some(mut decoder)) = (codec.encoder(rate_hz, settings), codec.decoder(rate_hz)) else {
+        return Vec::new();
+    };
+    let (mut out, mut heard) = ([0; 1275], Vec::new());
+    let encoded = frames.iter().filter_map(|frame| {
+        let length = encoder.encode(frame, &mut out)?;
+        heard.clear();
+        decoder.decode(&out[..length], &mut heard);
+        Some(out[..length].to_vec())
+    });
+    encoded.collect()
+}
+
+/// Seals and opens; the handshake before is not worth mentioning.
+fn carry(payloads: &[Vec<u8>], datagrams: &mut Vec<Vec<u8>>) -> usize {
+    let Wire { now, sides, .. } = Wire::connected();
+    let [mut from, mut to] = sides.map(|side| side.transport);
+    let mut opened = 0;
+    // Several rounds, so that the handshake counts little.
+    for n in 0..20 * payloads.len() {
+        let header = RtpHeader { sequence: n as u16, timestamp: n as u32 * 960, ssrc: 1, ..RtpHeader::default() };
+        from.send_rtp(&header, &payloads[n % payloads.len()]);
+        while let Some(transmit) = from.poll_transmit() {
+            to.receive(now, transmit.peer, transmit.local, &transmit.payload);
+            if datagrams.len() < payloads.len() {
+                datagrams.push(transmit.payload.to_vec());
+            }
+        }
+        while to.poll_event().is_some() {
+            opened += 1;
+        }
+    }
+    opened
+}
+
+/// One call of the system for each datagram, each way.
+fn send(datagrams: &[Vec<u8>]) -> std::io::Result<usize> {
+    let [from, to] = [UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?];
+    let (peer, mut inbox) = (to.local_addr()?, [0; 1500]);
+    for datagram in datagrams {
+        from.send_to(datagram, peer)?;
+        to.recv_from(&mut inbox)?;
+    }
+    Ok(datagrams.len())
+}
