@@ -5,8 +5,8 @@
 const { load } = require('./install');
 
 const BITRATE_BPS = 32_000;
-/** `EncoderSettings` of this package. */
-const COMPLEXITY = 5;
+/** What this package uses at 48 kHz. */
+const COMPLEXITY = 9;
 const HEADER_BYTES = 12;
 const CODECS = {
   opus: { payloadType: 111, ticks: 960, rateHz: 48_000 },
