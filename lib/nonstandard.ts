@@ -7,7 +7,7 @@ import { theEngine } from './lane';
 import { createTrack, type MediaStreamTrack } from './MediaStreamTrack';
 import { type PcmFrame, PcmSink } from './media/PcmSink';
 import { toIntegerBetween, toSampleRate, toSamples } from './media/pcm';
-import { blankVideo, type Signal } from './media/signal';
+import { blankVideo, createSignal, type Signal } from './media/signal';
 import { defineEventHandlers, type EventHandler } from './webidl/event-handlers';
 import { domException } from './webidl/exceptions';
 
@@ -24,17 +24,7 @@ const QUEUE_MS = 1000;
 
 export class RTCAudioSource {
   readonly #ring: NativeRing = new binding.Ring(theEngine(), 48000, 1, QUEUE_MS, true);
-  readonly #signal: Signal = {
-    kind: 'audio',
-    label: 'RTCAudioSource',
-    ring: () => this.#ring,
-    source: null,
-    muted: false,
-    tracks: new Set(),
-    deviceId: null,
-    remote: false,
-    sampleRate: 48000,
-  };
+  readonly #signal: Signal = createSignal({ kind: 'audio', label: 'RTCAudioSource', ring: () => this.#ring });
 
   createTrack(): MediaStreamTrack {
     return createTrack(this.#signal);

@@ -14,7 +14,7 @@ import { toAudioLevel } from './level';
 import { watchListeners } from './listeners';
 import type { PcmFrame } from './PcmSink';
 import { type Pcm, toIntegerBetween, toSampleRate, toSamples } from './pcm';
-import type { Signal } from './signal';
+import { createSignal, type Signal } from './signal';
 import { writable, writableWeb } from './streams';
 
 export interface PcmSourceOptions {
@@ -73,17 +73,14 @@ export class PcmSource extends EventEmitter {
     this.queueMs = toIntegerBetween(options.queueMs ?? 1000, 20, 3_600_000, 'queueMs');
     this.#ring = new binding.Ring(theEngine(), this.sampleRate, this.channels, this.queueMs);
     listen('ring', this.#ring.id, this, PcmSource.#deliver);
-    this.#signal = {
+    this.#signal = createSignal({
       kind: 'audio',
       label: device?.label ?? 'PcmSource',
       ring: () => this.#ring,
       source: this,
-      muted: false,
-      tracks: new Set(),
       deviceId: device?.deviceId ?? null,
-      remote: false,
       sampleRate: this.sampleRate,
-    };
+    });
     this.#watchListeners();
   }
 

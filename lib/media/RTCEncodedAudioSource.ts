@@ -8,6 +8,7 @@ import { binding, type FramesReport, type NativeFrameQueue } from '../binding';
 import { listen, theEngine } from '../lane';
 import { createTrack, type MediaStreamTrack } from '../MediaStreamTrack';
 import { toIntegerBetween } from './pcm';
+import { createSignal } from './signal';
 
 export interface RTCEncodedAudioSourceOptions {
   /** 'audio/opus' unless said otherwise, 'audio/PCMU', 'audio/PCMA' or 'audio/G722'. */
@@ -38,18 +39,8 @@ export class RTCEncodedAudioSource extends EventEmitter {
 
   /** A live track; it is sent where its codec was negotiated, by one sender at a time. */
   createTrack(): MediaStreamTrack {
-    return createTrack({
-      kind: 'audio',
-      label: 'RTCEncodedAudioSource',
-      ring: () => null,
-      frames: this.#queue,
-      source: null,
-      muted: false,
-      tracks: new Set(),
-      deviceId: null,
-      remote: false,
-      sampleRate: 48000,
-    });
+    const signal = { kind: 'audio', label: 'RTCEncodedAudioSource', ring: () => null, frames: this.#queue } as const;
+    return createTrack(createSignal(signal));
   }
 
   /** One frame: what one packet carries. False: the queue is full, the frame is not taken, and 'drain' tells when to go on. */

@@ -25,17 +25,22 @@ export interface Signal {
   readonly sampleRate: number;
 }
 
-/** A live video signal without a picture. */
-export function blankVideo(deviceId: string | null, label: string): Signal {
+type Members = Pick<Signal, 'kind' | 'label' | 'ring'> & Partial<Signal>;
+
+/** A signal of this machine at 48 kHz that nobody writes to, but for what is said otherwise. */
+export function createSignal(members: Members): Signal {
   return {
-    kind: 'video',
-    label,
-    ring: () => null,
     source: null,
     muted: false,
     tracks: new Set(),
-    deviceId,
+    deviceId: null,
     remote: false,
-    sampleRate: 0,
+    sampleRate: 48000,
+    ...members,
   };
+}
+
+/** A live video signal without a picture. */
+export function blankVideo(deviceId: string | null, label: string): Signal {
+  return createSignal({ kind: 'video', label, ring: () => null, deviceId, sampleRate: 0 });
 }

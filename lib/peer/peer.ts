@@ -30,7 +30,7 @@ import {
   setSignalMuted,
   trackSlots,
 } from '../MediaStreamTrack';
-import type { Signal } from '../media/signal';
+import { createSignal, type Signal } from '../media/signal';
 import { toneChanged } from '../RTCDTMFSender';
 import { RTCIceCandidate } from '../RTCIceCandidate';
 import { RTCPeerConnectionIceErrorEvent } from '../RTCPeerConnectionIceErrorEvent';
@@ -296,20 +296,16 @@ export class Peer {
   #create(data: TransceiverSnapshot): RTCRtpTransceiver {
     const { native } = this;
     let ring: NativeRing | null = null;
-    const signal: Signal = {
+    const signal: Signal = createSignal({
       kind: data.kind,
       label: `remote ${data.kind}`,
       ring: () => {
         if (data.kind === 'audio' && !this.closed) ring ??= native.receiverRing(data.id);
         return ring;
       },
-      source: null,
       muted: true,
-      tracks: new Set(),
-      deviceId: null,
       remote: true,
-      sampleRate: 48000,
-    };
+    });
     const transceiver = createTransceiver(
       this,
       data.id,
