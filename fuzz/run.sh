@@ -30,7 +30,7 @@ for target in $targets; do
   code=$?
   stat() { sed -n "s/^stat::$1: *//p" "$log"; }
   edges=$(sed -n 's/.*cov: \([0-9]*\).*/\1/p' "$log" | tail -1)
-  findings=$(sed -n 's|.*Test unit written to ./\{0,1\}||p; s|.*Test unit written to ||p' "$log" | sort -u | tr '\n' ' ')
+  findings=$(sed -n 's|.*Test unit written to ||p' "$log" | sort -u | tr '\n' ' ')
   # 72: ended from here.
   if [ "$code" -ne 0 ] && [ "$code" -ne 72 ]; then
     status=1
