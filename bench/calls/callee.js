@@ -6,8 +6,8 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const v8 = require('node:v8');
 const vm = require('node:vm');
 const { serve } = require('../quality/child');
+const { quantile } = require('../quality/numbers');
 const { loadImplementation } = require('./implementations');
-const { quantile } = require('./numbers');
 const { offsetOf, speechFrames } = require('./signal');
 const { PHASES, nowMs, pace } = require('./pace');
 const { CODECS } = require('./rtp');
@@ -101,7 +101,7 @@ serve({
     const used = await load(ms);
     const tookS = (nowMs() - began) / 1000;
     delay.disable();
-    const late = clock.late.sort((a, b) => a - b);
+    const { late } = clock;
     clock.late = null;
     const all = [...calls.values()];
     return {

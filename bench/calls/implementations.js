@@ -1,15 +1,11 @@
 // The implementations that are compared, behind one interface: `answer`, `push` of 10 ms of PCM, PCM out, `close`.
 
-const path = require('node:path');
+const { ownFolder, ownVersion } = require('../own');
 const { load, versionOf } = require('./install');
 const { CODECS, DatachannelCall, Packets, decoderOf, encoderOf, payloadOf } = require('./rtp');
 
-const ROOT = path.resolve(__dirname, '../..');
 const KEYS = ['own', 'ndc', 'roamhq'];
 const NAMES = { own: 'webphone-rtc', ndc: 'node-datachannel', roamhq: '@roamhq/wrtc' };
-
-/** The folder of the package under test. */
-const ownFolder = () => path.resolve(process.env.BENCH_ADDON ?? ROOT);
 
 /** An end with the W3C classes and node-webrtc's source and sink. */
 class StandardCall {
@@ -103,9 +99,9 @@ function loadImplementation(key) {
 }
 
 function version(key) {
-  if (key === 'own') return require(path.join(ownFolder(), 'package.json')).version;
+  if (key === 'own') return ownVersion();
   const own = versionOf(NAMES[key]);
   return key === 'ndc' ? `${own} with @evan/opus ${versionOf('@evan/opus')}` : own;
 }
 
-module.exports = { KEYS, NAMES, loadImplementation, ownFolder, version };
+module.exports = { KEYS, NAMES, loadImplementation, version };

@@ -1,13 +1,9 @@
 // `npm run bench`: many calls on this machine, beside @roamhq/wrtc and node-datachannel. What it does is in docs/performance.md.
 
-const { spawnSync } = require('node:child_process');
-const { mkdirSync, readFileSync, writeFileSync } = require('node:fs');
-const { cpus } = require('node:os');
 const path = require('node:path');
-const { parseArgs } = require('node:util');
-const { realTime } = require('../quality/child');
+const { UsageError, describeMachine, main, parseOptions, warnUnlessRealTime, writeDocuments } = require('../program');
 const { floor } = require('./floor');
-const { KEYS, NAMES, ownFolder, version } = require('./implementations');
+const { KEYS, NAMES, version } = require('./implementations');
 const { CACHE, install } = require('./install');
 const { chart, fillDocument, line } = require('./report');
 const { measure } = require('./run');
@@ -21,24 +17,8 @@ const USAGE = `npm run bench -- [options]
   --report=FILE  only that, from numbers of an earlier run
 BENCH_ADDON=FOLDER measures another build of the package.`;
 
-const DOCS = path.resolve(__dirname, '../../docs');
 const CODECS = ['opus', 'pcmu'];
 const CALLS = [1, 10, 25, 50, 100, 200];
-
-class UsageError extends Error {}
-
-function options(args) {
-  const typed = (names, type) => Object.fromEntries(names.map((name) => [name, { type }]));
-  try {
-    const texts = typed(['impl', 'codec', 'calls', 'seconds', 'json', 'report'], 'string');
-    const flags = typed(['docs', 'help', 'no-floor'], 'boolean');
-    const { values } = parseArgs({ args, options: { ...texts, ...flags } });
-    if (values.help) throw new UsageError('');
-    return values;
-  } catch (error) {
-    throw new UsageError(error.message);
-  }
-}
 
 function chosen(text, known, name) {
   const list = text === undefined ? known : text.split(',');
@@ -60,7 +40,7 @@ async function measureAll(values) {
   const calls = counts(values.calls, 'calls', CALLS);
   const [seconds] = counts(values.seconds, 'seconds', [4]);
   install(keys);
-  if (!realTime) console.error('Without real-time priority (chrt, as root): nothing else should run on this machine.');
+  warnUnlessRealTime();
   const made = new Date().toISOString();
   const rows = [];
   const failed = new Set();
@@ -77,12 +57,10 @@ async function measureAll(values) {
   }
   const floors = values['no-floor'] ? [] : codecs.map(floor);
   for (const { codec, cpuPercent } of floors) console.log(`${codec}: floor ${cpuPercent.toFixed(3)} % of a core`);
-  const commit = spawnSync('git', ['-C', ownFolder(), 'rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).stdout;
   const versions = Object.fromEntries(keys.map((key) => [NAMES[key], version(key)]));
-  if (versions[NAMES.own] && commit) versions[NAMES.own] += ` (${commit.trim()})`;
   return {
     made,
-    machine: `${cpus().length} × ${cpus()[0].model}${realTime ? ', with real-time priority' : ''}`,
+    machine: describeMachine(),
     command: ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' '),
     versions: { ...versions, Node: process.versions.node },
     seconds,
@@ -91,24 +69,10 @@ async function measureAll(values) {
   };
 }
 
-function writeDocuments(result) {
-  const document = path.join(DOCS, 'performance.md');
-  writeFileSync(document, fillDocument(readFileSync(document, 'utf8'), result));
-  writeFileSync(path.join(DOCS, 'performance.svg'), chart(result));
-}
-
-async function main() {
-  const values = options(process.argv.slice(2));
-  if (values.report !== undefined) return writeDocuments(JSON.parse(readFileSync(values.report, 'utf8')));
-  const result = await measureAll(values);
-  const file = values.json ?? path.join(CACHE, 'calls.json');
-  mkdirSync(path.dirname(file), { recursive: true });
-  writeFileSync(file, JSON.stringify(result, null, 1));
-  console.error(`The numbers are in ${file}`);
-  if (values.docs) writeDocuments(result);
-}
-
-main().catch((error) => {
-  console.error(error instanceof UsageError ? `${error.message}\n${USAGE}`.trim() : error);
-  process.exitCode = 1;
+main({
+  usage: USAGE,
+  options: (args) => parseOptions(args, ['impl', 'codec', 'calls', 'seconds'], ['no-floor']),
+  measure: measureAll,
+  fileOf: () => path.join(CACHE, 'calls.json'),
+  document: (result) => writeDocuments('performance', (text) => fillDocument(text, result), chart(result)),
 });

@@ -3,7 +3,7 @@
 
 const { setTimeout: sleep } = require('node:timers/promises');
 const { Child } = require('../quality/child');
-const { ascending, quantile } = require('./numbers');
+const { quantile } = require('../quality/numbers');
 
 const IDLE_MS = 1000;
 /** JavaScript is compiled meanwhile. */
@@ -65,7 +65,7 @@ async function measureWith(caller, callee, { key, codec, calls, seconds }) {
   const took = await openAll(caller, callee, calls);
   await sleep(SETTLE_MS);
   const got = await sentShare(caller, seconds * 1000, (ms) => callee.ask('measure', { ms }));
-  const heard = ascending(took.filter((ms) => ms !== null));
+  const heard = took.filter((ms) => ms !== null);
   const result = {
     ...{ key, codec, calls, loadMs },
     cpuPercent: (100 * (got.load - base.load)) / calls,

@@ -2,14 +2,11 @@
 
 const path = require('node:path');
 const { createRequire } = require('node:module');
+const { ownFolder, ownVersion } = require('../own');
 const { ROAMHQ_FOLDER } = require('./install');
 
-const ROOT = path.resolve(__dirname, '../..');
 const KEYS = ['own', 'roamhq'];
 const NAMES = { own: 'webphone-rtc', roamhq: '@roamhq/wrtc' };
-
-/** The folder of the package under test. */
-const ownFolder = () => path.resolve(process.env.BENCH_ADDON ?? ROOT);
 
 const FRAME_MS = 10;
 
@@ -19,8 +16,8 @@ function load(key) {
 }
 
 function version(key) {
-  const folder = key === 'own' ? ownFolder() : path.join(ROAMHQ_FOLDER, 'node_modules', NAMES.roamhq);
-  return require(path.join(folder, 'package.json')).version;
+  if (key === 'own') return ownVersion();
+  return require(path.join(ROAMHQ_FOLDER, 'node_modules', NAMES.roamhq, 'package.json')).version;
 }
 
 /** A connection that takes 127.0.0.1 as an address; libwebrtc does by itself. */
@@ -87,4 +84,4 @@ async function statsOf(pc, type) {
   return { ...[...(await pc.getStats()).values()].find((stats) => stats.type === type) };
 }
 
-module.exports = { Ear, FRAME_MS, KEYS, NAMES, Talker, connected, load, ownFolder, statsOf, version };
+module.exports = { Ear, FRAME_MS, KEYS, NAMES, Talker, connected, load, statsOf, version };

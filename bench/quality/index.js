@@ -1,13 +1,10 @@
 // `npm run bench:quality`: voice quality over bad networks, beside @roamhq/wrtc. What it does is in docs/quality.md.
 
 const { spawnSync } = require('node:child_process');
-const { readFileSync, writeFileSync } = require('node:fs');
-const { cpus } = require('node:os');
 const path = require('node:path');
-const { parseArgs } = require('node:util');
+const { UsageError, describeMachine, main, parseOptions, warnUnlessRealTime, writeDocuments } = require('../program');
 const { allCells, KINDS } = require('./cells');
-const { realTime } = require('./child');
-const { NAMES, ownFolder, version } = require('./implementation');
+const { NAMES, version } = require('./implementation');
 const { CACHE, PYTHON, install } = require('./install');
 const { chart, fillDocument } = require('./report');
 const { measureCells } = require('./run');
@@ -26,8 +23,6 @@ const USAGE = `npm run bench:quality -- [options]
   --report=FILE  only that, from numbers of an earlier run
 BENCH_ADDON=FOLDER measures another build of the package.`;
 
-const DOCS = path.resolve(__dirname, '../../docs');
-
 /**
  * The grid: a quarter of an hour. The lead-in lasts until libwebrtc has adapted its error correction to a few receiver reports.
  * One cell, for tuning: many networks at once, less of each.
@@ -38,26 +33,13 @@ const DEFAULTS = {
 };
 
 const TEXTS = ['cell', 'loss', 'jitter', 'kind', 'codec', 'talker', 'runs', 'lead', 'tone', 'segments', 'calls'];
-const FILES = ['dump', 'json', 'report'];
-const FLAGS = ['docs', 'help'];
-
-class UsageError extends Error {}
 
 const isWhole = (values) => TEXTS.every((name) => values[name] === undefined || name === 'calls');
 
 function options(args) {
-  const typed = (names, type) => Object.fromEntries(names.map((name) => [name, { type }]));
-  try {
-    const { values } = parseArgs({
-      args,
-      options: { ...typed([...TEXTS, ...FILES], 'string'), ...typed(FLAGS, 'boolean') },
-    });
-    if (values.help) throw new UsageError('');
-    if (values.docs && !isWhole(values)) throw new UsageError('--docs wants the whole grid');
-    return values;
-  } catch (error) {
-    throw new UsageError(error.message);
-  }
+  const values = parseOptions(args, [...TEXTS, 'dump']);
+  if (values.docs && !isWhole(values)) throw new UsageError('--docs wants the whole grid');
+  return values;
 }
 
 function count(values, name, otherwise) {
@@ -104,9 +86,8 @@ function subset(values) {
 const show = (command, args, pattern) => spawnSync(command, args, { encoding: 'utf8' }).stdout?.match(pattern)?.[1];
 
 function versions() {
-  const commit = show('git', ['-C', ownFolder(), 'rev-parse', '--short', 'HEAD'], /(\w+)/);
   return {
-    [NAMES.own]: `${version('own')}${commit ? ` (${commit})` : ''}`,
+    [NAMES.own]: version('own'),
     [NAMES.roamhq]: version('roamhq'),
     Node: process.versions.node,
     'espeak-ng': show('espeak-ng', ['--version'], /: (\S+)/),
@@ -118,42 +99,27 @@ async function measure(values) {
   const cells = values.cell === undefined ? subset(values) : [oneCell(values.cell)];
   const lengths = lengthsOf(values);
   install();
-  if (!realTime) console.error('Without real-time priority (chrt, as root): nothing else should run on this machine.');
+  warnUnlessRealTime();
   const { runs, lead, tone, segments } = lengths;
   const script = writeScript({ leadMs: 1000 * lead, toneMs: 1000 * tone, segments });
   const began = Date.now();
   const atOnce = count(values, 'calls');
   const summaries = await measureCells(cells, { runs, script, atOnce, dump: values.dump });
+  for (const summary of summaries) console.log(`${describeCell(summary)}\n`);
   return {
     made: new Date(began).toISOString(),
     tookS: Math.round((Date.now() - began) / 1000),
-    machine: `${cpus().length} × ${cpus()[0].model}${realTime ? ', with real-time priority' : ''}`,
+    machine: describeMachine(),
     versions: versions(),
     options: lengths,
     cells: summaries,
   };
 }
 
-function writeDocuments(result) {
-  const document = path.join(DOCS, 'quality.md');
-  writeFileSync(document, fillDocument(readFileSync(document, 'utf8'), result));
-  writeFileSync(path.join(DOCS, 'quality.svg'), chart(result.cells));
-}
-
-async function main() {
-  const values = options(process.argv.slice(2));
-  if (values.report !== undefined) return writeDocuments(JSON.parse(readFileSync(values.report, 'utf8')));
-  const result = await measure(values);
-  for (const summary of result.cells) console.log(`${describeCell(summary)}\n`);
-  const file = values.json ?? (isWhole(values) ? path.join(CACHE, 'quality.json') : null);
-  if (file !== null) {
-    writeFileSync(file, JSON.stringify(result, null, 1));
-    console.error(`The numbers are in ${file}`);
-  }
-  if (values.docs) writeDocuments(result);
-}
-
-main().catch((error) => {
-  console.error(error instanceof UsageError ? `${error.message}\n${USAGE}`.trim() : error);
-  process.exitCode = 1;
+main({
+  usage: USAGE,
+  options,
+  measure,
+  fileOf: (values) => (isWhole(values) ? path.join(CACHE, 'quality.json') : null),
+  document: (result) => writeDocuments('quality', (text) => fillDocument(text, result), chart(result.cells)),
 });
