@@ -16,6 +16,9 @@ const AT_ONCE = 2;
 const WARM_UP = 100_000;
 const PACKETS_PER_SECOND = 50;
 
+/** Whoever takes longer does not keep up with so many calls, and might never answer. */
+const limitMs = ({ calls, seconds }) => 30_000 + 300 * calls + 1000 * seconds;
+
 /** A call has a glitch that lost so much, or was silent for so long, or whose JavaScript came so late. */
 const LEAST_SHARE = 0.98;
 const LONGEST_GAP_MS = 150;
@@ -86,11 +89,16 @@ async function measureWith(caller, callee, { key, codec, calls, seconds }) {
 /** @returns the numbers, or `{ error }` in their place */
 async function measure(parameters) {
   const [caller, callee] = ['../calls/caller.js', '../calls/callee.js'].map((file) => new Child(file));
+  const limit = new AbortController();
+  const tooSlow = sleep(limitMs(parameters), null, { signal: limit.signal }).then(() => {
+    throw new Error('did not keep up');
+  });
   try {
-    return await measureWith(caller, callee, parameters);
+    return await Promise.race([measureWith(caller, callee, parameters), tooSlow]);
   } catch (error) {
     return { ...parameters, error: error.message.split('\n')[0], sound: false };
   } finally {
+    limit.abort();
     caller.kill();
     callee.kill();
   }
