@@ -630,7 +630,7 @@ export interface RemoteOutboundStats {
 /** One thing that happened. */
 export type Report =
   | { type: 'gathering'; connection: number; state: string }
-  | { type: 'candidate'; connection: number; candidate: string; sdpMid: string; sdpMLineIndex: number; usernameFragment: string; url?: string }
+  | { type: 'candidate'; connection: number; candidate: string; sdpMid: string; sdpMLineIndex: number; usernameFragment: string; relayProtocol?: string; url?: string }
   | { type: 'candidateerror'; connection: number; address?: string; port?: number; url: string; errorCode: number; errorText: string }
   | { type: 'ice'; connection: number; transport: number; state: string }
   | { type: 'dtls'; connection: number; transport: number; state: string; remoteCertificates: Array<Uint8Array>; failure?: DtlsFailureData }

@@ -169,6 +169,7 @@ export type ConnectionReport =
       sdpMid?: string | null;
       sdpMLineIndex?: number | null;
       usernameFragment?: string | null;
+      relayProtocol?: string | null;
       url?: string | null;
     }
   | {

@@ -515,12 +515,13 @@ export class Peer {
 
   #localCandidate(report: Extract<ConnectionReport, { type: 'candidate' }>): void {
     this.#mirror(this.native.snapshot());
-    const { candidate: text, sdpMid, sdpMLineIndex, usernameFragment, url } = report;
+    const { candidate: text, sdpMid, sdpMLineIndex, usernameFragment, relayProtocol, url } = report;
     const candidate = new RTCIceCandidate({
       candidate: text,
       sdpMid,
       sdpMLineIndex,
       usernameFragment,
+      relayProtocol,
       url,
     } as RTCIceCandidateInit);
     this.#transportOf(candidate)?.localCandidates.push(candidate);

@@ -27,6 +27,7 @@ pub enum ReportData {
         #[napi(js_name = "sdpMLineIndex")]
         sdp_m_line_index: u32,
         username_fragment: String,
+        relay_protocol: Option<&'static str>,
         url: Option<String>,
     },
     /// A server did not help.
@@ -210,13 +211,14 @@ fn log_data(connection: u32, entry: Entry) -> ReportData {
 
 fn event_data(connection: u32, event: Event) -> Option<ReportData> {
     match event {
-        Event::Candidate { candidate, url } => Some(ReportData::Candidate {
+        Event::Candidate { candidate, source } => Some(ReportData::Candidate {
             connection,
             candidate: candidate.candidate,
             sdp_mid: candidate.mid,
             sdp_m_line_index: candidate.m_line_index.into(),
             username_fragment: candidate.ufrag,
-            url,
+            relay_protocol: source.as_ref().and_then(|source| source.relay_protocol),
+            url: source.map(|source| source.url),
         }),
         Event::Report(report) => report_data(connection, report),
     }

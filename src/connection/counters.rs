@@ -298,6 +298,7 @@ fn add_candidate(candidate: CandidateStats, stats: &mut Stats) {
 fn candidate(id: TransportId, of: &Candidate, line: &transport::TransportStats, local: bool) -> CandidateStats {
     let ufrag = if local { Some(line.local_ufrag.clone()) } else { line.remote_ufrag.clone() };
     let side = if local { "local" } else { "remote" };
+    let source = line.sources.iter().find(|(known, _)| local && known == of).map(|(_, source)| source);
     CandidateStats {
         id: format!("{side}-{}-{:?}-{:?}-{}-{}", id.0, of.kind, of.protocol, of.address, of.port),
         transport: id.0,
@@ -321,6 +322,8 @@ fn candidate(id: TransportId, of: &Candidate, line: &transport::TransportStats, 
         related_address: of.related.as_ref().map(|(address, _)| address.clone()),
         related_port: of.related.as_ref().map(|(_, port)| u32::from(*port)),
         tcp_type: of.tcp_type.clone(),
+        url: source.map(|source| source.url.clone()),
+        relay_protocol: source.and_then(|source| source.relay_protocol).map(str::to_owned),
         ..CandidateStats::default()
     }
 }

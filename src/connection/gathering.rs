@@ -4,7 +4,7 @@
 
 use super::task::NetworkConfig;
 use crate::negotiation::TransportId;
-use crate::transport::{AddressPolicy, Gatherer, LoopbackPolicy, Sockets};
+use crate::transport::{AddressPolicy, Gatherer, LoopbackPolicy, Sockets, Unframed};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
@@ -23,6 +23,8 @@ pub struct Port {
     pub generation: u32,
     /// The gatherer has said that it is complete.
     pub complete: bool,
+    /// Nothing is taken but by a TURN server.
+    relay_only: bool,
 }
 
 impl Port {
@@ -30,16 +32,31 @@ impl Port {
     pub fn open(now: Instant, network: &NetworkConfig, generation: u32) -> io::Result<Self> {
         let sockets = Sockets::bind(&address_policy(network))?;
         let gatherer = Gatherer::new(now, &sockets.local(), &network.servers, GATHER_LIMIT);
-        Ok(Self { sockets, gatherer, generation, complete: false })
+        Ok(Self { sockets, gatherer, generation, complete: false, relay_only: network.relay_only })
     }
 
     /// Gathers anew, for new credentials: the machine may have moved to another network. Where it has no address at all, it
     /// may get those back that it had.
     pub fn restart(&mut self, now: Instant, network: &NetworkConfig, generation: u32) {
         let local = self.sockets.refresh(&address_policy(network)).unwrap_or_else(|_| self.sockets.local());
-        self.gatherer = Gatherer::new(now, &local, &network.servers, GATHER_LIMIT);
+        self.gatherer.restart(now, &local, &network.servers, GATHER_LIMIT);
         self.generation = generation;
         self.complete = false;
+        // What runs over a direct path goes on until the restart has found a relayed one.
+        self.relay_only &= network.relay_only;
+    }
+
+    /// Sends what gathering and the TURN servers are to be told.
+    pub fn send_gathering(&mut self) {
+        while let Some(transmit) = self.gatherer.poll_transmit() {
+            self.sockets.send(transmit);
+        }
+    }
+
+    /// Gives relayed addresses back.
+    pub fn close(&mut self) {
+        self.gatherer.close();
+        self.send_gathering();
     }
 }
 
@@ -51,10 +68,17 @@ pub async fn receive(
 ) {
     poll_fn(|context| {
         let mut received = Poll::Pending;
-        for (id, Port { sockets, gatherer, .. }) in &mut *ports {
+        let now = Instant::now();
+        for (id, Port { sockets, gatherer, relay_only, .. }) in &mut *ports {
             let mut take = |local, peer, datagram: &mut [u8]| {
-                if !gatherer.receive(local, peer, datagram) {
-                    each(*id, local, peer, datagram);
+                match gatherer.unframe(now, local, peer, datagram) {
+                    Unframed::Data { relayed, peer, payload } => each(*id, relayed, peer, payload),
+                    Unframed::Consumed => {}
+                    Unframed::Foreign => {
+                        if !gatherer.receive(local, peer, datagram) && !*relay_only {
+                            each(*id, local, peer, datagram);
+                        }
+                    }
                 }
             };
             if sockets.poll_receive(context, &mut take).is_ready() {

@@ -42,7 +42,7 @@ use crate::negotiation::{
     CodecCapability, Direction, Extension, Kind, Negotiator, OfferOptions, RemoteCandidateInit, SdpType, Snapshot,
     SurfacedCandidate, TransceiverId, TransceiverInit,
 };
-use crate::transport::{Certificate, ChannelId, ChannelInit, Message};
+use crate::transport::{CandidateSource, Certificate, ChannelId, ChannelInit, Message};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -71,8 +71,8 @@ pub enum Event {
     Candidate {
         /// As `icecandidate` shows it.
         candidate: SurfacedCandidate,
-        /// The server that told it.
-        url: Option<String>,
+        /// Who told it.
+        source: Option<CandidateSource>,
     },
     /// Passed on as it is.
     Report(Report),
@@ -308,9 +308,9 @@ impl Connection {
             return Vec::new();
         }
         match report {
-            Report::LocalCandidate { transport, candidate, url } => {
+            Report::LocalCandidate { transport, candidate, source } => {
                 let surfaced = self.negotiator.add_local_candidate(transport, &candidate);
-                surfaced.into_iter().map(|candidate| Event::Candidate { candidate, url: url.clone() }).collect()
+                surfaced.into_iter().map(|candidate| Event::Candidate { candidate, source: source.clone() }).collect()
             }
             Report::TransportGathered(transport) => {
                 self.negotiator.local_candidates_complete(transport);

@@ -3,7 +3,7 @@
 use super::channels::Transmitted;
 use super::stats::Stats;
 use crate::negotiation::{Candidate, TransceiverId, TransportId};
-use crate::transport::{ChannelId, DataEvent, DtlsFailure, DtlsState, IceState};
+use crate::transport::{CandidateSource, ChannelId, DataEvent, DtlsFailure, DtlsState, IceState};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ pub enum Report {
         transport: TransportId,
         /// The address and its rank.
         candidate: Candidate,
-        /// The server that told a reflexive or relayed address.
-        url: Option<String>,
+        /// Who told a reflexive or relayed address.
+        source: Option<CandidateSource>,
     },
     /// A STUN or TURN server did not help.
     CandidateError {

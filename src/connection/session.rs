@@ -20,8 +20,8 @@ use crate::negotiation::{Extension, Kind, LocalCandidate, MediaPlan, Plan, Trans
 use crate::rtcp;
 use crate::rtp::RtpPacket;
 use crate::transport::{
-    Certificate, DataEvent, DtlsFailure, DtlsState, IceState, PairInfo, Transmit, Transport, TransportConfig,
-    TransportEvent,
+    CandidateSource, Certificate, DataEvent, DtlsFailure, DtlsState, IceState, PairInfo, Transmit, Transport,
+    TransportConfig, TransportEvent,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -209,6 +209,18 @@ impl Session {
             self.collect_from(now, id);
         }
         Ok(())
+    }
+
+    /// The server that told a candidate of `id`, for statistics.
+    pub fn note_candidate_source(&mut self, id: TransportId, candidate: &LocalCandidate, source: CandidateSource) {
+        if let Some(line) = self.lines.get_mut(&id) {
+            line.transport.note_source(candidate, source);
+        }
+    }
+
+    /// From the next ICE restart on nothing but relayed addresses is used.
+    pub fn keep_relayed_addresses(&mut self) {
+        self.lines.values_mut().for_each(|line| line.transport.keep_relayed_addresses());
     }
 
     /// Says goodbye; what there is to send is in [`poll_transmit`](Self::poll_transmit) afterwards.

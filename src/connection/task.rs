@@ -22,7 +22,7 @@ use crate::transport::{
     Certificate, ChannelId, ChannelInit, GatherEvent, IceServer, Lookup, Message, Transmit, look_up,
 };
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -218,7 +218,12 @@ impl Driver {
         let now = Instant::now();
         match command {
             Command::Plan(plan) => self.follow(now, &plan),
-            Command::Network(network) => self.network = network,
+            Command::Network(network) => {
+                if network.relay_only && !self.network.relay_only {
+                    self.session.keep_relayed_addresses();
+                }
+                self.network = network;
+            }
             Command::Source(id, ring) => self.session.set_source(now, id, ring),
             Command::Frames(id, frames) => self.session.set_frames(now, id, frames),
             Command::Detour(way, detour) => self.session.set_detour(way, detour),
@@ -252,8 +257,10 @@ impl Driver {
             self.report(Report::Crashed(error.to_string()));
             return;
         }
-        self.flush();
-        self.ports.retain(|id, _| plan.transports.iter().any(|transport| transport.id == *id));
+        self.flush(now);
+        let planned = |id: &TransportId| plan.transports.iter().any(|transport| transport.id == *id);
+        self.ports.iter_mut().filter(|(id, _)| !planned(id)).for_each(|(_, port)| port.close());
+        self.ports.retain(|id, _| planned(id));
         for transport in plan.transports.iter().filter(|transport| transport.gather) {
             self.gather(now, transport);
         }
@@ -295,7 +302,7 @@ impl Driver {
         if self.session.timeout().is_some_and(|due| due <= now) {
             self.session.handle_timeout(now);
         }
-        self.flush();
+        self.flush(now);
     }
 
     fn advance_gathering(&mut self, now: Instant) {
@@ -313,9 +320,7 @@ impl Driver {
                     (id, lookup, addresses)
                 });
             }
-            while let Some(transmit) = port.gatherer.poll_transmit() {
-                port.sockets.send(transmit);
-            }
+            port.send_gathering();
             while let Some(event) = port.gatherer.poll_event() {
                 port.complete |= event == GatherEvent::Complete;
                 found.push((*id, event));
@@ -328,16 +333,24 @@ impl Driver {
 
     fn handle_gathered(&mut self, now: Instant, id: TransportId, event: GatherEvent) {
         match event {
-            GatherEvent::Candidate(candidate, base) => {
+            GatherEvent::Candidate(mut candidate, base, source) => {
                 if self.network.relay_only && candidate.kind != CandidateKind::Relay {
                     return;
+                }
+                // Nobody is to learn of the address behind a relayed one.
+                if self.network.relay_only && candidate.related.is_some() {
+                    let nowhere: IpAddr = if base.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+                    candidate.related = Some((nowhere.to_string(), 0));
                 }
                 if let Err(error) = self.session.add_local_candidate(now, id, candidate.clone(), base) {
                     tracing::debug!(target: "webphone-rtc:candidate", %candidate, %error, "a local candidate is of no use");
                     return;
                 }
                 tracing::debug!(target: "webphone-rtc:candidate", %candidate, "local candidate");
-                self.report(Report::LocalCandidate { transport: id, candidate, url: None });
+                if let Some(source) = source.clone() {
+                    self.session.note_candidate_source(id, &candidate, source);
+                }
+                self.report(Report::LocalCandidate { transport: id, candidate, source });
             }
             GatherEvent::Error { url, local, code, text } => {
                 tracing::info!(target: "webphone-rtc:ice", code, "a STUN or TURN server did not help");
@@ -365,14 +378,14 @@ impl Driver {
 
     /// Reports what is to be reported and sends what is to be sent. In this order: what follows at a far end in the same
     /// process is not told before what led to it.
-    fn flush(&mut self) {
+    fn flush(&mut self, now: Instant) {
         while let Some(report) = self.session.poll_report() {
             self.report(report);
         }
         while !self.has_backlog()
             && let Some((id, transmit)) = self.session.poll_transmit()
         {
-            self.send(id, transmit);
+            self.send(now, id, transmit);
         }
         self.flush_sockets();
     }
@@ -382,8 +395,10 @@ impl Driver {
         self.ports.values().any(|port| port.sockets.has_backlog())
     }
 
-    fn send(&mut self, id: TransportId, transmit: Transmit) {
-        if let Some(port) = self.ports.get_mut(&id) {
+    fn send(&mut self, now: Instant, id: TransportId, transmit: Transmit) {
+        if let Some(port) = self.ports.get_mut(&id)
+            && let Some(transmit) = port.gatherer.frame(now, transmit)
+        {
             port.sockets.join(transmit);
         }
     }
@@ -391,6 +406,8 @@ impl Driver {
     fn flush_sockets(&mut self) {
         for port in self.ports.values_mut() {
             port.sockets.flush();
+            // What was sent may have to be permitted first, or have asked for a channel.
+            port.send_gathering();
         }
     }
 
@@ -407,12 +424,14 @@ impl Driver {
 
     fn close(mut self) {
         fault::point(Place::Close);
-        self.session.close(Instant::now());
-        self.flush();
+        let now = Instant::now();
+        self.session.close(now);
+        self.flush(now);
         while let Some((id, transmit)) = self.session.poll_transmit() {
-            self.send(id, transmit);
+            self.send(now, id, transmit);
         }
         self.flush_sockets();
+        self.ports.values_mut().for_each(Port::close);
         tracing::debug!(target: "webphone-rtc:connection", "the far end was told and the sockets are closed");
     }
 }

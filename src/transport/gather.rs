@@ -1,9 +1,11 @@
-//! Candidate gathering: host candidates at once, server-reflexive ones by STUN over the same sockets. Sans-I/O.
+//! Candidate gathering: host candidates at once, server-reflexive ones by STUN and relayed ones by TURN over the same
+//! sockets, and the allocations that stay of it. Sans-I/O.
 //!
 //! Invariant: it is complete at its limit at the latest, however silent the servers are.
 
 use super::Transmit;
 use super::resolve::Lookup;
+use super::turn::{AllocationEvent, Order, Relays, Unframed};
 use crate::negotiation::{CandidateKind, LocalCandidate, Protocol};
 use bytes::BytesMut;
 use rtc::stun::attributes::ATTR_MAPPED_ADDRESS;
@@ -16,10 +18,19 @@ use std::time::{Duration, Instant};
 
 /// First retransmission; each further one waits twice as long.
 const RETRANSMIT: Duration = Duration::from_millis(150);
-/// RFC 7064.
+/// RFC 7064 and RFC 7065.
 const STUN_PORT: u16 = 3478;
 /// W3C: the server could not be reached.
 const UNREACHABLE: u16 = 701;
+
+/// The server that told a candidate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CandidateSource {
+    /// As configured.
+    pub url: String,
+    /// `udp`, of a relayed candidate: how its server is reached.
+    pub relay_protocol: Option<&'static str>,
+}
 
 /// RTCIceServer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,8 +46,8 @@ pub struct IceServer {
 /// What gathering reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GatherEvent {
-    /// A candidate and the base that it sends from.
-    Candidate(LocalCandidate, SocketAddr),
+    /// A candidate, the base that it sends from (of a relayed one itself), and who told it.
+    Candidate(LocalCandidate, SocketAddr, Option<CandidateSource>),
     /// RTCPeerConnectionIceErrorEvent.
     Error {
         /// Of the server.
@@ -52,10 +63,21 @@ pub enum GatherEvent {
     Complete,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Service {
+    Stun,
+    /// Over UDP.
+    Turn,
+}
+
 struct Server {
     url: String,
+    service: Service,
     lookup: Lookup,
+    /// For TURN.
+    username: String,
+    /// For TURN.
+    password: String,
     /// A look-up is under way.
     pending: bool,
 }
@@ -77,6 +99,7 @@ pub struct Gatherer {
     servers: Vec<Server>,
     lookups: VecDeque<Lookup>,
     queries: Vec<Query>,
+    relays: Relays,
     foundations: Vec<(CandidateKind, IpAddr, Option<IpAddr>)>,
     found: Vec<LocalCandidate>,
     deadline: Instant,
@@ -85,14 +108,31 @@ pub struct Gatherer {
     events: VecDeque<GatherEvent>,
 }
 
+impl std::fmt::Debug for Server {
+    /// Without what is secret.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("Server").field(&self.url).finish()
+    }
+}
+
 impl Gatherer {
     /// Host candidates of `bases`, in order of preference, are in [`Self::poll_event`] at once. `limit` bounds all.
     pub fn new(now: Instant, bases: &[SocketAddr], servers: &[IceServer], limit: Duration) -> Self {
+        Self::with(now, bases, servers, limit, Relays::default())
+    }
+
+    /// Gathers anew. Allocations stay: a server gives one socket no second one.
+    pub fn restart(&mut self, now: Instant, bases: &[SocketAddr], servers: &[IceServer], limit: Duration) {
+        *self = Self::with(now, bases, servers, limit, std::mem::take(&mut self.relays));
+    }
+
+    fn with(now: Instant, bases: &[SocketAddr], servers: &[IceServer], limit: Duration, relays: Relays) -> Self {
         let mut gatherer = Self {
             bases: bases.to_vec(),
             servers: Vec::new(),
             lookups: VecDeque::new(),
             queries: Vec::new(),
+            relays,
             foundations: Vec::new(),
             found: Vec::new(),
             deadline: now + limit,
@@ -103,23 +143,33 @@ impl Gatherer {
         for base in bases {
             gatherer.add_candidate(CandidateKind::Host, *base, *base, None);
         }
-        for url in servers.iter().flat_map(|server| &server.urls) {
-            gatherer.add_server(now, url);
+        for server in servers {
+            for url in &server.urls {
+                gatherer.add_server(now, url, server);
+            }
         }
+        gatherer.take_relayed();
         gatherer.finish_if_done();
         gatherer
     }
 
-    fn add_server(&mut self, now: Instant, url: &str) {
-        let Some(lookup) = stun_server(url) else {
+    fn add_server(&mut self, now: Instant, url: &str, of: &IceServer) {
+        let Some((service, lookup)) = server_address(url) else {
             self.report(url.to_owned(), None, UNREACHABLE, "this kind of server is not supported".to_owned());
             return;
         };
-        if self.servers.iter().any(|server| server.lookup == lookup) {
+        if self.servers.iter().any(|server| server.lookup == lookup && server.service == service) {
             return;
         }
         let literal = lookup.host.parse::<IpAddr>().ok();
-        self.servers.push(Server { url: url.to_owned(), lookup: lookup.clone(), pending: literal.is_none() });
+        self.servers.push(Server {
+            url: url.to_owned(),
+            service,
+            lookup: lookup.clone(),
+            username: of.username.clone().unwrap_or_default(),
+            password: of.credential.clone().unwrap_or_default(),
+            pending: literal.is_none(),
+        });
         match literal {
             Some(ip) => self.ask(now, self.servers.len() - 1, SocketAddr::new(ip, lookup.port)),
             None => self.lookups.push_back(lookup),
@@ -144,6 +194,7 @@ impl Gatherer {
         if addresses.is_empty() {
             self.report(self.servers[at].url.clone(), None, UNREACHABLE, "the server's name has no address".to_owned());
         }
+        self.take_relayed();
         self.finish_if_done();
     }
 
@@ -153,7 +204,9 @@ impl Gatherer {
         }
         for base in self.bases.clone() {
             let reaches = base.is_ipv4() == to.is_ipv4() && base.ip().is_loopback() == to.ip().is_loopback();
-            if reaches {
+            if reaches && self.servers[server].service == Service::Turn {
+                self.ask_relay(now, server, base, to);
+            } else if reaches {
                 let query = Query {
                     server,
                     base,
@@ -168,6 +221,63 @@ impl Gatherer {
         }
     }
 
+    fn ask_relay(&mut self, now: Instant, server: usize, base: SocketAddr, to: SocketAddr) {
+        let Server { url, username, password, .. } = &self.servers[server];
+        let (url, username, password) = (url.clone(), username.clone(), password.clone());
+        let order = Order { url: url.clone(), username, password, base, server: to };
+        let refusal = match super::crypto() {
+            Ok(crypto) if self.relays.ask(now, crypto, order) => return,
+            Ok(_) => "too many TURN servers".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        self.report(url, Some(base), UNREACHABLE, refusal);
+    }
+
+    /// Takes over what the allocations have come to.
+    fn take_relayed(&mut self) {
+        while let Some((event, base, server, url)) = self.relays.poll_event() {
+            match event {
+                // A gathering that is complete has nothing more to tell.
+                _ if self.complete => {}
+                AllocationEvent::Refused { code, text } => self.report(url, Some(base), code, text),
+                AllocationEvent::Held { relayed, mapped } => {
+                    if let Some(mapped) = mapped.filter(|mapped| is_plausible(*mapped, base)) {
+                        let source = CandidateSource { url: url.clone(), relay_protocol: None };
+                        self.add_candidate(CandidateKind::Srflx, mapped, base, Some((server.ip(), source)));
+                    }
+                    let source = CandidateSource { url, relay_protocol: Some("udp") };
+                    self.add_candidate(CandidateKind::Relay, relayed, base, Some((server.ip(), source)));
+                }
+            }
+        }
+    }
+
+    /// Comes before [`Self::receive`]: what a TURN server has sent, without its frame.
+    pub fn unframe<'a>(
+        &mut self,
+        now: Instant,
+        local: SocketAddr,
+        peer: SocketAddr,
+        datagram: &'a mut [u8],
+    ) -> Unframed<'a> {
+        let unframed = self.relays.unframe(now, local, peer, datagram);
+        if unframed == Unframed::Consumed {
+            self.take_relayed();
+            self.finish_if_done();
+        }
+        unframed
+    }
+
+    /// A datagram on its way out: one from a relayed address goes through its server. `None` where it cannot go yet.
+    pub fn frame(&mut self, now: Instant, transmit: Transmit) -> Option<Transmit> {
+        self.relays.frame(now, transmit)
+    }
+
+    /// Gives the relayed addresses back; [`Self::poll_transmit`] has what there is to say.
+    pub fn close(&mut self) {
+        self.relays.close();
+    }
+
     /// `true` where the datagram was an answer to this gathering.
     pub fn receive(&mut self, local: SocketAddr, peer: SocketAddr, datagram: &[u8]) -> bool {
         let Some(id) = datagram.get(8..20).filter(|_| datagram[0] <= 1) else { return false };
@@ -180,7 +290,10 @@ impl Gatherer {
         let query = self.queries.swap_remove(at);
         if message.typ == BINDING_SUCCESS {
             match mapped_address(&message).filter(|mapped| is_plausible(*mapped, query.base)) {
-                Some(mapped) => self.add_candidate(CandidateKind::Srflx, mapped, query.base, Some(query.to.ip())),
+                Some(mapped) => {
+                    let source = CandidateSource { url: self.servers[query.server].url.clone(), relay_protocol: None };
+                    self.add_candidate(CandidateKind::Srflx, mapped, query.base, Some((query.to.ip(), source)));
+                }
                 None => {
                     let (url, text) =
                         (self.servers[query.server].url.clone(), "the server's answer has no usable address");
@@ -197,15 +310,24 @@ impl Gatherer {
         true
     }
 
-    fn add_candidate(&mut self, kind: CandidateKind, address: SocketAddr, base: SocketAddr, server: Option<IpAddr>) {
+    fn add_candidate(
+        &mut self,
+        kind: CandidateKind,
+        address: SocketAddr,
+        base: SocketAddr,
+        from: Option<(IpAddr, CandidateSource)>,
+    ) {
         let ip = address.ip().to_string();
         // A reflexive candidate equal to its base, or to one found before, is redundant (RFC 8445 section 5.1.3).
         if self.found.iter().any(|known| known.address == ip && known.port == address.port()) {
             return;
         }
         let preference = self.bases.iter().position(|known| *known == base).unwrap_or_default();
+        let (server, source) = from.unzip();
+        // A relayed candidate is its own base (RFC 8445 section 5.1.1.2).
+        let sends_from = if kind == CandidateKind::Relay { address } else { base };
         let candidate = LocalCandidate {
-            foundation: self.foundation(kind, base.ip(), server),
+            foundation: self.foundation(kind, sends_from.ip(), server),
             component: 1,
             protocol: Protocol::Udp,
             priority: priority(kind, preference),
@@ -217,7 +339,7 @@ impl Gatherer {
             ufrag: None,
         };
         self.found.push(candidate.clone());
-        self.events.push_back(GatherEvent::Candidate(candidate, base));
+        self.events.push_back(GatherEvent::Candidate(candidate, sends_from, source));
     }
 
     /// RFC 8445 section 5.1.1.3: alike for candidates of one kind, base address and server.
@@ -232,7 +354,7 @@ impl Gatherer {
 
     /// The next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.out.pop_front()
+        self.out.pop_front().or_else(|| self.relays.poll_transmit())
     }
 
     /// The next thing found.
@@ -243,11 +365,14 @@ impl Gatherer {
     /// When [`Self::handle_timeout`] is next needed.
     pub fn timeout(&self) -> Option<Instant> {
         let retransmit = self.queries.iter().map(|query| query.retransmit_at).min();
-        (!self.complete).then(|| retransmit.map_or(self.deadline, |at| at.min(self.deadline)))
+        let gathering = (!self.complete).then(|| retransmit.map_or(self.deadline, |at| at.min(self.deadline)));
+        gathering.into_iter().chain(self.relays.timeout()).min()
     }
 
     /// Time has come to `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.relays.handle_timeout(now);
+        self.take_relayed();
         if self.complete {
             return;
         }
@@ -276,6 +401,8 @@ impl Gatherer {
         for server in &mut self.servers {
             server.pending = false;
         }
+        self.relays.give_up();
+        self.take_relayed();
     }
 
     fn report(&mut self, url: String, local: Option<SocketAddr>, code: u16, text: String) {
@@ -284,7 +411,8 @@ impl Gatherer {
     }
 
     fn finish_if_done(&mut self) {
-        let done = self.queries.is_empty() && !self.servers.iter().any(|server| server.pending);
+        let pending = self.servers.iter().any(|server| server.pending);
+        let done = self.queries.is_empty() && !pending && !self.relays.is_asking();
         if done && !self.complete {
             self.complete = true;
             self.events.push_back(GatherEvent::Complete);
@@ -332,10 +460,19 @@ fn mapped_address(message: &Message) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, port))
 }
 
-/// Host and port of a `stun:` URL (RFC 7064); `None` for every other scheme.
-fn stun_server(url: &str) -> Option<Lookup> {
+/// What a URL names (RFC 7064, RFC 7065); `None` for what is not supported: TCP and TLS.
+fn server_address(url: &str) -> Option<(Service, Lookup)> {
     let (scheme, rest) = url.split_once(':')?;
-    let authority = rest.split(['?', '/']).next().filter(|_| scheme.eq_ignore_ascii_case("stun"))?;
+    let service = match scheme.to_ascii_lowercase().as_str() {
+        "stun" => Service::Stun,
+        "turn" => Service::Turn,
+        _ => return None,
+    };
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    if service == Service::Turn && !(query.is_empty() || query.eq_ignore_ascii_case("transport=udp")) {
+        return None;
+    }
+    let authority = rest.split('/').next()?;
     let (host, port) = match authority.strip_prefix('[') {
         Some(bracketed) => {
             let (host, tail) = bracketed.split_once(']')?;
@@ -347,5 +484,5 @@ fn stun_server(url: &str) -> Option<Lookup> {
         },
     };
     let port = port.map_or(Some(STUN_PORT), |port| port.parse().ok())?;
-    (!host.is_empty()).then(|| Lookup { host: host.to_owned(), port })
+    (!host.is_empty()).then(|| (service, Lookup { host: host.to_owned(), port }))
 }

@@ -7,6 +7,7 @@ use super::certificate::Certificate;
 use super::consent::Freshness;
 use super::dtls::{Association, DtlsEvent};
 use super::failure::DtlsFailure;
+use super::gather::CandidateSource;
 use super::guard::Peers;
 use super::ice::{Pair, Session};
 use super::sctp::{ChannelId, ChannelInit, DataEvent, Message, Sctp};
@@ -115,6 +116,8 @@ pub struct Transport {
     crypto: Arc<dyn RTCCryptoProvider>,
     certificate: Certificate,
     locals: Vec<(LocalCandidate, SocketAddr)>,
+    /// Who told the reflexive and relayed ones, for statistics.
+    sources: Vec<(LocalCandidate, CandidateSource)>,
     remotes: Vec<Candidate>,
     remotes_complete: bool,
     /// The session of the current credentials.
@@ -151,6 +154,7 @@ impl Transport {
             crypto,
             certificate: config.certificate,
             locals: Vec::new(),
+            sources: Vec::new(),
             remotes: Vec::new(),
             remotes_complete: false,
             ice_before: None,
@@ -219,7 +223,7 @@ impl Transport {
         tracing::info!(target: "webphone-rtc:ice", "ICE restarts");
         let mut session = Session::new(now, self.crypto.clone(), local.clone())?;
         for (candidate, base) in self.locals.iter().filter(|(candidate, _)| sends(candidate)) {
-            session.add_local(now, *base, candidate.priority)?;
+            session.add_local(now, candidate.kind, *base, candidate.priority)?;
         }
         let before = std::mem::replace(&mut self.ice, session);
         if before.selected().is_some() {
@@ -259,11 +263,23 @@ impl Transport {
             return Ok(());
         }
         if sends(&candidate) {
-            self.ice.add_local(now, base, candidate.priority)?;
+            self.ice.add_local(now, candidate.kind, base, candidate.priority)?;
         }
         self.locals.push((candidate, base));
         self.settle(now);
         Ok(())
+    }
+
+    /// Who told a candidate that was added.
+    pub fn note_source(&mut self, candidate: &LocalCandidate, source: CandidateSource) {
+        if !self.sources.iter().any(|(known, _)| known == candidate) {
+            self.sources.push((candidate.clone(), source));
+        }
+    }
+
+    /// The next ICE restart does without the addresses of this machine; a pair that uses one now is used until then.
+    pub fn keep_relayed_addresses(&mut self) {
+        self.locals.retain(|(candidate, _)| candidate.kind == CandidateKind::Relay);
     }
 
     /// The next ICE restart does without this address; a pair that uses it now fails by itself.
@@ -439,6 +455,7 @@ impl Transport {
             bytes_discarded: self.traffic.bytes_discarded,
             last_received: self.traffic.last_received,
             locals: self.locals.iter().map(|(candidate, _)| candidate.clone()).collect(),
+            sources: self.sources.clone(),
             remotes: self.remotes.clone(),
             dtls_role: self.dtls.as_ref().map(Association::role),
             dtls_cipher: agreed.map(|agreed| agreed.cipher.clone()),

@@ -20,10 +20,11 @@ mod sctp;
 mod socket;
 mod srtp;
 mod stats;
+mod turn;
 
 pub use certificate::{Certificate, fingerprint_sha256};
 pub use failure::DtlsFailure;
-pub use gather::{GatherEvent, Gatherer, IceServer};
+pub use gather::{CandidateSource, GatherEvent, Gatherer, IceServer};
 pub use machine::{DtlsState, IceState, Transport, TransportConfig, TransportEvent};
 pub use random::SystemRandom;
 pub use resolve::{Lookup, look_up};
@@ -32,6 +33,7 @@ pub use sctp::{
 };
 pub use socket::{AddressPolicy, LoopbackPolicy, Sockets};
 pub use stats::{PairInfo, TransportStats};
+pub use turn::Unframed;
 
 use crate::error::{Error, ErrorKind, Result};
 use bytes::BytesMut;

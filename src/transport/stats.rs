@@ -2,6 +2,7 @@
 //!
 //! Invariant: plain values, copied out; nothing here changes a transport.
 
+use super::gather::CandidateSource;
 use super::ice::{Checks, Pair};
 use super::machine::{DtlsState, IceState};
 use crate::negotiation::{Candidate, CandidateKind, DtlsRole, LocalCandidate, Protocol};
@@ -85,6 +86,8 @@ pub struct TransportStats {
     pub last_received: Option<Instant>,
     /// Candidates of this end.
     pub locals: Vec<LocalCandidate>,
+    /// Who told the reflexive and relayed ones of these.
+    pub sources: Vec<(LocalCandidate, CandidateSource)>,
     /// Candidates that the far end has told.
     pub remotes: Vec<Candidate>,
     /// The pair in use.
