@@ -1,0 +1,409 @@
+//! Relayed candidates and calls over them, against a small TURN server in virtual time.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
+#[path = "support/relay.rs"]
+mod relay;
+#[path = "support/wire.rs"]
+mod wire;
+
+use relay::{Out, PASSWORD, Server, USER, data_indication};
+use rtc::stun::message::{METHOD_CHANNEL_BIND, METHOD_CREATE_PERMISSION, METHOD_REFRESH};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use webphone_rtc::negotiation::{
+    Candidate, CandidateKind, DtlsPlan, DtlsRole, IceCredentials, IcePlan, LocalCandidate, TransportId, TransportPlan,
+};
+use webphone_rtc::rtp::RtpHeader;
+use webphone_rtc::transport::{
+    CandidateSource, Certificate, DtlsState, GatherEvent, Gatherer, IceServer, Transmit, Transport, TransportConfig,
+    TransportEvent, Unframed,
+};
+use wire::{address, credentials, host, ms, sha256};
+
+const URL: &str = "turn:198.51.100.1:3478?transport=udp";
+const LIMIT: Duration = Duration::from_millis(1000);
+
+fn base() -> SocketAddr {
+    address("192.168.1.2:5000")
+}
+
+fn far() -> SocketAddr {
+    address("203.0.113.9:6000")
+}
+
+/// An end whose datagrams reach nobody but its TURN server.
+struct End {
+    now: Instant,
+    server: Server,
+    gatherer: Gatherer,
+    events: Vec<GatherEvent>,
+    /// What far ends were sent through the relay.
+    relayed: Vec<(SocketAddr, Vec<u8>)>,
+    /// What came from far ends.
+    received: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
+    requests: usize,
+}
+
+impl End {
+    fn new(password: &str, prepare: impl FnOnce(&mut Server)) -> Self {
+        let now = Instant::now();
+        let mut server =
+            Server::new(address("198.51.100.1:3478"), address("198.51.100.1:49152"), address("203.0.113.7:40000"));
+        prepare(&mut server);
+        let with = IceServer {
+            urls: vec![URL.to_owned()],
+            username: Some(USER.to_owned()),
+            credential: Some(password.to_owned()),
+        };
+        let gatherer = Gatherer::new(now, &[base()], &[with], LIMIT);
+        let (events, relayed, received) = (Vec::new(), Vec::new(), Vec::new());
+        Self { now, server, gatherer, events, relayed, received, requests: 0 }
+    }
+
+    fn gathered(prepare: impl FnOnce(&mut Server)) -> Self {
+        let mut end = Self::new(PASSWORD, prepare);
+        end.exchange();
+        end
+    }
+
+    /// Carries all there is between client and server, at once.
+    fn exchange(&mut self) {
+        while let Some(transmit) = self.gatherer.poll_transmit() {
+            self.requests += 1;
+            self.carry(transmit);
+        }
+        self.events.extend(std::iter::from_fn(|| self.gatherer.poll_event()));
+    }
+
+    fn carry(&mut self, transmit: Transmit) {
+        assert_eq!((transmit.local, transmit.peer), (base(), self.server.address));
+        let out = self.server.receive(self.now, &transmit.payload);
+        self.deliver(out);
+    }
+
+    fn deliver(&mut self, out: Vec<Out>) {
+        for out in out {
+            match out {
+                Out::Peer(peer, payload) => self.relayed.push((peer, payload)),
+                Out::Client(mut datagram) => self.take(&mut datagram),
+            }
+        }
+    }
+
+    fn take(&mut self, datagram: &mut [u8]) {
+        if let Unframed::Data { relayed, peer, payload } =
+            self.gatherer.unframe(self.now, base(), self.server.address, datagram)
+        {
+            self.received.push((relayed, peer, payload.to_vec()));
+        }
+    }
+
+    fn send(&mut self, peer: SocketAddr, payload: &[u8]) {
+        let transmit = Transmit { local: self.server.relayed, peer, payload: payload.into() };
+        if let Some(framed) = self.gatherer.frame(self.now, transmit) {
+            self.carry(framed);
+        }
+        self.exchange();
+    }
+
+    /// Lets time pass, timers included.
+    fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(due) = self.gatherer.timeout().filter(|due| *due <= end) {
+            self.now = due.max(self.now);
+            self.gatherer.handle_timeout(self.now);
+            self.exchange();
+        }
+        self.now = end;
+    }
+
+    fn candidates(&self) -> Vec<(&LocalCandidate, SocketAddr, Option<&CandidateSource>)> {
+        let found = |event| match event {
+            &GatherEvent::Candidate(ref candidate, base, ref source) => Some((candidate, base, source.as_ref())),
+            _ => None,
+        };
+        self.events.iter().filter_map(found).collect()
+    }
+
+    fn errors(&self) -> Vec<(u16, &str)> {
+        let error = |event| match event {
+            &GatherEvent::Error { code, ref text, .. } => Some((code, text.as_str())),
+            _ => None,
+        };
+        self.events.iter().filter_map(error).collect()
+    }
+
+    fn is_complete(&self) -> bool {
+        self.events.last() == Some(&GatherEvent::Complete)
+    }
+}
+
+#[test]
+fn a_relayed_candidate_says_where_it_comes_from() {
+    let end = End::gathered(|_| {});
+    assert!(end.is_complete());
+    let kinds: Vec<_> = end.candidates().iter().map(|(candidate, ..)| candidate.kind).collect();
+    assert_eq!(kinds, [CandidateKind::Host, CandidateKind::Srflx, CandidateKind::Relay]);
+    let (candidate, base_of, source) = end.candidates()[2];
+    assert_eq!((candidate.address.as_str(), candidate.port), ("198.51.100.1", 49152));
+    assert_eq!(candidate.related, Some(("192.168.1.2".to_owned(), 5000)));
+    assert_eq!(candidate.priority >> 24, 0, "below all direct ones");
+    assert_eq!(base_of, end.server.relayed, "it sends from itself");
+    assert_eq!(source, Some(&CandidateSource { url: URL.to_owned(), relay_protocol: Some("udp") }));
+}
+
+#[test]
+fn what_a_server_refuses_is_told_with_its_code() {
+    let mut guessed = End::new("guessed", |_| {});
+    guessed.exchange();
+    assert_eq!(guessed.errors(), [(401, "refused with 401")]);
+    assert!(guessed.is_complete());
+    let full = End::gathered(|server| server.refuses = Some(486));
+    assert_eq!(full.errors(), [(486, "refused with 486")]);
+    assert!(full.is_complete() && full.server.held_until.is_none());
+}
+
+#[test]
+fn an_answer_that_nobody_signed_is_not_believed() {
+    let mut end = End::gathered(|server| server.signs = false);
+    assert_eq!(end.candidates().len(), 1, "the host candidate");
+    end.pass(LIMIT);
+    assert_eq!(end.errors(), [(701, "the server did not answer")]);
+    assert!(end.is_complete());
+}
+
+#[test]
+fn a_silent_server_costs_the_limit_and_what_it_gives_too_late_is_given_back() {
+    let mut end = End::new(PASSWORD, |_| {});
+    let mut late = Vec::new();
+    // The challenge is answered; the request with the credential is kept on the way.
+    let first = end.gatherer.poll_transmit().unwrap();
+    end.carry(first);
+    while end.now < end.gatherer.timeout().unwrap() && late.len() < 10 {
+        late.extend(std::iter::from_fn(|| end.gatherer.poll_transmit()));
+        end.now = end.gatherer.timeout().unwrap();
+        end.gatherer.handle_timeout(end.now);
+        end.events.extend(std::iter::from_fn(|| end.gatherer.poll_event()));
+        if end.is_complete() {
+            break;
+        }
+    }
+    assert!(end.is_complete());
+    assert_eq!(end.errors(), [(701, "the server did not answer")]);
+    assert!((2..=4).contains(&late.len()), "{} requests", late.len());
+    end.carry(late.remove(0));
+    assert!(end.server.held_until.is_some());
+    end.exchange();
+    assert_eq!(end.server.held_until, None);
+    assert_eq!(end.candidates().len(), 1);
+}
+
+#[test]
+fn nothing_goes_out_before_it_is_permitted_and_media_asks_for_a_channel() {
+    let mut end = End::gathered(|_| {});
+    end.send(far(), &[0, 1, 0, 0]);
+    assert_eq!((end.relayed.len(), end.server.count(METHOD_CREATE_PERMISSION)), (0, 1));
+    end.send(far(), &[0, 1, 0, 0]);
+    assert_eq!((end.relayed.len(), end.server.indications, end.server.count(METHOD_CHANNEL_BIND)), (1, 1, 0));
+    end.send(far(), &[0x80, 1]);
+    assert_eq!((end.relayed.len(), end.server.indications, end.server.count(METHOD_CHANNEL_BIND)), (2, 2, 1));
+    end.send(far(), &[0x80, 2]);
+    assert_eq!((end.relayed.len(), end.server.indications, end.server.channel_data), (3, 2, 1));
+    assert_eq!(end.relayed[2], (far(), vec![0x80, 2]));
+    let out = end.server.receive_from(end.now, far(), &[0x80, 3]);
+    end.deliver(out);
+    assert_eq!(end.received, [(end.server.relayed, far(), vec![0x80, 3])]);
+}
+
+#[test]
+fn a_stale_nonce_is_replaced_and_the_request_said_again() {
+    let mut end = End::gathered(|_| {});
+    end.server.nonce = 2;
+    end.send(far(), &[0, 1]);
+    assert_eq!(end.server.count(METHOD_CREATE_PERMISSION), 1);
+}
+
+#[test]
+fn what_is_used_is_renewed_for_as_long_as_a_call_may_last() {
+    let mut end = End::gathered(|_| {});
+    for second in 0..3 * 3600 {
+        end.server.nonce = second / 900 + 1; // as servers do
+        end.send(far(), &[0x80, 7]);
+        end.pass(Duration::from_secs(1));
+    }
+    assert!(end.relayed.len() >= 3 * 3600 - 2, "{} of 10800 arrived", end.relayed.len());
+    assert!(end.server.channel_data >= 3 * 3600 - 2);
+    assert!((18..=24).contains(&end.server.count(METHOD_REFRESH)), "{}", end.server.count(METHOD_REFRESH));
+}
+
+#[test]
+fn what_is_not_used_any_more_is_forgotten() {
+    let mut end = End::gathered(|_| {});
+    end.send(far(), &[0, 1]);
+    end.send(far(), &[0, 1]);
+    end.pass(Duration::from_secs(3600));
+    assert_eq!(end.server.count(METHOD_CREATE_PERMISSION), 2, "renewed once, as it was used");
+    assert!(end.server.permissions.is_empty() && end.server.held_until.is_some());
+}
+
+#[test]
+fn closing_gives_the_address_back() {
+    let mut end = End::gathered(|_| {});
+    end.gatherer.close();
+    end.exchange();
+    assert_eq!(end.server.held_until, None);
+    assert_eq!(end.gatherer.timeout(), None);
+}
+
+#[test]
+fn a_second_gathering_tells_the_same_address_and_asks_for_none() {
+    let mut end = End::gathered(|_| {});
+    end.events.clear();
+    let with = IceServer {
+        urls: vec![URL.to_owned()],
+        username: Some(USER.to_owned()),
+        credential: Some(PASSWORD.to_owned()),
+    };
+    end.requests = 0;
+    end.gatherer.restart(end.now, &[base()], &[with], LIMIT);
+    end.exchange();
+    assert_eq!((end.candidates().len(), end.requests), (3, 0));
+    assert!(end.is_complete());
+}
+
+#[test]
+fn neither_far_ends_nor_the_server_make_it_keep_more_than_its_bounds() {
+    let mut end = End::gathered(|_| {});
+    for index in 0..1000_u32 {
+        let [_, _, high, low] = index.to_be_bytes();
+        for payload in [[0, 1], [0x80, 1], [0x80, 2]] {
+            end.send(SocketAddr::from(([10, 0, high, low], 9)), &payload);
+        }
+    }
+    assert_eq!(end.server.count(METHOD_CREATE_PERMISSION), 64);
+    assert_eq!(end.server.count(METHOD_CHANNEL_BIND), 8);
+    let stranger = address("192.0.2.66:1");
+    end.take(&mut data_indication(stranger, &[0x80, 1]));
+    assert!(end.received.is_empty(), "nobody has permitted it");
+    for junk in [&[0x40_u8][..], &[0x40, 0, 0, 9, 1], &[0x4F, 0xFF, 0, 0], &[0, 3], &[1; 24]] {
+        end.take(&mut junk.to_vec());
+    }
+    assert!(end.received.is_empty());
+}
+
+/// A far end that everybody reaches, and our transport behind the relay.
+struct Call {
+    end: End,
+    ours: Transport,
+    theirs: Transport,
+    got: [usize; 2],
+}
+
+fn transport(now: Instant, name: &str) -> (Transport, Certificate, IceCredentials) {
+    let certificate = Certificate::generate(ms(3_600_000)).unwrap();
+    let local = credentials(name);
+    let config = TransportConfig { certificate: certificate.clone(), local: local.clone() };
+    (Transport::new(now, config).unwrap(), certificate, local)
+}
+
+fn plan(local: &IceCredentials, remote: &IceCredentials, of: &Certificate, first: bool, at: Candidate) -> TransportPlan {
+    TransportPlan {
+        id: TransportId(0),
+        ice: IcePlan {
+            local: local.clone(),
+            remote: Some(remote.clone()),
+            remote_lite: false,
+            controlling: first,
+            remote_candidates: vec![at],
+            remote_complete: false,
+        },
+        dtls: Some(DtlsPlan {
+            role: if first { DtlsRole::Server } else { DtlsRole::Client },
+            fingerprints: sha256(of),
+        }),
+        gather: true,
+        generation: 0,
+        gathered: false,
+    }
+}
+
+impl Call {
+    fn new() -> Self {
+        let end = End::gathered(|_| {});
+        let now = end.now;
+        let (mut ours, our_certificate, our_credentials) = transport(now, "ours");
+        let (mut theirs, their_certificate, their_credentials) = transport(now, "theirs");
+        let (candidate, from, _) = end.candidates()[2];
+        ours.add_local_address(now, candidate.clone(), from).unwrap();
+        theirs.add_local_address(now, host(far()), far()).unwrap();
+        let relayed = candidate.clone();
+        ours.apply(now, &plan(&our_credentials, &their_credentials, &their_certificate, true, host(far()))).unwrap();
+        theirs.apply(now, &plan(&their_credentials, &our_credentials, &our_certificate, false, relayed)).unwrap();
+        Self { end, ours, theirs, got: [0; 2] }
+    }
+
+    fn run(&mut self, time: Duration, done: impl Fn(&Self) -> bool) -> bool {
+        let limit = self.end.now + time;
+        while self.end.now < limit && !done(self) {
+            self.settle();
+            self.end.pass(ms(5));
+            for transport in [&mut self.ours, &mut self.theirs] {
+                if transport.timeout().is_some_and(|due| due <= self.end.now) {
+                    transport.handle_timeout(self.end.now);
+                }
+            }
+        }
+        done(self)
+    }
+
+    /// Carries all that is under way.
+    fn settle(&mut self) {
+        loop {
+            let mut still = true;
+            while let Some(Transmit { local, peer, payload }) = self.ours.poll_transmit() {
+                assert_eq!(local, self.end.server.relayed, "nothing goes round the relay");
+                self.end.send(peer, &payload);
+                still = false;
+            }
+            for (to, payload) in std::mem::take(&mut self.end.relayed) {
+                assert_eq!(to, far());
+                self.theirs.receive(self.end.now, far(), self.end.server.relayed, &payload);
+            }
+            while let Some(Transmit { peer, payload, .. }) = self.theirs.poll_transmit() {
+                assert_eq!(peer, self.end.server.relayed);
+                let out = self.end.server.receive_from(self.end.now, far(), &payload);
+                self.end.deliver(out);
+                still = false;
+            }
+            for (to, peer, payload) in std::mem::take(&mut self.end.received) {
+                self.ours.receive(self.end.now, to, peer, &payload);
+            }
+            for (got, transport) in self.got.iter_mut().zip([&mut self.ours, &mut self.theirs]) {
+                let rtp = |event: &TransportEvent| matches!(event, TransportEvent::Rtp(_));
+                *got += std::iter::from_fn(|| transport.poll_event()).filter(rtp).count();
+            }
+            if still {
+                return;
+            }
+        }
+    }
+
+    fn is_up(&self) -> bool {
+        [&self.ours, &self.theirs].iter().all(|transport| transport.state().1 == DtlsState::Connected)
+    }
+}
+
+#[test]
+fn a_call_comes_up_over_the_relay_alone_and_its_media_takes_a_channel() {
+    let mut call = Call::new();
+    assert!(call.run(Duration::from_secs(5), Call::is_up), "{:?}", [call.ours.state(), call.theirs.state()]);
+    assert_eq!(call.ours.selected_pair().unwrap().local.kind, CandidateKind::Relay);
+    let before = call.end.server.channel_data;
+    for sequence in 0..50 {
+        let header = RtpHeader { payload_type: 0, sequence, ssrc: 1, ..RtpHeader::default() };
+        assert!(call.ours.send_rtp(&header, &[9; 160]) && call.theirs.send_rtp(&header, &[9; 160]));
+        call.run(ms(20), |_| false);
+    }
+    assert_eq!(call.got, [50, 50]);
+    assert!(call.end.server.channel_data >= before + 50);
+}
