@@ -58,7 +58,7 @@ export async function checkTurn(server: TurnServer, rtc: typeof api, limitMs = L
     status: 'warning',
     says: `${says}, but the engine gets no relay candidate from it`,
     advice:
-      'This version of the engine does not use TURN servers of this kind. Calls to a public edge need none; else give the machine an address that the far end reaches.',
+      'The engine uses TURN over UDP, not over TCP and TLS: write ?transport=udp if the server has it. Calls to a public edge need none; else give the machine an address that the far end reaches.',
     data: { ...data, used: false },
   };
 }
