@@ -55,14 +55,14 @@ afterAll(async () => {
   await once(server, 'exit');
 });
 
-const options = (credential = USER.credential) => ({
+const network = (credential = USER.credential) => ({
   loopback: true,
   iceTransportPolicy: 'relay',
   iceServers: [{ urls: url, username: USER.username, credential }],
 });
 
 withCoturn('two ends that show only relayed addresses hear each other', async () => {
-  const pair = new Pair(options());
+  const pair = new Pair({ network: network() });
   try {
     const candidates = [];
     pair.left.pc.addEventListener('icecandidate', ({ candidate }) => candidate && candidates.push(candidate));
@@ -80,7 +80,7 @@ withCoturn('two ends that show only relayed addresses hear each other', async ()
 });
 
 withCoturn('a wrong password is an icecandidateerror with the code of the server', async () => {
-  const pair = new Pair(options('guessed'));
+  const pair = new Pair({ network: network('guessed') });
   try {
     const errors = [];
     pair.left.pc.addEventListener('icecandidateerror', ({ errorCode, url }) => errors.push({ errorCode, url }));

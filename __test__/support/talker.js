@@ -6,9 +6,9 @@ const { Phone } = require('./phone');
 const { measureTone } = require('./tone');
 
 class Talker extends Phone {
-  /** @param {{ hz?: number | null, queueMs?: number, trickle?: boolean, onCandidate?: (candidate: object | null) => void, certificates?: RTCCertificate[] }} options hz null: no microphone yet */
-  constructor({ hz = null, queueMs, trickle, onCandidate, certificates = [] } = {}) {
-    const own = { ...configuration, certificates };
+  /** @param {{ hz?: number | null, queueMs?: number, trickle?: boolean, onCandidate?: (candidate: object | null) => void, certificates?: RTCCertificate[], network?: RTCConfiguration }} options hz null: no microphone yet */
+  constructor({ hz = null, queueMs, trickle, onCandidate, certificates = [], network = {} } = {}) {
+    const own = { ...configuration, certificates, ...network };
     super({ RTCPeerConnection: rtc.RTCPeerConnection, configuration: own, trickle, onCandidate });
     this.queueMs = queueMs;
     this.keys = '';

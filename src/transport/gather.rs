@@ -225,12 +225,11 @@ impl Gatherer {
         let Server { url, username, password, .. } = &self.servers[server];
         let (url, username, password) = (url.clone(), username.clone(), password.clone());
         let order = Order { url: url.clone(), username, password, base, server: to };
-        let refusal = match super::crypto() {
-            Ok(crypto) if self.relays.ask(now, crypto, order) => return,
-            Ok(_) => "too many TURN servers".to_owned(),
-            Err(error) => error.to_string(),
-        };
-        self.report(url, Some(base), UNREACHABLE, refusal);
+        match super::crypto().map(|crypto| self.relays.ask(now, crypto, order)) {
+            Ok(true) => {}
+            Ok(false) => self.report(url, Some(base), UNREACHABLE, "too many TURN servers".to_owned()),
+            Err(error) => self.report(url, Some(base), UNREACHABLE, error.to_string()),
+        }
     }
 
     /// Takes over what the allocations have come to.

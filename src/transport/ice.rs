@@ -183,7 +183,13 @@ impl Session {
     }
 
     /// Checks can leave from this address. Reflexive candidates need no entry: their base has one.
-    pub(super) fn add_local(&mut self, now: Instant, kind: CandidateKind, base: SocketAddr, priority: u32) -> Result<()> {
+    pub(super) fn add_local(
+        &mut self,
+        now: Instant,
+        kind: CandidateKind,
+        base: SocketAddr,
+        priority: u32,
+    ) -> Result<()> {
         let candidate = agent_candidate(kind, base, priority).map_err(|e| failed("candidate", e))?;
         self.agent.add_local_candidate(candidate).map_err(|error| failed("candidate", error))?;
         self.check(now);

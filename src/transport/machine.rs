@@ -262,6 +262,14 @@ impl Transport {
         if self.locals.iter().any(|known| known.0 == candidate) {
             return Ok(());
         }
+        // A later gathering may tell a relayed address under another foundation.
+        let same = |(known, from): &(LocalCandidate, SocketAddr)| known.kind == CandidateKind::Relay && *from == base;
+        if candidate.kind == CandidateKind::Relay
+            && let Some(known) = self.locals.iter_mut().find(|known| same(known))
+        {
+            known.0 = candidate;
+            return Ok(());
+        }
         if sends(&candidate) {
             self.ice.add_local(now, candidate.kind, base, candidate.priority)?;
         }

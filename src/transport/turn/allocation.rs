@@ -353,14 +353,13 @@ impl Allocation {
     fn request(&self, id: TransactionId, purpose: Purpose, lifetime: Option<Duration>) -> Result<BytesMut> {
         let address = |peer| Attribute::Address(ATTR_XOR_PEER_ADDRESS, peer);
         let (method, mut attributes): (Method, Vec<Attribute>) = match purpose {
-            Purpose::Allocate => {
-                (METHOD_ALLOCATE, vec![Attribute::Plain(ATTR_REQUESTED_TRANSPORT, UDP.to_vec())])
-            }
+            Purpose::Allocate => (METHOD_ALLOCATE, vec![Attribute::Plain(ATTR_REQUESTED_TRANSPORT, UDP.to_vec())]),
             Purpose::Refresh => (METHOD_REFRESH, Vec::new()),
             // The port says nothing (RFC 8656 section 9).
             Purpose::Permit(ip) => (METHOD_CREATE_PERMISSION, vec![address(SocketAddr::new(ip, 0))]),
             Purpose::Bind(number) => {
-                let mut attributes = vec![Attribute::Plain(ATTR_CHANNEL_NUMBER, [number.to_be_bytes(), [0; 2]].concat())];
+                let number_and_rest = [number.to_be_bytes(), [0; 2]].concat();
+                let mut attributes = vec![Attribute::Plain(ATTR_CHANNEL_NUMBER, number_and_rest)];
                 let channel = self.channels.iter().find(|channel| channel.number == number);
                 attributes.extend(channel.map(|channel| address(channel.peer)));
                 (METHOD_CHANNEL_BIND, attributes)
@@ -450,8 +449,7 @@ impl Allocation {
             return self.fail(now, Purpose::Allocate, UNREACHABLE, "the relayed address is of no use".to_owned());
         };
         let abandoned = self.state == State::Abandoned;
-        self.state =
-            State::Held { relayed, mapped, renew_at: now + renewal(lifetime), expires_at: now + lifetime };
+        self.state = State::Held { relayed, mapped, renew_at: now + renewal(lifetime), expires_at: now + lifetime };
         if abandoned {
             self.release();
         } else {

@@ -98,8 +98,7 @@ pub(super) fn request(
 
 /// `payload` to `peer` without a channel.
 pub(super) fn send_indication(peer: SocketAddr, payload: &[u8]) -> Result<BytesMut> {
-    let attributes =
-        [Attribute::Address(ATTR_XOR_PEER_ADDRESS, peer), Attribute::Plain(ATTR_DATA, payload.to_vec())];
+    let attributes = [Attribute::Address(ATTR_XOR_PEER_ADDRESS, peer), Attribute::Plain(ATTR_DATA, payload.to_vec())];
     let kind = MessageType::new(METHOD_SEND, CLASS_INDICATION);
     Ok(BytesMut::from(&build(kind, TransactionId::new(), &attributes)?.raw[..]))
 }
