@@ -306,7 +306,13 @@ fn transport(now: Instant, name: &str) -> (Transport, Certificate, IceCredential
     (Transport::new(now, config).unwrap(), certificate, local)
 }
 
-fn plan(local: &IceCredentials, remote: &IceCredentials, of: &Certificate, first: bool, at: Candidate) -> TransportPlan {
+fn plan(
+    local: &IceCredentials,
+    remote: &IceCredentials,
+    of: &Certificate,
+    first: bool,
+    at: Candidate,
+) -> TransportPlan {
     TransportPlan {
         id: TransportId(0),
         ice: IcePlan {

@@ -339,7 +339,10 @@ impl Driver {
                 }
                 // Nobody is to learn of the address behind a relayed one.
                 if self.network.relay_only && candidate.related.is_some() {
-                    let nowhere: IpAddr = if base.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+                    let nowhere = match base {
+                        SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                        SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+                    };
                     candidate.related = Some((nowhere.to_string(), 0));
                 }
                 if let Err(error) = self.session.add_local_candidate(now, id, candidate.clone(), base) {
