@@ -324,7 +324,6 @@ fn candidate(id: TransportId, of: &Candidate, line: &transport::TransportStats, 
         tcp_type: of.tcp_type.clone(),
         url: source.map(|source| source.url.clone()),
         relay_protocol: source.and_then(|source| source.relay_protocol).map(str::to_owned),
-        ..CandidateStats::default()
     }
 }
 

@@ -70,14 +70,12 @@ pub async fn receive(
         let mut received = Poll::Pending;
         let now = Instant::now();
         for (id, Port { sockets, gatherer, relay_only, .. }) in &mut *ports {
-            let mut take = |local, peer, datagram: &mut [u8]| {
-                match gatherer.unframe(now, local, peer, datagram) {
-                    Unframed::Data { relayed, peer, payload } => each(*id, relayed, peer, payload),
-                    Unframed::Consumed => {}
-                    Unframed::Foreign => {
-                        if !gatherer.receive(local, peer, datagram) && !*relay_only {
-                            each(*id, local, peer, datagram);
-                        }
+            let mut take = |local, peer, datagram: &mut [u8]| match gatherer.unframe(now, local, peer, datagram) {
+                Unframed::Data { relayed, peer, payload } => each(*id, relayed, peer, payload),
+                Unframed::Consumed => {}
+                Unframed::Foreign => {
+                    if !gatherer.receive(local, peer, datagram) && !*relay_only {
+                        each(*id, local, peer, datagram);
                     }
                 }
             };

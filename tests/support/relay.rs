@@ -10,8 +10,8 @@ use rtc::stun::error_code::{ErrorCode, ErrorCodeAttribute};
 use rtc::stun::integrity::MessageIntegrity;
 use rtc::stun::message::{
     CLASS_ERROR_RESPONSE, CLASS_INDICATION, CLASS_REQUEST, CLASS_SUCCESS_RESPONSE, METHOD_ALLOCATE,
-    METHOD_CHANNEL_BIND, METHOD_CREATE_PERMISSION, METHOD_DATA, METHOD_REFRESH, METHOD_SEND, Message, MessageType, Method,
-    Setter, TransactionId,
+    METHOD_CHANNEL_BIND, METHOD_CREATE_PERMISSION, METHOD_DATA, METHOD_REFRESH, METHOD_SEND, Message, MessageType,
+    Method, Setter, TransactionId,
 };
 use rtc::stun::xoraddr::XorMappedAddress;
 use std::collections::BTreeMap;
