@@ -9,6 +9,12 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** Certificate authorities: one object for all connections, as there are many. */
+export declare class Authorities {
+  /** From their certificates (DER); what cannot be read is passed over. */
+  static read(certificates: Array<Uint8Array>): Outcome<Authorities>
+}
+
 /** RTCCertificate without its W3C face. */
 export declare class Certificate {
   /** A fresh ECDSA P-256 certificate, valid for `lifetime_ms` from now. */
@@ -330,6 +336,8 @@ export interface ConnectionConfig {
   iceTransportPolicy: string
   /** `balanced`, `max-compat` or `max-bundle`. */
   bundlePolicy: string
+  /** Who vouches for servers that are reached over TLS. */
+  authorities?: Authorities
   /** The first is used; none means a fresh one. */
   certificates: Array<Certificate>
   /** Gather on the loopback interface too. */
@@ -446,7 +454,7 @@ export interface IceParametersData {
 
 /** RTCIceServer. */
 export interface IceServerData {
-  /** `stun:` and `turn:` URLs, checked by the facade. */
+  /** `stun:`, `turn:` and `turns:` URLs, checked by the facade. */
   urls: Array<string>
   /** TURN user name. */
   username?: string

@@ -835,6 +835,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.Authorities = nativeBinding.Authorities
 module.exports.Certificate = nativeBinding.Certificate
 module.exports.Connection = nativeBinding.Connection
 module.exports.Detour = nativeBinding.Detour

@@ -126,6 +126,8 @@ export interface ConnectionConfig {
   bundlePolicy: 'balanced' | 'max-compat' | 'max-bundle';
   rtcpMuxPolicy: 'require';
   iceCandidatePoolSize: number;
+  /** Who vouches for servers that are reached over TLS. */
+  authorities?: NativeAuthorities;
   certificates: NativeCertificate[];
   loopback?: boolean;
   addresses?: string[];
@@ -499,6 +501,9 @@ export interface NativeConnection {
   close(): void;
 }
 
+/** Certificate authorities. */
+export type NativeAuthorities = object;
+
 export interface NativeCertificate {
   /** Milliseconds since the Unix epoch. */
   readonly expires: number;
@@ -616,6 +621,10 @@ export interface Binding {
   Engine: new (doorbell: () => void) => NativeEngine;
   Connection: new (engine: NativeEngine, config: ConnectionConfig) => NativeConnection;
   /** `lifetimeMs` from now. */
+  Authorities: {
+    /** From certificates (DER). */
+    read(certificates: Uint8Array[]): Outcome<NativeAuthorities>;
+  };
   Certificate: {
     generate(lifetimeMs: number): Outcome<NativeCertificate>;
     /** `pkcs8` is DER. */

@@ -144,7 +144,7 @@ fn names_are_looked_up_outside_and_may_fail_or_be_late() {
 
 #[test]
 fn what_a_server_refuses_and_what_is_not_supported_is_reported() {
-    let urls = ["turn:198.51.100.1:3478?transport=tcp", "stuns:198.51.100.1", "stun:198.51.100.2"];
+    let urls = ["turns:198.51.100.1:5349?transport=udp", "stuns:198.51.100.1", "stun:198.51.100.2"];
     let mut gatherer = gather(Instant::now(), &["192.168.1.2:5000"], &urls);
     let request = requests(&mut gatherer).remove(0);
     let refusal = answer(&request.payload, vec![Box::new(BINDING_ERROR), Box::new(CODE_SERVER_ERROR)]);

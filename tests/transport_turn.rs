@@ -15,8 +15,8 @@ use webphone_rtc::negotiation::{
 };
 use webphone_rtc::rtp::RtpHeader;
 use webphone_rtc::transport::{
-    CandidateSource, Certificate, DtlsState, GatherEvent, Gatherer, IceServer, Transmit, Transport, TransportConfig,
-    TransportEvent, Unframed,
+    CandidateSource, Certificate, DtlsState, GatherEvent, Gatherer, IceServer, IceState, LinkId, LinkOrder, Transmit,
+    Transport, TransportConfig, TransportEvent, Unframed,
 };
 use wire::{address, credentials, host, ms, sha256};
 
@@ -31,6 +31,15 @@ fn far() -> SocketAddr {
     address("203.0.113.9:6000")
 }
 
+fn with(password: &str) -> IceServer {
+    IceServer {
+        urls: vec![URL.to_owned()],
+        username: Some(USER.to_owned()),
+        credential: Some(password.to_owned()),
+        ..IceServer::default()
+    }
+}
+
 /// An end whose datagrams reach nobody but its TURN server.
 struct End {
     now: Instant,
@@ -42,6 +51,9 @@ struct End {
     /// What came from far ends.
     received: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
     requests: usize,
+    /// Sockets that single allocations have for themselves, and the servers that they reach: one knows sockets apart.
+    own: Vec<(SocketAddr, LinkId, Server)>,
+    orders: Vec<LinkOrder>,
 }
 
 impl End {
@@ -50,14 +62,10 @@ impl End {
         let mut server =
             Server::new(address("198.51.100.1:3478"), address("198.51.100.1:49152"), address("203.0.113.7:40000"));
         prepare(&mut server);
-        let with = IceServer {
-            urls: vec![URL.to_owned()],
-            username: Some(USER.to_owned()),
-            credential: Some(password.to_owned()),
-        };
-        let gatherer = Gatherer::new(now, &[base()], &[with], LIMIT);
+        let gatherer = Gatherer::new(now, &[base()], &[with(password)], LIMIT);
         let (events, relayed, received) = (Vec::new(), Vec::new(), Vec::new());
-        Self { now, server, gatherer, events, relayed, received, requests: 0 }
+        let (own, orders) = (Vec::new(), Vec::new());
+        Self { now, server, gatherer, events, relayed, received, requests: 0, own, orders }
     }
 
     fn gathered(prepare: impl FnOnce(&mut Server)) -> Self {
@@ -72,34 +80,74 @@ impl End {
             self.requests += 1;
             self.carry(transmit);
         }
+        self.orders.extend(std::iter::from_fn(|| self.gatherer.poll_order()));
         self.events.extend(std::iter::from_fn(|| self.gatherer.poll_event()));
     }
 
     fn carry(&mut self, transmit: Transmit) {
-        assert_eq!((transmit.local, transmit.peer), (base(), self.server.address));
-        let out = self.server.receive(self.now, &transmit.payload);
-        self.deliver(out);
+        assert_eq!(transmit.peer, self.server.address);
+        let own = self.own.iter_mut().find(|(local, ..)| *local == transmit.local);
+        let server = match own {
+            Some((.., server)) => server,
+            None => {
+                assert_eq!(transmit.local, base());
+                &mut self.server
+            }
+        };
+        let out = server.receive(self.now, &transmit.payload);
+        self.deliver_to(transmit.local, out);
     }
 
     fn deliver(&mut self, out: Vec<Out>) {
+        self.deliver_to(base(), out);
+    }
+
+    fn deliver_to(&mut self, local: SocketAddr, out: Vec<Out>) {
         for out in out {
             match out {
                 Out::Peer(peer, payload) => self.relayed.push((peer, payload)),
-                Out::Client(mut datagram) => self.take(&mut datagram),
+                Out::Client(mut datagram) => self.take_at(local, &mut datagram),
             }
         }
     }
 
     fn take(&mut self, datagram: &mut [u8]) {
+        self.take_at(base(), datagram);
+    }
+
+    fn take_at(&mut self, local: SocketAddr, datagram: &mut [u8]) {
         if let Unframed::Data { relayed, peer, payload } =
-            self.gatherer.unframe(self.now, base(), self.server.address, datagram)
+            self.gatherer.unframe(self.now, local, self.server.address, datagram)
         {
             self.received.push((relayed, peer, payload.to_vec()));
         }
     }
 
+    /// Binds what is ordered, to a socket that another allocation of this server is for.
+    fn bind(&mut self, relayed: &str, password: &'static str) -> SocketAddr {
+        let Some(LinkOrder::Bind(id, ip)) = self.orders.pop() else { panic!("no socket is ordered") };
+        let local = SocketAddr::new(ip, 6001);
+        let mut server = Server::new(self.server.address, address(relayed), self.server.mapped);
+        server.password = password;
+        self.own.push((local, id, server));
+        self.gatherer.linked(self.now, id, Ok(local));
+        self.exchange();
+        local
+    }
+
+    /// Gathers anew.
+    fn restart(&mut self, password: &str) {
+        self.events.clear();
+        self.gatherer.restart(self.now, &[base()], &[with(password)], LIMIT);
+        self.exchange();
+    }
+
     fn send(&mut self, peer: SocketAddr, payload: &[u8]) {
-        let transmit = Transmit { local: self.server.relayed, peer, payload: payload.into() };
+        self.send_from(self.server.relayed, peer, payload);
+    }
+
+    fn send_from(&mut self, local: SocketAddr, peer: SocketAddr, payload: &[u8]) {
+        let transmit = Transmit { local, peer, payload: payload.into() };
         if let Some(framed) = self.gatherer.frame(self.now, transmit) {
             self.carry(framed);
         }
@@ -115,6 +163,10 @@ impl End {
             self.exchange();
         }
         self.now = end;
+    }
+
+    fn has_relay(&self) -> bool {
+        self.candidates().iter().any(|(candidate, ..)| candidate.kind == CandidateKind::Relay)
     }
 
     fn candidates(&self) -> Vec<(&LocalCandidate, SocketAddr, Option<&CandidateSource>)> {
@@ -146,8 +198,8 @@ fn a_relayed_candidate_says_where_it_comes_from() {
     assert_eq!(kinds, [CandidateKind::Host, CandidateKind::Srflx, CandidateKind::Relay]);
     let (candidate, base_of, source) = end.candidates()[2];
     assert_eq!((candidate.address.as_str(), candidate.port), ("198.51.100.1", 49152));
-    assert_eq!(candidate.related, Some(("192.168.1.2".to_owned(), 5000)));
-    assert_eq!(candidate.priority >> 24, 0, "below all direct ones");
+    assert_eq!(candidate.related, Some(("203.0.113.7".to_owned(), 40000)), "where the server sees us");
+    assert_eq!(candidate.priority >> 24, 2, "below all direct ones, above those over TCP");
     assert_eq!(base_of, end.server.relayed, "it sends from itself");
     assert_eq!(source, Some(&CandidateSource { url: URL.to_owned(), relay_protocol: Some("udp") }));
 }
@@ -259,13 +311,8 @@ fn closing_gives_the_address_back() {
 fn a_second_gathering_tells_the_same_address_and_asks_for_none() {
     let mut end = End::gathered(|_| {});
     end.events.clear();
-    let with = IceServer {
-        urls: vec![URL.to_owned()],
-        username: Some(USER.to_owned()),
-        credential: Some(PASSWORD.to_owned()),
-    };
     end.requests = 0;
-    end.gatherer.restart(end.now, &[base()], &[with], LIMIT);
+    end.gatherer.restart(end.now, &[base()], &[with(PASSWORD)], LIMIT);
     end.exchange();
     assert_eq!((end.candidates().len(), end.requests), (3, 0));
     assert!(end.is_complete());
@@ -291,11 +338,101 @@ fn neither_far_ends_nor_the_server_make_it_keep_more_than_its_bounds() {
     assert!(end.received.is_empty());
 }
 
+#[test]
+fn a_server_that_answers_is_waited_for_longer_than_one_that_does_not() {
+    let mut end = End::new(PASSWORD, |_| {});
+    for _ in 0..2 {
+        let request = end.gatherer.poll_transmit().unwrap();
+        end.now += ms(900);
+        end.gatherer.handle_timeout(end.now);
+        // What was repeated meanwhile is lost.
+        while end.gatherer.poll_transmit().is_some() {}
+        end.carry(request);
+    }
+    end.exchange();
+    assert!(end.has_relay() && end.is_complete(), "{:?}", end.events);
+}
+
+#[test]
+fn an_address_that_the_server_takes_away_is_lost_at_the_next_renewal() {
+    let mut end = End::gathered(|_| {});
+    end.server.held_until = None;
+    end.pass(Duration::from_secs(600));
+    assert_eq!(end.events.last(), Some(&GatherEvent::Lost(end.server.relayed)));
+    assert_eq!(end.gatherer.timeout(), None);
+    end.restart(PASSWORD);
+    assert!(end.has_relay() && end.server.held_until.is_some(), "asked for anew");
+}
+
+#[test]
+fn an_address_whose_server_falls_silent_is_lost_with_its_life() {
+    let mut end = End::gathered(|_| {});
+    let limit = end.now + Duration::from_secs(600);
+    while let Some(due) = end.gatherer.timeout() {
+        end.now = due;
+        end.gatherer.handle_timeout(end.now);
+        while end.gatherer.poll_transmit().is_some() {}
+    }
+    end.exchange();
+    assert_eq!((end.now, end.events.last()), (limit, Some(&GatherEvent::Lost(end.server.relayed))));
+}
+
+#[test]
+fn new_credentials_get_an_allocation_of_their_own_and_the_old_one_ends_when_nobody_uses_it() {
+    let mut end = End::gathered(|_| {});
+    let old = end.server.relayed;
+    end.send(far(), &[0, 1]);
+    end.restart("renewed");
+    assert!(!end.is_complete() && !end.has_relay(), "what the old ones have got is not told");
+    end.bind("198.51.100.1:50000", "renewed");
+    assert_eq!(end.candidates().last().map(|(candidate, ..)| candidate.port), Some(50000));
+    assert!(end.is_complete());
+    for _ in 0..120 {
+        end.send_from(old, far(), &[0x80, 1]);
+        end.pass(Duration::from_secs(60));
+    }
+    assert!(end.server.held_until.is_some(), "used for two hours");
+    end.pass(Duration::from_secs(1800));
+    assert_eq!((end.server.held_until, end.server.granted.last()), (None, Some(&METHOD_REFRESH)));
+    assert!(end.own[0].2.held_until.is_some() && !end.events.contains(&GatherEvent::Lost(old)));
+}
+
+#[test]
+fn a_server_that_still_holds_what_we_have_lost_is_asked_from_another_socket() {
+    let mut end = End::gathered(|server| server.refuses = Some(437));
+    assert!(end.errors().is_empty() && !end.is_complete());
+    let local = end.bind("198.51.100.1:50000", PASSWORD);
+    assert!(end.has_relay() && end.is_complete());
+    let relayed = address("198.51.100.1:50000");
+    for _ in 0..3 {
+        end.send_from(relayed, far(), &[0x80, 1]);
+    }
+    assert_eq!(end.relayed.last(), Some(&(far(), vec![0x80, 1])));
+    let out = end.own[0].2.receive_from(end.now, far(), &[0x80, 2]);
+    end.deliver_to(local, out);
+    assert_eq!(end.received, [(relayed, far(), vec![0x80, 2])]);
+    // Who else sends there has nothing to do with the call.
+    assert_eq!(end.gatherer.unframe(end.now, local, far(), &mut [0, 1, 0, 0]), Unframed::Consumed);
+    end.gatherer.close();
+    end.exchange();
+    assert_eq!((end.own[0].2.held_until, &end.orders[..]), (None, &[LinkOrder::Close(end.own[0].1)][..]));
+}
+
+#[test]
+fn a_server_cannot_give_an_address_of_this_machine_and_so_get_what_leaves_from_it() {
+    let mut end = End::gathered(|server| server.relayed = base());
+    assert_eq!(end.errors(), [(701, "the relayed address is of no use")]);
+    assert!(end.is_complete() && end.server.held_until.is_none());
+    let transmit = Transmit { local: base(), peer: far(), payload: [0x80, 1][..].into() };
+    assert_eq!(end.gatherer.frame(end.now, transmit.clone()), Some(transmit));
+}
+
 /// A far end that everybody reaches, and our transport behind the relay.
 struct Call {
     end: End,
     ours: Transport,
     theirs: Transport,
+    plans: [TransportPlan; 2],
     got: [usize; 2],
 }
 
@@ -334,18 +471,47 @@ fn plan(
 }
 
 impl Call {
-    fn new() -> Self {
+    fn new(relay_only: bool) -> Self {
         let end = End::gathered(|_| {});
         let now = end.now;
         let (mut ours, our_certificate, our_credentials) = transport(now, "ours");
+        ours.set_relay_only(relay_only);
         let (mut theirs, their_certificate, their_credentials) = transport(now, "theirs");
         let (candidate, from, _) = end.candidates()[2];
         ours.add_local_address(now, candidate.clone(), from).unwrap();
         theirs.add_local_address(now, host(far()), far()).unwrap();
         let relayed = candidate.clone();
-        ours.apply(now, &plan(&our_credentials, &their_credentials, &their_certificate, true, host(far()))).unwrap();
-        theirs.apply(now, &plan(&their_credentials, &our_credentials, &our_certificate, false, relayed)).unwrap();
-        Self { end, ours, theirs, got: [0; 2] }
+        let plans = [
+            plan(&our_credentials, &their_credentials, &their_certificate, true, host(far())),
+            plan(&their_credentials, &our_credentials, &our_certificate, false, relayed),
+        ];
+        ours.apply(now, &plans[0]).unwrap();
+        theirs.apply(now, &plans[1]).unwrap();
+        Self { end, ours, theirs, plans, got: [0; 2] }
+    }
+
+    /// An ICE restart; ours has gathered anew.
+    fn restart(&mut self) {
+        self.end.restart(PASSWORD);
+        let [ours, theirs] = &mut self.plans;
+        (ours.ice.local, theirs.ice.local) = (credentials("ours2"), credentials("theirs2"));
+        (ours.ice.remote, theirs.ice.remote) = (Some(credentials("theirs2")), Some(credentials("ours2")));
+        (ours.generation, theirs.generation) = (1, 1);
+        self.ours.apply(self.end.now, ours).unwrap();
+        let found = self.end.candidates().into_iter().find(|(found, ..)| found.kind == CandidateKind::Relay);
+        let (candidate, from, _) = found.unwrap();
+        self.ours.add_local_address(self.end.now, candidate.clone(), from).unwrap();
+        theirs.ice.remote_candidates = vec![candidate.clone()];
+        self.theirs.apply(self.end.now, theirs).unwrap();
+    }
+
+    /// Both send 50 packets.
+    fn talk(&mut self, from: u16) {
+        for sequence in from..from + 50 {
+            let header = RtpHeader { payload_type: 0, sequence, ssrc: 1, ..RtpHeader::default() };
+            assert!(self.ours.send_rtp(&header, &[9; 160]) && self.theirs.send_rtp(&header, &[9; 160]));
+            self.run(ms(20), |_| false);
+        }
     }
 
     fn run(&mut self, time: Duration, done: impl Fn(&Self) -> bool) -> bool {
@@ -401,15 +567,45 @@ impl Call {
 
 #[test]
 fn a_call_comes_up_over_the_relay_alone_and_its_media_takes_a_channel() {
-    let mut call = Call::new();
+    let mut call = Call::new(false);
     assert!(call.run(Duration::from_secs(5), Call::is_up), "{:?}", [call.ours.state(), call.theirs.state()]);
     assert_eq!(call.ours.selected_pair().unwrap().local.kind, CandidateKind::Relay);
     let before = call.end.server.channel_data;
-    for sequence in 0..50 {
-        let header = RtpHeader { payload_type: 0, sequence, ssrc: 1, ..RtpHeader::default() };
-        assert!(call.ours.send_rtp(&header, &[9; 160]) && call.theirs.send_rtp(&header, &[9; 160]));
-        call.run(ms(20), |_| false);
-    }
+    call.talk(0);
     assert_eq!(call.got, [50, 50]);
     assert!(call.end.server.channel_data >= before + 50);
+}
+
+#[test]
+fn a_relayed_pair_waits_for_direct_ones_only_where_there_may_be_some() {
+    let until_up = |relay_only| {
+        let mut call = Call::new(relay_only);
+        let start = call.end.now;
+        assert!(call.run(Duration::from_secs(5), Call::is_up));
+        call.end.now - start
+    };
+    assert!(until_up(false) >= ms(500));
+    assert!(until_up(true) < ms(200));
+}
+
+#[test]
+fn a_call_whose_relay_is_lost_is_disconnected_at_once_and_revived_by_an_ice_restart() {
+    let mut call = Call::new(true);
+    assert!(call.run(Duration::from_secs(5), Call::is_up));
+    call.talk(0);
+    // The server has started anew and knows of nothing.
+    call.end.server.held_until = None;
+    call.end.server.permissions.clear();
+    call.end.server.channels.clear();
+    call.end.server.nonce += 1;
+    let lost = GatherEvent::Lost(call.end.server.relayed);
+    assert!(call.run(Duration::from_secs(600), |call| call.end.events.contains(&lost)));
+    call.ours.lose_local_address(call.end.now, call.end.server.relayed);
+    assert_ne!(call.ours.state().0, IceState::Connected);
+    call.restart();
+    let again = |call: &Call| call.ours.state().0 == IceState::Connected && call.ours.stats().responses_received > 0;
+    assert!(call.run(Duration::from_secs(5), again), "{:?}", call.ours.state());
+    let before = call.got;
+    call.talk(1000);
+    assert_eq!([call.got[0] - before[0], call.got[1] - before[1]], [50, 50]);
 }

@@ -21,6 +21,7 @@ import {
   withDefault,
 } from '../webidl/converters';
 import { domException } from '../webidl/exceptions';
+import { trustedAuthorities } from './authorities';
 
 const strings = sequence(DOMString);
 
@@ -90,10 +91,12 @@ export function requireUnchanged(from: Configuration, to: Configuration, describ
 
 export function toNative(configuration: Configuration): ConnectionConfig {
   const { iceServers, certificates, encodedInsertableStreams: _, ...rest } = configuration;
+  const secure = iceServers.some(({ urls }) => urls.some((url) => /^turns:/i.test(url)));
   return {
     ...rest,
     portRange: rest.portRange as [number, number] | undefined,
     iceServers,
+    ...(secure && { authorities: trustedAuthorities() }),
     certificates: certificates.map(nativeCertificate),
   };
 }

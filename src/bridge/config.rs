@@ -5,7 +5,7 @@ use crate::census::{Kind, Live};
 use crate::connection::{Connection, NetworkConfig, Outbox};
 use crate::error::{Error, ErrorKind, Result};
 use crate::negotiation::{self, BundlePolicy, Features, Fingerprint, HashAlgorithm, Negotiator};
-use crate::transport::{self, IceServer};
+use crate::transport::{self, IceServer, Trust};
 use napi::bindgen_prelude::ClassInstance;
 use napi_derive::napi;
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ const MAX_LIFETIME_MS: f64 = 365.0 * 24.0 * 3600.0 * 1000.0;
 /// RTCIceServer.
 #[napi(object)]
 pub struct IceServerData {
-    /// `stun:` and `turn:` URLs, checked by the facade.
+    /// `stun:`, `turn:` and `turns:` URLs, checked by the facade.
     pub urls: Vec<String>,
     /// TURN user name.
     pub username: Option<String>,
@@ -37,6 +37,8 @@ pub struct ConnectionConfig<'env> {
     pub ice_transport_policy: String,
     /// `balanced`, `max-compat` or `max-bundle`.
     pub bundle_policy: String,
+    /// Who vouches for servers that are reached over TLS.
+    pub authorities: Option<ClassInstance<'env, Authorities>>,
     /// The first is used; none means a fresh one.
     pub certificates: Vec<ClassInstance<'env, Certificate>>,
     /// Gather on the loopback interface too.
@@ -74,9 +76,10 @@ impl ConnectionConfig<'_> {
 
     /// The part that gathering obeys.
     pub fn network(&self) -> Result<NetworkConfig> {
+        let trust = self.authorities.as_ref().map(|authorities| authorities.0.clone()).unwrap_or_default();
         let addresses = self.addresses.as_ref().map(|list| list.iter().map(|text| parse_address(text)).collect());
         Ok(NetworkConfig {
-            servers: self.ice_servers.iter().map(IceServer::from).collect(),
+            servers: self.ice_servers.iter().map(|server| server.trusting(&trust)).collect(),
             relay_only: self.ice_transport_policy == "relay",
             loopback: self.loopback.unwrap_or(false),
             addresses: addresses.transpose()?,
@@ -85,9 +88,27 @@ impl ConnectionConfig<'_> {
     }
 }
 
-impl From<&IceServerData> for IceServer {
-    fn from(from: &IceServerData) -> Self {
-        Self { urls: from.urls.clone(), username: from.username.clone(), credential: from.credential.clone() }
+impl IceServerData {
+    fn trusting(&self, trust: &Trust) -> IceServer {
+        IceServer {
+            urls: self.urls.clone(),
+            username: self.username.clone(),
+            credential: self.credential.clone(),
+            trust: trust.clone(),
+        }
+    }
+}
+
+/// Certificate authorities: one object for all connections, as there are many.
+#[napi]
+pub struct Authorities(Trust);
+
+#[napi]
+impl Authorities {
+    /// From their certificates (DER); what cannot be read is passed over.
+    #[napi(catch_unwind, ts_return_type = "Outcome<Authorities>")]
+    pub fn read(certificates: Vec<&[u8]>) -> Outcome<Authorities> {
+        Trust::new(certificates).map(Self).into()
     }
 }
 

@@ -54,6 +54,7 @@ pub struct Session {
     pub(super) video_outbound: BTreeMap<TransceiverId, VideoOutbound>,
     pub(super) video_inbound: BTreeMap<TransceiverId, VideoInbound>,
     pub(super) channels: Channels,
+    relay_only: bool,
     reports: VecDeque<Report>,
 }
 
@@ -80,6 +81,7 @@ impl Session {
             video_outbound: BTreeMap::new(),
             video_inbound: BTreeMap::new(),
             channels: Channels::default(),
+            relay_only: false,
             reports: VecDeque::new(),
         }
     }
@@ -136,6 +138,7 @@ impl Session {
         }
         let config = TransportConfig { certificate: self.certificate.clone(), local: plan.ice.local.clone() };
         let mut transport = Transport::new(now, config)?;
+        transport.set_relay_only(self.relay_only);
         transport.apply(now, plan)?;
         let (routes, reporting) = (Routes::default(), Reporting::seed(plan.id.0));
         self.lines.insert(plan.id, Line { transport, routes, reporting, up: false });
@@ -218,9 +221,19 @@ impl Session {
         }
     }
 
-    /// From the next ICE restart on nothing but relayed addresses is used.
-    pub fn keep_relayed_addresses(&mut self) {
-        self.lines.values_mut().for_each(|line| line.transport.keep_relayed_addresses());
+    /// Whether nothing but relayed addresses is used: by new transports, and by those that are there from their next ICE
+    /// restart on.
+    pub fn set_relay_only(&mut self, relay_only: bool) {
+        self.relay_only = relay_only;
+        self.lines.values_mut().for_each(|line| line.transport.set_relay_only(relay_only));
+    }
+
+    /// An address of transport `id` is none any more.
+    pub fn lose_local_address(&mut self, now: Instant, id: TransportId, base: SocketAddr) {
+        if let Some(line) = self.lines.get_mut(&id) {
+            line.transport.lose_local_address(now, base);
+            self.collect_from(now, id);
+        }
     }
 
     /// Says goodbye; what there is to send is in [`poll_transmit`](Self::poll_transmit) afterwards.

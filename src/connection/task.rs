@@ -164,9 +164,11 @@ impl Task {
     async fn drive(self) {
         let _live = Live::new(Kind::Task);
         let now = Instant::now();
+        let mut session = Session::new(self.certificate, WallClock::system(now)).share_intake(self.intake);
+        session.set_relay_only(self.network.relay_only);
         let mut driver = Driver {
             id: self.id,
-            session: Session::new(self.certificate, WallClock::system(now)).share_intake(self.intake),
+            session,
             network: self.network,
             outbox: self.outbox,
             ports: BTreeMap::new(),
@@ -189,9 +191,9 @@ impl Task {
                     None | Some(Command::Close) => break,
                     Some(command) => driver.obey(command),
                 },
-                () = receive(ports, |id, local, peer, datagram| {
+                () = receive(ports, |id, now, local, peer, datagram| {
                     fault::point(Place::Datagram);
-                    session.receive(Instant::now(), id, local, peer, datagram);
+                    session.receive(now, id, local, peer, datagram);
                 }) => {}
                 Some(Ok(found)) = lookups.join_next() => driver.note_lookup(found),
                 () = &mut alarm => {}
@@ -219,9 +221,7 @@ impl Driver {
         match command {
             Command::Plan(plan) => self.follow(now, &plan),
             Command::Network(network) => {
-                if network.relay_only && !self.network.relay_only {
-                    self.session.keep_relayed_addresses();
-                }
+                self.session.set_relay_only(network.relay_only);
                 self.network = network;
             }
             Command::Source(id, ring) => self.session.set_source(now, id, ring),
@@ -259,7 +259,7 @@ impl Driver {
         }
         self.flush(now);
         let planned = |id: &TransportId| plan.transports.iter().any(|transport| transport.id == *id);
-        self.ports.iter_mut().filter(|(id, _)| !planned(id)).for_each(|(_, port)| port.close());
+        self.ports.iter_mut().filter(|(id, _)| !planned(id)).for_each(|(_, port)| port.close(now));
         self.ports.retain(|id, _| planned(id));
         for transport in plan.transports.iter().filter(|transport| transport.gather) {
             self.gather(now, transport);
@@ -320,7 +320,7 @@ impl Driver {
                     (id, lookup, addresses)
                 });
             }
-            port.send_gathering();
+            port.send_gathering(now);
             while let Some(event) = port.gatherer.poll_event() {
                 port.complete |= event == GatherEvent::Complete;
                 found.push((*id, event));
@@ -362,6 +362,10 @@ impl Driver {
                 let local = local.filter(|_| !self.network.relay_only);
                 self.report(Report::CandidateError { local, url, code, text });
             }
+            GatherEvent::Lost(relayed) => {
+                tracing::warn!(target: "webphone-rtc:ice", "a TURN server relays no more");
+                self.session.lose_local_address(now, id, relayed);
+            }
             GatherEvent::Complete => {
                 self.report(Report::TransportGathered(id));
                 if self.ports.values().all(|port| port.complete) {
@@ -390,7 +394,7 @@ impl Driver {
         {
             self.send(now, id, transmit);
         }
-        self.flush_sockets();
+        self.flush_sockets(now);
     }
 
     /// A socket has no room: what there is to send waits, and receiving ends when there is room again.
@@ -406,11 +410,11 @@ impl Driver {
         }
     }
 
-    fn flush_sockets(&mut self) {
+    fn flush_sockets(&mut self, now: Instant) {
         for port in self.ports.values_mut() {
             port.sockets.flush();
             // What was sent may have to be permitted first, or have asked for a channel.
-            port.send_gathering();
+            port.send_gathering(now);
         }
     }
 
@@ -433,8 +437,8 @@ impl Driver {
         while let Some((id, transmit)) = self.session.poll_transmit() {
             self.send(now, id, transmit);
         }
-        self.flush_sockets();
-        self.ports.values_mut().for_each(Port::close);
+        self.flush_sockets(now);
+        self.ports.values_mut().for_each(|port| port.close(now));
         tracing::debug!(target: "webphone-rtc:connection", "the far end was told and the sockets are closed");
     }
 }

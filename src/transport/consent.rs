@@ -67,6 +67,12 @@ impl Consent {
         now.saturating_duration_since(self.answered) >= DOUBTFUL
     }
 
+    /// What the requests take is known to be gone: as if there had been no answer for [`STALE`].
+    pub(super) fn lost(&mut self, now: Instant) {
+        let stale = now.checked_sub(STALE).unwrap_or(now);
+        self.answered = self.answered.min(stale);
+    }
+
     /// The freshness has been acted on.
     pub(super) fn noted(&mut self, freshness: Freshness) {
         self.noted = freshness;
@@ -100,6 +106,17 @@ mod tests {
         assert_eq!(consent.freshness(at(30)), Freshness::Expired);
         consent.answered(at(40));
         assert_eq!(consent.freshness(at(41)), Freshness::Fresh);
+    }
+
+    #[test]
+    fn a_way_that_is_gone_is_stale_at_once_and_expires_no_later() {
+        let start = Instant::now() + Duration::from_secs(60);
+        let mut consent = Consent::granted(start);
+        consent.lost(start);
+        assert_eq!(consent.freshness(start), Freshness::Stale);
+        assert_eq!(consent.freshness(start + Duration::from_secs(25)), Freshness::Expired);
+        consent.lost(start + Duration::from_secs(20));
+        assert_eq!(consent.freshness(start + Duration::from_secs(25)), Freshness::Expired);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Candidate gathering: host candidates at once, server-reflexive ones by STUN and relayed ones by TURN over the same
 //! sockets, and the allocations that stay of it. Sans-I/O.
 //!
-//! Invariant: it is complete at its limit at the latest, however silent the servers are.
+//! Invariant: it is complete at its limit where the servers are silent, and at five times its limit at the latest: TURN takes
+//! two to five round trips, and a server that answers is waited for.
 
 use super::Transmit;
 use super::resolve::Lookup;
-use super::turn::{AllocationEvent, Order, Relays, Unframed};
+use super::turn::{AllocationEvent, LinkId, LinkOrder, Order, Origin, RelayProtocol, Relays, Trust, Unframed};
 use crate::negotiation::{CandidateKind, LocalCandidate, Protocol};
 use bytes::BytesMut;
 use rtc::stun::attributes::ATTR_MAPPED_ADDRESS;
@@ -19,7 +20,9 @@ use std::time::{Duration, Instant};
 /// First retransmission; each further one waits twice as long.
 const RETRANSMIT: Duration = Duration::from_millis(150);
 /// RFC 7064 and RFC 7065.
-const STUN_PORT: u16 = 3478;
+const PORT: u16 = 3478;
+/// RFC 7065: of TLS.
+const TLS_PORT: u16 = 5349;
 /// W3C: the server could not be reached.
 const UNREACHABLE: u16 = 701;
 
@@ -28,19 +31,21 @@ const UNREACHABLE: u16 = 701;
 pub struct CandidateSource {
     /// As configured.
     pub url: String,
-    /// `udp`, of a relayed candidate: how its server is reached.
+    /// `udp`, `tcp` or `tls`, of a relayed candidate: how its server is reached.
     pub relay_protocol: Option<&'static str>,
 }
 
 /// RTCIceServer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IceServer {
-    /// `stun:` and `turn:` URLs.
+    /// `stun:`, `turn:` and `turns:` URLs.
     pub urls: Vec<String>,
     /// For TURN.
     pub username: Option<String>,
     /// For TURN.
     pub credential: Option<String>,
+    /// For TURN over TLS.
+    pub trust: Trust,
 }
 
 /// What gathering reports.
@@ -59,15 +64,16 @@ pub enum GatherEvent {
         /// For people.
         text: String,
     },
-    /// There will be no more; reported once.
+    /// This relayed address is one no more, at whatever time after it was found.
+    Lost(SocketAddr),
+    /// There will be no more candidates; reported once.
     Complete,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Service {
     Stun,
-    /// Over UDP.
-    Turn,
+    Turn(RelayProtocol),
 }
 
 struct Server {
@@ -78,6 +84,8 @@ struct Server {
     username: String,
     /// For TURN.
     password: String,
+    /// For TURN.
+    trust: Trust,
     /// A look-up is under way.
     pending: bool,
 }
@@ -92,6 +100,9 @@ struct Query {
     interval: Duration,
 }
 
+/// What candidates of one foundation share: kind, base address, server, and how that is reached to relay.
+type Foundation = (CandidateKind, IpAddr, Option<IpAddr>, Option<&'static str>);
+
 /// The gathering of one transport.
 #[derive(Debug)]
 pub struct Gatherer {
@@ -100,7 +111,7 @@ pub struct Gatherer {
     lookups: VecDeque<Lookup>,
     queries: Vec<Query>,
     relays: Relays,
-    foundations: Vec<(CandidateKind, IpAddr, Option<IpAddr>)>,
+    foundations: Vec<Foundation>,
     found: Vec<LocalCandidate>,
     deadline: Instant,
     complete: bool,
@@ -116,7 +127,8 @@ impl std::fmt::Debug for Server {
 }
 
 impl Gatherer {
-    /// Host candidates of `bases`, in order of preference, are in [`Self::poll_event`] at once. `limit` bounds all.
+    /// Host candidates of `bases`, in order of preference, are in [`Self::poll_event`] at once. `limit` is what a silent server
+    /// costs.
     pub fn new(now: Instant, bases: &[SocketAddr], servers: &[IceServer], limit: Duration) -> Self {
         Self::with(now, bases, servers, limit, Relays::default())
     }
@@ -126,7 +138,8 @@ impl Gatherer {
         *self = Self::with(now, bases, servers, limit, std::mem::take(&mut self.relays));
     }
 
-    fn with(now: Instant, bases: &[SocketAddr], servers: &[IceServer], limit: Duration, relays: Relays) -> Self {
+    fn with(now: Instant, bases: &[SocketAddr], servers: &[IceServer], limit: Duration, mut relays: Relays) -> Self {
+        relays.begin(bases, limit);
         let mut gatherer = Self {
             bases: bases.to_vec(),
             servers: Vec::new(),
@@ -141,7 +154,7 @@ impl Gatherer {
             events: VecDeque::new(),
         };
         for base in bases {
-            gatherer.add_candidate(CandidateKind::Host, *base, *base, None);
+            gatherer.add_candidate(CandidateKind::Host, *base, *base, None, None);
         }
         for server in servers {
             for url in &server.urls {
@@ -168,6 +181,7 @@ impl Gatherer {
             lookup: lookup.clone(),
             username: of.username.clone().unwrap_or_default(),
             password: of.credential.clone().unwrap_or_default(),
+            trust: of.trust.clone(),
             pending: literal.is_none(),
         });
         match literal {
@@ -204,8 +218,10 @@ impl Gatherer {
         }
         for base in self.bases.clone() {
             let reaches = base.is_ipv4() == to.is_ipv4() && base.ip().is_loopback() == to.ip().is_loopback();
-            if reaches && self.servers[server].service == Service::Turn {
-                self.ask_relay(now, server, base, to);
+            if let Service::Turn(protocol) = self.servers[server].service
+                && reaches
+            {
+                self.ask_relay(now, server, protocol, base, to);
             } else if reaches {
                 let query = Query {
                     server,
@@ -221,34 +237,46 @@ impl Gatherer {
         }
     }
 
-    fn ask_relay(&mut self, now: Instant, server: usize, base: SocketAddr, to: SocketAddr) {
-        let Server { url, username, password, .. } = &self.servers[server];
-        let (url, username, password) = (url.clone(), username.clone(), password.clone());
-        let order = Order { url: url.clone(), username, password, base, server: to };
-        match super::crypto().map(|crypto| self.relays.ask(now, crypto, order)) {
-            Ok(true) => {}
-            Ok(false) => self.report(url, Some(base), UNREACHABLE, "too many TURN servers".to_owned()),
-            Err(error) => self.report(url, Some(base), UNREACHABLE, error.to_string()),
+    fn ask_relay(&mut self, now: Instant, server: usize, protocol: RelayProtocol, base: SocketAddr, to: SocketAddr) {
+        let Server { url, lookup, username, password, trust, .. } = &self.servers[server];
+        let order = Order {
+            url: url.clone(),
+            protocol,
+            host: lookup.host.clone(),
+            username: username.clone(),
+            password: password.clone(),
+            trust: trust.clone(),
+            base,
+            server: to,
+        };
+        let crypto = super::crypto().map_err(|error| error.to_string());
+        if let Err(text) = crypto.and_then(|crypto| self.relays.ask(now, crypto, &order)) {
+            self.report(order.url, Some(base), UNREACHABLE, text);
         }
     }
 
     /// Takes over what the allocations have come to.
     fn take_relayed(&mut self) {
-        while let Some((event, base, server, url)) = self.relays.poll_event() {
+        while let Some((event, origin)) = self.relays.poll_event() {
             match event {
-                // A gathering that is complete has nothing more to tell.
+                AllocationEvent::Lost { relayed } => self.events.push_back(GatherEvent::Lost(relayed)),
+                // A gathering that is complete has no more candidates to tell.
                 _ if self.complete => {}
-                AllocationEvent::Refused { code, text } => self.report(url, Some(base), code, text),
-                AllocationEvent::Held { relayed, mapped } => {
-                    if let Some(mapped) = mapped.filter(|mapped| is_plausible(*mapped, base)) {
-                        let source = CandidateSource { url: url.clone(), relay_protocol: None };
-                        self.add_candidate(CandidateKind::Srflx, mapped, base, Some((server.ip(), source)));
-                    }
-                    let source = CandidateSource { url, relay_protocol: Some("udp") };
-                    self.add_candidate(CandidateKind::Relay, relayed, base, Some((server.ip(), source)));
-                }
+                AllocationEvent::Refused { code, text } => self.report(origin.url, Some(origin.base), code, text),
+                AllocationEvent::Held { relayed, mapped } => self.add_relayed(&origin, relayed, mapped),
             }
         }
+    }
+
+    fn add_relayed(&mut self, of: &Origin, relayed: SocketAddr, mapped: Option<SocketAddr>) {
+        let told = |relay_protocol| Some((of.server.ip(), CandidateSource { url: of.url.clone(), relay_protocol }));
+        let mapped = mapped.filter(|mapped| is_plausible(*mapped, of.base));
+        if let Some(mapped) = mapped.filter(|_| of.reflects_base) {
+            self.add_candidate(CandidateKind::Srflx, mapped, of.base, Some(of.base), told(None));
+        }
+        // RFC 8445 section 5.1.1.2: a relayed candidate is related to the address that the server sees.
+        let related = mapped.unwrap_or(of.base);
+        self.add_candidate(CandidateKind::Relay, relayed, of.base, Some(related), told(Some(of.protocol.name())));
     }
 
     /// Comes before [`Self::receive`]: what a TURN server has sent, without its frame.
@@ -261,18 +289,57 @@ impl Gatherer {
     ) -> Unframed<'a> {
         let unframed = self.relays.unframe(now, local, peer, datagram);
         if unframed == Unframed::Consumed {
-            self.take_relayed();
-            self.finish_if_done();
+            self.settle_relays();
         }
         unframed
     }
 
-    /// A datagram on its way out: one from a relayed address goes through its server. `None` where it cannot go yet.
+    /// What is to be done about the sockets and connections that relayed addresses need; to be asked after [`Self::outgoing`].
+    pub fn poll_order(&mut self) -> Option<LinkOrder> {
+        self.relays.poll_order()
+    }
+
+    /// A socket or connection that was ordered is there, with this address of ours; or why it is not.
+    pub fn linked(&mut self, now: Instant, id: LinkId, outcome: Result<SocketAddr, String>) {
+        self.relays.linked(now, id, outcome);
+        self.settle_relays();
+    }
+
+    /// A connection is gone, for this reason.
+    pub fn unlinked(&mut self, id: LinkId, reason: String) {
+        self.relays.unlinked(id, reason);
+        self.settle_relays();
+    }
+
+    /// Bytes of a connection; `each` gets what far ends have sent: relayed address, sender, payload.
+    pub fn receive_stream(
+        &mut self,
+        now: Instant,
+        id: LinkId,
+        bytes: &[u8],
+        each: &mut dyn FnMut(SocketAddr, SocketAddr, &mut [u8]),
+    ) {
+        self.relays.receive_stream(now, id, bytes, each);
+        self.settle_relays();
+    }
+
+    /// What is to be written to each connection; whoever has written some takes it away.
+    pub fn outgoing(&mut self) -> impl Iterator<Item = (LinkId, &mut BytesMut)> {
+        self.relays.outgoing()
+    }
+
+    fn settle_relays(&mut self) {
+        self.take_relayed();
+        self.finish_if_done();
+    }
+
+    /// A datagram on its way out: one from a relayed address goes through its server. `None` where it cannot go yet, or
+    /// goes in a connection.
     pub fn frame(&mut self, now: Instant, transmit: Transmit) -> Option<Transmit> {
         self.relays.frame(now, transmit)
     }
 
-    /// Gives the relayed addresses back; [`Self::poll_transmit`] has what there is to say.
+    /// Gives the relayed addresses back; [`Self::poll_transmit`] and [`Self::outgoing`] have what there is to say.
     pub fn close(&mut self) {
         self.relays.close();
     }
@@ -291,7 +358,8 @@ impl Gatherer {
             match mapped_address(&message).filter(|mapped| is_plausible(*mapped, query.base)) {
                 Some(mapped) => {
                     let source = CandidateSource { url: self.servers[query.server].url.clone(), relay_protocol: None };
-                    self.add_candidate(CandidateKind::Srflx, mapped, query.base, Some((query.to.ip(), source)));
+                    let from = Some((query.to.ip(), source));
+                    self.add_candidate(CandidateKind::Srflx, mapped, query.base, Some(query.base), from);
                 }
                 None => {
                     let (url, text) =
@@ -314,6 +382,7 @@ impl Gatherer {
         kind: CandidateKind,
         address: SocketAddr,
         base: SocketAddr,
+        related: Option<SocketAddr>,
         from: Option<(IpAddr, CandidateSource)>,
     ) {
         let ip = address.ip().to_string();
@@ -325,15 +394,16 @@ impl Gatherer {
         let (server, source) = from.unzip();
         // A relayed candidate is its own base (RFC 8445 section 5.1.1.2).
         let sends_from = if kind == CandidateKind::Relay { address } else { base };
+        let over = source.as_ref().and_then(|source: &CandidateSource| source.relay_protocol);
         let candidate = LocalCandidate {
-            foundation: self.foundation(kind, sends_from.ip(), server),
+            foundation: self.foundation((kind, sends_from.ip(), server, over)),
             component: 1,
             protocol: Protocol::Udp,
-            priority: priority(kind, preference),
+            priority: priority(kind, preference) + over.map_or(0, relay_preference),
             address: ip,
             port: address.port(),
             kind,
-            related: (kind != CandidateKind::Host).then(|| (base.ip().to_string(), base.port())),
+            related: related.map(|related| (related.ip().to_string(), related.port())),
             tcp_type: None,
             ufrag: None,
         };
@@ -341,9 +411,8 @@ impl Gatherer {
         self.events.push_back(GatherEvent::Candidate(candidate, sends_from, source));
     }
 
-    /// RFC 8445 section 5.1.1.3: alike for candidates of one kind, base address and server.
-    fn foundation(&mut self, kind: CandidateKind, base: IpAddr, server: Option<IpAddr>) -> String {
-        let key = (kind, base, server);
+    /// RFC 8445 section 5.1.1.3.
+    fn foundation(&mut self, key: Foundation) -> String {
         let at = self.foundations.iter().position(|known| *known == key).unwrap_or_else(|| {
             self.foundations.push(key);
             self.foundations.len() - 1
@@ -363,9 +432,9 @@ impl Gatherer {
 
     /// When [`Self::handle_timeout`] is next needed.
     pub fn timeout(&self) -> Option<Instant> {
-        let retransmit = self.queries.iter().map(|query| query.retransmit_at).min();
-        let gathering = (!self.complete).then(|| retransmit.map_or(self.deadline, |at| at.min(self.deadline)));
-        gathering.into_iter().chain(self.relays.timeout()).min()
+        let retransmit = self.queries.iter().map(|query| query.retransmit_at);
+        let deadline = self.waits().then_some(self.deadline);
+        retransmit.chain(deadline).chain(self.relays.timeout()).min()
     }
 
     /// Time has come to `now`.
@@ -400,8 +469,6 @@ impl Gatherer {
         for server in &mut self.servers {
             server.pending = false;
         }
-        self.relays.give_up();
-        self.take_relayed();
     }
 
     fn report(&mut self, url: String, local: Option<SocketAddr>, code: u16, text: String) {
@@ -409,10 +476,13 @@ impl Gatherer {
         self.events.push_back(GatherEvent::Error { url, local, code, text });
     }
 
+    /// For a STUN server, or for the name of any.
+    fn waits(&self) -> bool {
+        !self.queries.is_empty() || self.servers.iter().any(|server| server.pending)
+    }
+
     fn finish_if_done(&mut self) {
-        let pending = self.servers.iter().any(|server| server.pending);
-        let done = self.queries.is_empty() && !pending && !self.relays.is_asking();
-        if done && !self.complete {
+        if !self.complete && !self.waits() && !self.relays.is_asking() {
             self.complete = true;
             self.events.push_back(GatherEvent::Complete);
         }
@@ -429,6 +499,16 @@ pub(super) fn priority(kind: CandidateKind, rank: usize) -> u32 {
     };
     let address = 65_535 - u32::try_from(rank).unwrap_or(u32::MAX).min(65_535);
     (kind << 24) | (address << 8) | 255
+}
+
+/// By how much one relayed candidate is preferred to another: UDP loses what TCP delays, and TLS adds its bytes.
+fn relay_preference(protocol: &str) -> u32 {
+    let kind = match protocol {
+        "udp" => 2,
+        "tcp" => 1,
+        _ => 0,
+    };
+    kind << 24
 }
 
 fn request(query: &Query) -> Option<Transmit> {
@@ -459,18 +539,17 @@ fn mapped_address(message: &Message) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, port))
 }
 
-/// What a URL names (RFC 7064, RFC 7065); `None` for what is not supported: TCP and TLS.
+/// What a URL names (RFC 7064, RFC 7065); `None` for what is not supported: STUN over TCP and TLS, and DTLS.
 fn server_address(url: &str) -> Option<(Service, Lookup)> {
     let (scheme, rest) = url.split_once(':')?;
-    let service = match scheme.to_ascii_lowercase().as_str() {
-        "stun" => Service::Stun,
-        "turn" => Service::Turn,
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let service = match (scheme.to_ascii_lowercase().as_str(), query.to_ascii_lowercase().as_str()) {
+        ("stun", _) => Service::Stun,
+        ("turn", "" | "transport=udp") => Service::Turn(RelayProtocol::Udp),
+        ("turn", "transport=tcp") => Service::Turn(RelayProtocol::Tcp),
+        ("turns", "" | "transport=tcp") => Service::Turn(RelayProtocol::Tls),
         _ => return None,
     };
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    if service == Service::Turn && !(query.is_empty() || query.eq_ignore_ascii_case("transport=udp")) {
-        return None;
-    }
     let authority = rest.split('/').next()?;
     let (host, port) = match authority.strip_prefix('[') {
         Some(bracketed) => {
@@ -482,6 +561,7 @@ fn server_address(url: &str) -> Option<(Service, Lookup)> {
             None => (authority, None),
         },
     };
-    let port = port.map_or(Some(STUN_PORT), |port| port.parse().ok())?;
+    let default = if service == Service::Turn(RelayProtocol::Tls) { TLS_PORT } else { PORT };
+    let port = port.map_or(Some(default), |port| port.parse().ok())?;
     (!host.is_empty()).then(|| (service, Lookup { host: host.to_owned(), port }))
 }

@@ -85,6 +85,8 @@ pub(super) struct Session {
     crypto: Arc<dyn RTCCryptoProvider>,
     agent: Agent,
     local: IceCredentials,
+    /// There is no direct path to wait for before a relayed one is nominated.
+    relay_only: bool,
     remote: Option<IceCredentials>,
     started: Option<Instant>,
     last_check: Option<Instant>,
@@ -123,6 +125,7 @@ impl Session {
             crypto,
             agent,
             local,
+            relay_only: false,
             remote: None,
             started: None,
             last_check: None,
@@ -135,6 +138,11 @@ impl Session {
             answered: None,
             out: VecDeque::new(),
         })
+    }
+
+    /// To be told before any candidate.
+    pub(super) fn set_relay_only(&mut self, relay_only: bool) {
+        self.relay_only = relay_only;
     }
 
     pub(super) fn has_credentials(&self, local: &IceCredentials, remote: Option<&IceCredentials>) -> bool {
@@ -182,7 +190,7 @@ impl Session {
         self.checks
     }
 
-    /// Checks can leave from this address. Reflexive candidates need no entry: their base has one.
+    /// Checks can leave from this address, if they could not before. Reflexive candidates need no entry: their base has one.
     pub(super) fn add_local(
         &mut self,
         now: Instant,
@@ -190,7 +198,10 @@ impl Session {
         base: SocketAddr,
         priority: u32,
     ) -> Result<()> {
-        let candidate = agent_candidate(kind, base, priority).map_err(|e| failed("candidate", e))?;
+        if self.agent.get_local_candidates().iter().any(|known| known.addr() == base) {
+            return Ok(());
+        }
+        let candidate = self.agent_candidate(kind, base, priority).map_err(|e| failed("candidate", e))?;
         self.agent.add_local_candidate(candidate).map_err(|error| failed("candidate", error))?;
         self.check(now);
         Ok(())
@@ -217,6 +228,28 @@ impl Session {
         Ok(())
     }
 
+    /// All kinds but relayed ones are alike to the agent, so that none waits before it may be nominated.
+    fn agent_candidate(
+        &self,
+        kind: CandidateKind,
+        address: SocketAddr,
+        priority: u32,
+    ) -> std::result::Result<AgentCandidate, MachineError> {
+        let base_config = CandidateConfig {
+            network: "udp".to_owned(),
+            address: address.ip().to_string(),
+            port: address.port(),
+            component: 1,
+            priority,
+            ..CandidateConfig::default()
+        };
+        if kind == CandidateKind::Relay && !self.relay_only {
+            CandidateRelayConfig { base_config, ..Default::default() }.new_candidate_relay()
+        } else {
+            CandidateHostConfig { base_config, ..Default::default() }.new_candidate_host()
+        }
+    }
+
     /// Names, TCP and other generations are passed over, as are addresses already known.
     pub(super) fn add_remote(&mut self, now: Instant, candidate: &Candidate) {
         let Some(address) = self.usable(candidate) else { return };
@@ -224,7 +257,7 @@ impl Session {
         if known.len() >= MAX_REMOTE_CANDIDATES || known.iter().any(|other| other.addr() == address) {
             return;
         }
-        if let Ok(candidate) = agent_candidate(candidate.kind, address, candidate.priority) {
+        if let Ok(candidate) = self.agent_candidate(candidate.kind, address, candidate.priority) {
             let _ = self.agent.add_remote_candidate(candidate);
             self.check(now);
         }
@@ -420,6 +453,15 @@ impl Session {
         }
     }
 
+    /// Nothing leaves from this address any more.
+    pub(super) fn lose_local(&mut self, now: Instant, base: SocketAddr) {
+        if let Some((pair, consent)) = &mut self.selected
+            && pair.local == base
+        {
+            consent.lost(now);
+        }
+    }
+
     pub(super) fn poll_transmit(&mut self) -> Option<Transmit> {
         self.out.pop_front()
     }
@@ -482,26 +524,6 @@ fn check_interval(running: Duration) -> Duration {
         1_000..5_000 => 200,
         _ => 500,
     })
-}
-
-/// All kinds but relayed ones are alike to the agent, so that none waits before it may be nominated.
-fn agent_candidate(
-    kind: CandidateKind,
-    address: SocketAddr,
-    priority: u32,
-) -> std::result::Result<AgentCandidate, MachineError> {
-    let base_config = CandidateConfig {
-        network: "udp".to_owned(),
-        address: address.ip().to_string(),
-        port: address.port(),
-        component: 1,
-        priority,
-        ..CandidateConfig::default()
-    };
-    match kind {
-        CandidateKind::Relay => CandidateRelayConfig { base_config, ..Default::default() }.new_candidate_relay(),
-        _ => CandidateHostConfig { base_config, ..Default::default() }.new_candidate_host(),
-    }
 }
 
 fn transaction_id(datagram: &[u8]) -> Option<TransactionId> {

@@ -118,6 +118,8 @@ pub struct Transport {
     locals: Vec<(LocalCandidate, SocketAddr)>,
     /// Who told the reflexive and relayed ones, for statistics.
     sources: Vec<(LocalCandidate, CandidateSource)>,
+    /// Sessions to come use no other addresses than relayed ones.
+    relay_only: bool,
     remotes: Vec<Candidate>,
     remotes_complete: bool,
     /// The session of the current credentials.
@@ -155,6 +157,7 @@ impl Transport {
             certificate: config.certificate,
             locals: Vec::new(),
             sources: Vec::new(),
+            relay_only: false,
             remotes: Vec::new(),
             remotes_complete: false,
             ice_before: None,
@@ -222,7 +225,10 @@ impl Transport {
     fn restart(&mut self, now: Instant, local: &IceCredentials) -> Result<()> {
         tracing::info!(target: "webphone-rtc:ice", "ICE restarts");
         let mut session = Session::new(now, self.crypto.clone(), local.clone())?;
-        for (candidate, base) in self.locals.iter().filter(|(candidate, _)| sends(candidate)) {
+        session.set_relay_only(self.relay_only);
+        // A relayed address counts again when a gathering has told it again.
+        let stays = |candidate: &LocalCandidate| candidate.kind == CandidateKind::Host && !self.relay_only;
+        for (candidate, base) in self.locals.iter().filter(|(candidate, _)| stays(candidate)) {
             session.add_local(now, candidate.kind, *base, candidate.priority)?;
         }
         let before = std::mem::replace(&mut self.ice, session);
@@ -259,21 +265,16 @@ impl Transport {
     /// `base` is the socket's address; for a relayed candidate the relayed address, and the driver wraps what leaves
     /// from it.
     pub fn add_local_address(&mut self, now: Instant, candidate: LocalCandidate, base: SocketAddr) -> Result<()> {
-        if self.locals.iter().any(|known| known.0 == candidate) {
-            return Ok(());
-        }
-        // A later gathering may tell a relayed address under another foundation.
-        let same = |(known, from): &(LocalCandidate, SocketAddr)| known.kind == CandidateKind::Relay && *from == base;
-        if candidate.kind == CandidateKind::Relay
-            && let Some(known) = self.locals.iter_mut().find(|known| same(known))
-        {
-            known.0 = candidate;
-            return Ok(());
-        }
         if sends(&candidate) {
             self.ice.add_local(now, candidate.kind, base, candidate.priority)?;
         }
-        self.locals.push((candidate, base));
+        // A later gathering may tell an address under another foundation.
+        let (kind, address, port) = (candidate.kind, &candidate.address, candidate.port);
+        let same = |known: &LocalCandidate| known.kind == kind && known.address == *address && known.port == port;
+        match self.locals.iter_mut().find(|(known, from)| *from == base && same(known)) {
+            Some(known) => known.0 = candidate,
+            None => self.locals.push((candidate, base)),
+        }
         self.settle(now);
         Ok(())
     }
@@ -285,9 +286,24 @@ impl Transport {
         }
     }
 
-    /// The next ICE restart does without the addresses of this machine; a pair that uses one now is used until then.
-    pub fn keep_relayed_addresses(&mut self) {
-        self.locals.retain(|(candidate, _)| candidate.kind == CandidateKind::Relay);
+    /// Whether the next ICE session uses no other addresses than relayed ones; a pair that uses one now is used until then.
+    pub fn set_relay_only(&mut self, relay_only: bool) {
+        self.relay_only = relay_only;
+        if self.ice.started().is_none() {
+            self.ice.set_relay_only(relay_only);
+        }
+    }
+
+    /// Nothing leaves from this address or comes to it any more: a pair that uses it is disconnected, and the next ICE restart
+    /// does without it.
+    pub fn lose_local_address(&mut self, now: Instant, base: SocketAddr) {
+        for session in [Some(&mut self.ice), self.ice_before.as_mut()].into_iter().flatten() {
+            session.lose_local(now, base);
+        }
+        if self.path.is_none_or(|path| path.local != base) {
+            self.remove_local_address(base);
+        }
+        self.settle(now);
     }
 
     /// The next ICE restart does without this address; a pair that uses it now fails by itself.

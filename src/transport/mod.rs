@@ -20,6 +20,7 @@ mod sctp;
 mod socket;
 mod srtp;
 mod stats;
+mod streams;
 mod turn;
 
 pub use certificate::{Certificate, fingerprint_sha256};
@@ -33,7 +34,8 @@ pub use sctp::{
 };
 pub use socket::{AddressPolicy, LoopbackPolicy, Sockets};
 pub use stats::{PairInfo, TransportStats};
-pub use turn::Unframed;
+pub use streams::{StreamEvent, Streams};
+pub use turn::{LinkId, LinkOrder, Trust, Unframed};
 
 use crate::error::{Error, ErrorKind, Result};
 use bytes::BytesMut;

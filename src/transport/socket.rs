@@ -1,6 +1,6 @@
 //! UDP sockets on the machine's addresses, batched where the system can (`recvmmsg`, GRO).
 //!
-//! Invariant: one socket per address, from when it is bound to the end of its transport; only [`Sockets::poll_receive`] waits.
+//! Invariant: one socket per address, from when it is bound to the end of its transport, but for extra ones; only [`Sockets::poll_receive`] waits.
 
 use super::Transmit;
 use rtc::shared::ifaces::ifaces;
@@ -103,6 +103,8 @@ fn usable(address: IpAddr) -> bool {
 #[derive(Debug)]
 pub struct Sockets {
     sockets: Vec<(SocketAddr, Arc<dyn AsyncUdpSocket>)>,
+    /// Further ones, each for one purpose.
+    extra: Vec<(SocketAddr, Arc<dyn AsyncUdpSocket>)>,
     /// What is still being joined.
     train: Option<Train>,
     /// What a socket refused; a new one does so until the reactor has seen it once.
@@ -142,7 +144,7 @@ impl Train {
 impl Sockets {
     /// Binds one socket per chosen address. An address that cannot be bound is left out; without any it is an error.
     pub fn bind(policy: &AddressPolicy) -> Result<Self> {
-        let mut sockets = Self { sockets: Vec::new(), train: None, refused: VecDeque::new() };
+        let mut sockets = Self { sockets: Vec::new(), extra: Vec::new(), train: None, refused: VecDeque::new() };
         sockets.refresh(policy)?;
         Ok(sockets)
     }
@@ -171,6 +173,21 @@ impl Sockets {
         if local.is_empty() { Err(last_error) } else { Ok(local) }
     }
 
+    /// Binds one more socket at an address, which [`Self::local`] does not tell.
+    pub fn bind_extra(&mut self, address: IpAddr, policy: &AddressPolicy) -> Result<SocketAddr> {
+        let runtime = default_runtime().ok_or_else(|| Error::other("no runtime for sockets"))?;
+        let socket = bind_one(&*runtime, address, policy.port_range)?;
+        let bound = socket.local_addr()?;
+        self.extra.push((bound, socket));
+        Ok(bound)
+    }
+
+    /// Closes one of these.
+    pub fn close_extra(&mut self, bound: SocketAddr) {
+        self.flush();
+        self.extra.retain(|(address, _)| *address != bound);
+    }
+
     /// The addresses bound.
     pub fn local(&self) -> Vec<SocketAddr> {
         self.sockets.iter().map(|(address, _)| *address).collect()
@@ -184,7 +201,7 @@ impl Sockets {
         each: &mut dyn FnMut(SocketAddr, SocketAddr, &mut [u8]),
     ) -> Poll<()> {
         let mut received = if self.has_backlog() { self.poll_refused(context) } else { Poll::Pending };
-        for (local, socket) in &self.sockets {
+        for (local, socket) in self.sockets.iter().chain(&self.extra) {
             // An error is the ICMP answer to an earlier send; the next call goes on.
             if poll_batch(&**socket, context, &mut |peer, datagram| each(*local, peer, datagram)).is_ready() {
                 received = Poll::Ready(());
@@ -226,7 +243,8 @@ impl Sockets {
     }
 
     fn socket(&self, local: SocketAddr) -> Option<&dyn AsyncUdpSocket> {
-        self.sockets.iter().find(|(address, _)| *address == local).map(|(_, socket)| &**socket)
+        let mut all = self.sockets.iter().chain(&self.extra);
+        all.find(|(address, _)| *address == local).map(|(_, socket)| &**socket)
     }
 
     /// Something was refused and waits. Whoever can wait too does: the runtime gives a task 128 datagrams at a time.

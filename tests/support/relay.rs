@@ -37,6 +37,7 @@ pub struct Server {
     pub relayed: SocketAddr,
     /// Where it sees the client.
     pub mapped: SocketAddr,
+    pub password: &'static str,
     pub nonce: u32,
     pub lifetime: Duration,
     /// The code that it refuses allocations with.
@@ -59,6 +60,7 @@ impl Server {
             address,
             relayed,
             mapped,
+            password: PASSWORD,
             nonce: 1,
             lifetime: Duration::from_secs(600),
             refuses: None,
@@ -124,7 +126,7 @@ impl Server {
     }
 
     fn key(&self) -> Vec<u8> {
-        let (user, realm, password) = (USER.to_owned(), REALM.to_owned(), PASSWORD.to_owned());
+        let (user, realm, password) = (USER.to_owned(), REALM.to_owned(), self.password.to_owned());
         MessageIntegrity::long_term_integrity_key(user, realm, password, self.crypto.crypto()).unwrap()
     }
 

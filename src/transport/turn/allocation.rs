@@ -1,4 +1,4 @@
-//! One allocation at a TURN server, over UDP (RFC 8656). Sans-I/O.
+//! One allocation at a TURN server (RFC 8656), whatever carries the messages. Sans-I/O.
 //!
 //! Invariant: whatever the server and far ends send, it keeps at most [`MAX_PERMISSIONS`] permissions and [`MAX_CHANNELS`]
 //! channels, and one transaction at a time for each of them and for itself. What cannot go out yet is dropped, never kept:
@@ -6,7 +6,6 @@
 
 use super::message::{self, Attribute, Credential};
 use crate::error::Result;
-use crate::transport::Transmit;
 use bytes::BytesMut;
 use rtc::crypto::RTCCryptoProvider;
 use rtc::stun::attributes::{
@@ -32,6 +31,8 @@ const FIRST_CHANNEL: u16 = 0x4000;
 const RETRANSMIT: Duration = Duration::from_millis(150);
 /// How often a request is sent: for 19 s.
 const MAX_SENDINGS: u8 = 7;
+/// How long an answer may take where nothing is repeated: as long as the last repetition is waited for.
+const RELIABLE_LIMIT: Duration = RETRANSMIT.saturating_mul((1 << MAX_SENDINGS) - 1);
 /// New nonces that one request is repeated for.
 const MAX_CHALLENGES: u8 = 3;
 /// A permission lives 5 minutes, a channel 10 (RFC 8656 sections 9 and 12).
@@ -49,10 +50,12 @@ const LONGEST_LIFE: Duration = Duration::from_secs(3600);
 const UDP: [u8; 4] = [17, 0, 0, 0];
 const UNAUTHORIZED: u16 = 401;
 /// The server has no such allocation.
-const ALLOCATION_MISMATCH: u16 = 437;
+pub(super) const ALLOCATION_MISMATCH: u16 = 437;
 const STALE_NONCE: u16 = 438;
 /// W3C: the server could not be reached.
-const UNREACHABLE: u16 = 701;
+pub(super) const UNREACHABLE: u16 = 701;
+/// What an answer says that names no address that far ends could send to.
+pub(super) const USELESS: &str = "the relayed address is of no use";
 
 /// What an allocation has come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +73,11 @@ pub(in crate::transport) enum AllocationEvent {
         code: u16,
         /// For people.
         text: String,
+    },
+    /// It was held, and is no more.
+    Lost {
+        /// What far ends have sent to.
+        relayed: SocketAddr,
     },
 }
 
@@ -93,6 +101,8 @@ pub enum Unframed<'a> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
+    /// What carries the messages is not there yet.
+    Unasked,
     Asking,
     /// Nobody waits for it any more; if it is made all the same it is given back.
     Abandoned,
@@ -141,52 +151,85 @@ struct Channel {
 
 pub(super) struct Allocation {
     crypto: Arc<dyn RTCCryptoProvider>,
-    base: SocketAddr,
-    server: SocketAddr,
+    /// Messages are carried by a stream: nothing is lost or repeated.
+    reliable: bool,
     username: String,
     password: String,
     credential: Option<Credential>,
     state: State,
+    /// When it last said something that it had not said before.
+    asked: Option<Instant>,
     transactions: Vec<Transaction>,
     permissions: Vec<Permission>,
     channels: Vec<Channel>,
-    out: VecDeque<Transmit>,
+    out: VecDeque<BytesMut>,
     events: VecDeque<AllocationEvent>,
 }
 
 impl Allocation {
-    /// Asks `server` for an allocation from the socket `base`.
-    pub(super) fn new(
-        now: Instant,
-        crypto: Arc<dyn RTCCryptoProvider>,
-        (base, server): (SocketAddr, SocketAddr),
-        username: &str,
-        password: &str,
-    ) -> Self {
-        let mut allocation = Self {
+    /// Nothing is asked before [`Self::start`].
+    pub(super) fn new(crypto: Arc<dyn RTCCryptoProvider>, reliable: bool, username: &str, password: &str) -> Self {
+        Self {
             crypto,
-            base,
-            server,
+            reliable,
             username: username.to_owned(),
             password: password.to_owned(),
             credential: None,
-            state: State::Asking,
+            state: State::Unasked,
+            asked: None,
             transactions: Vec::new(),
             permissions: Vec::new(),
             channels: Vec::new(),
             out: VecDeque::new(),
             events: VecDeque::new(),
-        };
-        if message::is_username(username) {
-            allocation.ask(now, Purpose::Allocate, 0);
-        } else {
-            allocation.refuse(UNREACHABLE, "the user name is longer than TURN allows".to_owned());
         }
-        allocation
+    }
+
+    /// The server can be asked.
+    pub(super) fn start(&mut self, now: Instant) {
+        if self.state != State::Unasked {
+            return;
+        }
+        self.state = State::Asking;
+        if message::is_username(&self.username) {
+            self.ask(now, Purpose::Allocate, 0);
+        } else {
+            self.refuse(UNREACHABLE, "the user name is longer than TURN allows".to_owned());
+        }
+    }
+
+    /// Is it the one that these credentials would get?
+    pub(super) fn belongs_to(&self, username: &str, password: &str) -> bool {
+        self.username == username && self.password == password
     }
 
     pub(super) fn is_asking(&self) -> bool {
-        self.state == State::Asking
+        matches!(self.state, State::Unasked | State::Asking)
+    }
+
+    /// Another try with the same credentials.
+    pub(super) fn afresh(&self) -> Self {
+        Self::new(self.crypto.clone(), self.reliable, &self.username, &self.password)
+    }
+
+    /// There is more to tell.
+    pub(super) fn has_event(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// There is more to send or to tell.
+    pub(super) fn has_more(&self) -> bool {
+        !self.out.is_empty() || self.has_event()
+    }
+
+    /// When it last had something new to say: first of all, and when the server had answered that.
+    pub(super) fn asked(&self) -> Option<Instant> {
+        self.asked
+    }
+
+    /// Nothing was sent through it for minutes.
+    pub(super) fn is_idle(&self) -> bool {
+        self.permissions.is_empty()
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -210,13 +253,24 @@ impl Allocation {
 
     /// The gathering ends without it.
     pub(super) fn abandon(&mut self) {
-        if self.state == State::Asking {
+        if self.is_asking() {
+            let asked = self.state == State::Asking;
             self.refuse(UNREACHABLE, "the server did not answer".to_owned());
-            self.state = State::Abandoned;
+            if asked {
+                self.state = State::Abandoned;
+            }
         }
     }
 
-    fn refuse(&mut self, code: u16, text: String) {
+    /// What carried its messages is gone, and the server's side of it with that.
+    pub(super) fn cut(&mut self, reason: String) {
+        match self.state {
+            State::Unasked | State::Asking => self.refuse(UNREACHABLE, reason),
+            _ => self.lose(),
+        }
+    }
+
+    pub(super) fn refuse(&mut self, code: u16, text: String) {
         self.state = State::Over;
         self.events.push_back(AllocationEvent::Refused { code, text });
     }
@@ -229,12 +283,20 @@ impl Allocation {
             self.transmit(request);
         }
         // Its answer must not bring an allocation to life that nobody waits for.
-        if self.state == State::Asking {
+        if self.is_asking() {
             self.abandon();
-            self.events.clear();
         } else {
             self.end();
         }
+        self.events.clear();
+    }
+
+    /// Ends though it was wanted.
+    fn lose(&mut self) {
+        if let State::Held { relayed, .. } = self.state {
+            self.events.push_back(AllocationEvent::Lost { relayed });
+        }
+        self.end();
     }
 
     fn end(&mut self) {
@@ -244,7 +306,8 @@ impl Allocation {
         self.channels.clear();
     }
 
-    pub(super) fn poll_transmit(&mut self) -> Option<Transmit> {
+    /// The next message to the server.
+    pub(super) fn poll_message(&mut self) -> Option<BytesMut> {
         self.out.pop_front()
     }
 
@@ -256,7 +319,7 @@ impl Allocation {
 /// Data.
 impl Allocation {
     /// `payload` as it goes to the server; `None` where it cannot go to `peer` yet, or ever.
-    pub(super) fn frame(&mut self, now: Instant, peer: SocketAddr, payload: &[u8]) -> Option<Transmit> {
+    pub(super) fn frame(&mut self, now: Instant, peer: SocketAddr, payload: &[u8]) -> Option<BytesMut> {
         let relayed = self.relayed()?;
         if relayed.is_ipv4() != peer.is_ipv4() {
             return None;
@@ -273,11 +336,10 @@ impl Allocation {
                 return None;
             }
         }
-        let framed = match self.channel_to(now, peer, payload) {
-            Some(number) => message::channel_data(number, payload),
-            None => message::send_indication(peer, payload).ok()?,
-        };
-        Some(Transmit { local: self.base, peer: self.server, payload: framed })
+        match self.channel_to(now, peer, payload) {
+            Some(number) => Some(message::channel_data(number, payload, self.reliable)),
+            None => message::send_indication(peer, payload).ok(),
+        }
     }
 
     /// The channel to a far end, if it is bound. DTLS and media go only on the selected pair, so the first of them asks for
@@ -346,7 +408,12 @@ impl Allocation {
         // Fails only where the system gives no cryptography; the transaction then runs out.
         let request = self.request(id, purpose, None).unwrap_or_default();
         self.transmit(request.clone());
-        let (due, interval, sendings) = (now + RETRANSMIT, RETRANSMIT, 1);
+        self.asked = Some(now);
+        let (interval, sendings) = match self.reliable {
+            true => (RELIABLE_LIMIT, MAX_SENDINGS),
+            false => (RETRANSMIT, 1),
+        };
+        let due = now + interval;
         self.transactions.push(Transaction { id, purpose, request, due, interval, sendings, challenges });
     }
 
@@ -372,9 +439,9 @@ impl Allocation {
         message::request(method, id, &attributes, self.credential.as_ref(), self.crypto.crypto())
     }
 
-    fn transmit(&mut self, payload: BytesMut) {
-        if !payload.is_empty() {
-            self.out.push_back(Transmit { local: self.base, peer: self.server, payload });
+    fn transmit(&mut self, message: BytesMut) {
+        if !message.is_empty() {
+            self.out.push_back(message);
         }
     }
 
@@ -423,7 +490,7 @@ impl Allocation {
         let lifetime = message::find_lifetime(datagram).unwrap_or_default().min(LONGEST_LIFE);
         match purpose {
             Purpose::Allocate => self.hold(now, lifetime, datagram),
-            Purpose::Refresh if lifetime.is_zero() => self.end(),
+            Purpose::Refresh if lifetime.is_zero() => self.lose(),
             Purpose::Refresh => {
                 if let State::Held { renew_at, expires_at, .. } = &mut self.state {
                     (*renew_at, *expires_at) = (now + renewal(lifetime), now + lifetime);
@@ -446,7 +513,7 @@ impl Allocation {
     fn hold(&mut self, now: Instant, lifetime: Duration, datagram: &[u8]) {
         let mapped = message::find_address(datagram, ATTR_XORMAPPED_ADDRESS);
         let Some(relayed) = message::find_address(datagram, ATTR_XOR_RELAYED_ADDRESS).filter(is_plausible) else {
-            return self.fail(now, Purpose::Allocate, UNREACHABLE, "the relayed address is of no use".to_owned());
+            return self.fail(now, Purpose::Allocate, UNREACHABLE, USELESS.to_owned());
         };
         let abandoned = self.state == State::Abandoned;
         self.state = State::Held { relayed, mapped, renew_at: now + renewal(lifetime), expires_at: now + lifetime };
@@ -462,7 +529,7 @@ impl Allocation {
         match purpose {
             Purpose::Allocate if self.state == State::Asking => self.refuse(code, text),
             Purpose::Allocate => self.end(),
-            Purpose::Refresh if code == ALLOCATION_MISMATCH => self.end(),
+            Purpose::Refresh if code == ALLOCATION_MISMATCH => self.lose(),
             // It lives until it expires, and may be renewed before.
             Purpose::Refresh => {}
             Purpose::Permit(ip) => {
@@ -498,8 +565,7 @@ impl Allocation {
         if let State::Held { expires_at, .. } = self.state
             && expires_at <= now
         {
-            tracing::warn!(target: "webphone-rtc:ice", "a TURN server has not renewed its allocation");
-            self.end();
+            self.lose();
         }
         self.repeat(now);
         self.renew_life(now);
@@ -518,8 +584,7 @@ impl Allocation {
             transaction.interval *= 2;
             transaction.due = now + transaction.interval;
             if self.state != State::Abandoned && !transaction.request.is_empty() {
-                let payload = transaction.request.clone();
-                self.out.push_back(Transmit { local: self.base, peer: self.server, payload });
+                self.out.push_back(transaction.request.clone());
             }
         }
         for (id, purpose) in run_out {

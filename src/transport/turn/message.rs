@@ -117,15 +117,33 @@ fn build(kind: MessageType, id: TransactionId, attributes: &[Attribute]) -> Resu
     Ok(message)
 }
 
-/// ChannelData over UDP, where padding is not needed (RFC 8656 section 12.5).
-pub(super) fn channel_data(number: u16, payload: &[u8]) -> BytesMut {
-    let mut framed = BytesMut::with_capacity(CHANNEL_HEADER_LEN + payload.len());
+/// ChannelData; in a stream it is `padded` (RFC 8656 section 12.5).
+pub(super) fn channel_data(number: u16, payload: &[u8], padded: bool) -> BytesMut {
+    let mut framed = BytesMut::with_capacity(CHANNEL_HEADER_LEN + payload.len().next_multiple_of(4));
     framed.put_u16(number);
     // A UDP payload, so it fits.
     framed.put_u16(u16::try_from(payload.len()).unwrap_or(u16::MAX));
     framed.extend_from_slice(payload);
+    if padded {
+        framed.resize(framed.len().next_multiple_of(4), 0);
+    }
     framed
 }
+
+/// How long the message is that a stream goes on with; `None` while that cannot be known yet, an error where it can be none.
+pub(super) fn length_in_stream(stream: &[u8]) -> std::result::Result<Option<usize>, Garbled> {
+    let Some(header) = stream.get(..CHANNEL_HEADER_LEN) else { return Ok(None) };
+    let len = usize::from(u16::from_be_bytes([header[2], header[3]]));
+    match header[0] {
+        0..=0x3F => Ok(Some(HEADER_LEN + len)),
+        0x40..=0x4F => Ok(Some(CHANNEL_HEADER_LEN + len.next_multiple_of(4))),
+        _ => Err(Garbled),
+    }
+}
+
+/// A stream in which the next message cannot be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Garbled;
 
 /// Channel number and where the payload is.
 pub(super) fn read_channel_data(datagram: &[u8]) -> Option<(u16, Range<usize>)> {
@@ -222,11 +240,20 @@ mod tests {
 
     #[test]
     fn channel_data_says_where_its_payload_is_and_a_cut_one_says_nothing() {
-        let framed = channel_data(0x4001, &[9; 5]);
+        let framed = channel_data(0x4001, &[9; 5], false);
         assert_eq!(read_channel_data(&framed), Some((0x4001, 4..9)));
         assert_eq!(read_channel_data(&framed[..8]), None);
         assert_eq!(read_channel_data(&framed[..3]), None);
-        let padded = [&framed[..], &[0; 3]].concat();
-        assert_eq!(read_channel_data(&padded), Some((0x4001, 4..9)));
+        let padded = channel_data(0x4001, &[9; 5], true);
+        assert_eq!((padded.len(), read_channel_data(&padded)), (12, Some((0x4001, 4..9))));
+    }
+
+    #[test]
+    fn a_stream_tells_where_a_message_ends_as_soon_as_it_can() {
+        let written = message(&[Attribute::Plain(ATTR_DATA, vec![1, 2, 3])]);
+        assert_eq!(length_in_stream(&written[..4]), Ok(Some(written.len())));
+        assert_eq!(length_in_stream(&written[..3]), Ok(None));
+        assert_eq!(length_in_stream(&channel_data(0x4001, &[9; 5], true)), Ok(Some(12)));
+        assert_eq!(length_in_stream(&[0x80, 0, 0, 0]), Err(Garbled));
     }
 }
