@@ -33,4 +33,4 @@ macro_rules! replays {
     };
 }
 
-replays!(sdp, candidate, negotiation, stun, dtls, data, rtp, rtcp, telephone_event, opus, g711);
+replays!(sdp, candidate, negotiation, stun, turn, dtls, data, rtp, rtcp, telephone_event, opus, g711);

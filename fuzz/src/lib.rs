@@ -13,6 +13,7 @@ mod script;
 mod sdp;
 mod session;
 mod stun;
+mod turn;
 
 pub use data::data;
 pub use dtls::dtls;
@@ -20,6 +21,7 @@ pub use media::{g711, opus, rtp, telephone_event};
 pub use sdp::{candidate, sdp};
 pub use session::rtcp;
 pub use stun::stun;
+pub use turn::turn;
 
 /// Whole negotiations by random operations; see `tests/negotiation/operations.rs`.
 pub fn negotiation(data: &[u8]) {

@@ -50,7 +50,7 @@ fn credentials(name: &str) -> IceCredentials {
 }
 
 /// A message of this type: attributes as the script has them, the rest right.
-fn message(kind: u16, id: &[u8], attributes: &[u8]) -> Vec<u8> {
+pub(super) fn message(kind: u16, id: &[u8], attributes: &[u8]) -> Vec<u8> {
     let mut raw = kind.to_be_bytes().to_vec();
     raw.extend_from_slice(&(attributes.len() as u16).to_be_bytes());
     raw.extend_from_slice(&MAGIC);
