@@ -159,11 +159,23 @@ describe('TURN', () => {
   const ask = ({ address }, credential = user.password) =>
     checkTurn({ url: `turn:${address}?transport=udp`, username: user.username, credential }, rtc, 3000);
 
-  test('right credentials get a relay, and it is said whether the engine makes use of it', async () => {
+  test('right credentials get a relay, of which the engine makes use', async () => {
     const { status, says, data } = await ask(await start(turn(user)));
     expect(data.relay).toBe('127.0.0.1:50000');
     expect(says).toMatch(/takes the credentials and relays from 127\.0\.0\.1:50000/);
-    expect(status).toBe(data.used ? 'ok' : 'warning');
+    expect({ status, used: data.used }).toEqual({ status: 'ok', used: true });
+  });
+
+  test('a relay that the engine does not get is told with the reason', async () => {
+    class Guessing extends rtc.RTCPeerConnection {
+      constructor(configuration) {
+        super({ ...configuration, iceServers: [{ ...configuration.iceServers[0], credential: 'guessed' }] });
+      }
+    }
+    const { address } = await start(turn(user));
+    const server = { url: `turn:${address}?transport=udp`, username: user.username, credential: user.password };
+    const finding = await checkTurn(server, { ...rtc, RTCPeerConnection: Guessing }, 3000);
+    expect(finding).toMatchObject({ status: 'warning', says: expect.stringMatching(/no relay candidate.*401/) });
   });
 
   test('wrong ones are told as such', async () => {

@@ -20,6 +20,14 @@ async function whole(described) {
   return { type, sdp: pc.localDescription.sdp };
 }
 
+/** Type of the candidate in use, and how its relay is reached. */
+async function path() {
+  const stats = await phone.pc.getStats();
+  const transport = [...stats.values()].find(({ type }) => type === 'transport');
+  const { candidateType, relayProtocol } = stats.get(stats.get(transport.selectedCandidatePairId).localCandidateId);
+  return [candidateType, relayProtocol];
+}
+
 const commands = {
   offer: (options) => whole(phone.offer(options)),
   answer: (offer) => whole(phone.answer(offer)),
@@ -28,6 +36,7 @@ const commands = {
   state: () => phone.pc.connectionState,
   states: () => states,
   errors: () => errors,
+  path,
   hears: (options) => phone.hears(farHz, options),
   until: (state) => phone.until(() => phone.pc.connectionState === state, `it is ${state}`, 60_000),
   end: () => phone.end(),

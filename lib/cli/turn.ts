@@ -51,23 +51,24 @@ export async function checkTurn(server: TurnServer, rtc: typeof api, limitMs = L
   }
   const data = { url, relay: result.relay };
   const says = `${url} takes the credentials and relays from ${result.relay}`;
-  if (await gathersRelay(server, rtc, limitMs))
-    return { id: 'turn', status: 'ok', says, data: { ...data, used: true } };
+  const hindrance = await hindranceOfEngine(server, rtc, limitMs);
+  if (hindrance === null) return { id: 'turn', status: 'ok', says, data: { ...data, used: true } };
   return {
     id: 'turn',
     status: 'warning',
-    says: `${says}, but the engine gets no relay candidate from it`,
+    says: `${says}, but the engine gets no relay candidate from it (${hindrance})`,
     advice:
-      'The engine uses TURN over UDP, not over TCP and TLS: write ?transport=udp if the server has it. Calls to a public edge need none; else give the machine an address that the far end reaches.',
+      'The engine waits a second for each answer: a server that is far away or slow may be too late. Where the machine has several addresses, the one that calls use must reach the server (`addresses`).',
     data: { ...data, used: false },
   };
 }
 
-async function gathersRelay(
+/** Why the engine gets no relayed candidate; null if it gets one. */
+async function hindranceOfEngine(
   { url, username, credential }: TurnServer,
   { RTCPeerConnection }: typeof api,
   limitMs: number,
-): Promise<boolean> {
+): Promise<string | null> {
   const connection = new RTCPeerConnection({
     iceServers: [{ urls: url, username, credential }],
     iceTransportPolicy: 'relay',
@@ -76,12 +77,16 @@ async function gathersRelay(
   let limit: NodeJS.Timeout | undefined;
   try {
     connection.addTransceiver('audio');
-    return await new Promise<boolean>((resolve) => {
-      limit = setTimeout(() => resolve(false), limitMs);
-      connection.addEventListener('icecandidate', ({ candidate }) => {
-        if (candidate === null || candidate.type === 'relay') resolve(candidate !== null);
+    return await new Promise<string | null>((resolve) => {
+      let hindrance = 'without an error';
+      limit = setTimeout(() => resolve(`nothing in ${limitMs / 1000} s`), limitMs);
+      connection.addEventListener('icecandidateerror', ({ errorCode, errorText }) => {
+        hindrance = `${errorCode} ${errorText}`;
       });
-      connection.setLocalDescription().catch(() => resolve(false));
+      connection.addEventListener('icecandidate', ({ candidate }) => {
+        if (candidate === null || candidate.type === 'relay') resolve(candidate === null ? hindrance : null);
+      });
+      connection.setLocalDescription().catch((error) => resolve(String(error)));
     });
   } finally {
     clearTimeout(limit);
