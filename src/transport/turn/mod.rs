@@ -115,6 +115,8 @@ struct Relay {
     asked: Instant,
     /// When its connection last got on.
     heard: Instant,
+    /// Its address was told.
+    told: bool,
     link: Link,
     allocation: Allocation,
 }
@@ -183,8 +185,8 @@ impl Relays {
         }
         let Order { url, protocol, base, server, .. } = order;
         let (url, protocol, base, server) = (url.clone(), *protocol, *base, *server);
-        let (asked, heard) = (now, now);
-        self.relays.push(Relay { url, protocol, base, server, generation, asked, heard, link, allocation });
+        let (asked, heard, told) = (now, now, false);
+        self.relays.push(Relay { url, protocol, base, server, generation, asked, heard, told, link, allocation });
         Ok(())
     }
 
@@ -250,9 +252,11 @@ impl Relays {
         let relay = self.relays.get_mut(at)?;
         let mut event = relay.allocation.poll_event()?;
         // What nobody has asked for yet in this gathering is told when somebody does.
-        let untold = relay.generation != self.generation;
-        if untold && !matches!(event, AllocationEvent::Lost { .. }) {
-            return None;
+        let unasked = relay.generation != self.generation;
+        match event {
+            AllocationEvent::Lost { .. } if !relay.told => return None,
+            AllocationEvent::Held { .. } | AllocationEvent::Refused { .. } if unasked => return None,
+            _ => {}
         }
         if let AllocationEvent::Held { relayed, .. } = event
             && !self.may_be(at, relayed)
@@ -268,7 +272,9 @@ impl Relays {
             self.relays[at].allocation = self.relays[at].allocation.afresh();
             return None;
         }
-        let Relay { url, protocol, base, server, link, .. } = &self.relays[at];
+        let relay = &mut self.relays[at];
+        relay.told |= matches!(event, AllocationEvent::Held { .. });
+        let Relay { url, protocol, base, server, link, .. } = relay;
         let reflects_base = matches!(link, Link::Shared);
         let origin = Origin { url: url.clone(), protocol: *protocol, base: *base, server: *server, reflects_base };
         Some((event, origin))
