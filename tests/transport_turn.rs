@@ -419,6 +419,26 @@ fn a_server_that_still_holds_what_we_have_lost_is_asked_from_another_socket() {
 }
 
 #[test]
+fn restarts_one_after_the_other_do_not_make_it_ask_for_more_and_more() {
+    let mut end = End::new(PASSWORD, |_| {});
+    for round in 0..100 {
+        end.gatherer.restart(end.now, &[base()], &[with(&round.to_string())], LIMIT);
+        while end.gatherer.poll_transmit().is_some() {}
+        while let Some(order) = end.gatherer.poll_order() {
+            if let LinkOrder::Bind(id, ip) = order {
+                end.gatherer.linked(end.now, id, Ok(SocketAddr::new(ip, 7000 + round)));
+            }
+        }
+    }
+    let mut sent = 0;
+    while let Some(due) = end.gatherer.timeout() {
+        end.gatherer.handle_timeout(due);
+        sent += std::iter::from_fn(|| end.gatherer.poll_transmit()).count();
+    }
+    assert!((1..=16 * 7).contains(&sent), "{sent} requests");
+}
+
+#[test]
 fn a_server_cannot_give_an_address_of_this_machine_and_so_get_what_leaves_from_it() {
     let mut end = End::gathered(|server| server.relayed = base());
     assert_eq!(end.errors(), [(701, "the relayed address is of no use")]);

@@ -222,10 +222,13 @@ impl Relays {
         if self.relays.len() < MAX_ALLOCATIONS {
             return Ok(());
         }
-        let generation = self.generation;
-        let oldest = self.relays.iter_mut().filter(|relay| relay.generation != generation);
-        let oldest = oldest.min_by_key(|relay| relay.generation).ok_or("too many TURN servers")?;
-        oldest.allocation.release();
+        let earlier = self.relays.iter().enumerate().filter(|(_, relay)| relay.generation != self.generation);
+        let (at, _) = earlier.min_by_key(|(_, relay)| relay.generation).ok_or("too many TURN servers")?;
+        self.relays[at].allocation.release();
+        // One that is still asked for would wait for its answer, only to give it back.
+        if !self.relays[at].allocation.is_over() {
+            self.orders.extend(self.relays.swap_remove(at).link_id().map(LinkOrder::Close));
+        }
         Ok(())
     }
 
