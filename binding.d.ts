@@ -217,8 +217,12 @@ export declare class Sink {
   constructor(engine: Engine, ring: Ring, sampleRate: number, frameMs: number, queueFrames: number)
   /** The name that its reports carry. */
   get id(): number
-  /** Copies the oldest frame into the caller's array; `null` when there is none. */
-  read(into: Int16Array): FrameInfo | null
+  /**
+   * Copies the oldest frame into the caller's array; -1 when there is none, and otherwise a number of 53 bits: the RTP
+   * timestamp of its first sample (0 for a signal without one), above these 32 bits how many frames were dropped just
+   * before it because nobody read in time (20 bits), and on top whether another one waits.
+   */
+  read(into: Int16Array): number
   /** What is computed from the next frame on. */
   listen(config: ListenersConfig): void
   /** No more frames are wanted. */
@@ -436,14 +440,6 @@ export interface FingerprintData {
   value: string
 }
 
-/** What comes with a frame. */
-export interface FrameInfo {
-  /** RTP timestamp of the first sample; 0 for a signal without one. */
-  timestamp: number
-  /** Frames dropped just before it because nobody read in time. */
-  dropped: number
-}
-
 /** RTCIceParameters. */
 export interface IceParametersData {
   /** As in `a=ice-ufrag`. */
@@ -657,7 +653,7 @@ export type Report =
   | { type: 'stats'; connection: number; request: number; stats: Stats }
   | { type: 'crashed'; connection: number; message: string }
   | { type: 'log'; connection: number; unixMs: number; level: string; namespace: string; message: string; fields: Record<string, number | string> }
-  | { type: 'frames'; sink: number }
+  | { type: 'frames'; sinks: Array<number> }
   | { type: 'sinklost'; sink: number; message: string }
   | { type: 'encoded'; frames: number }
   | { type: 'framesdrained'; frames: number }

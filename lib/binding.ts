@@ -209,7 +209,7 @@ export type ConnectionReport =
   | { type: 'crashed'; connection: number; message: string };
 
 export type MediaReport =
-  | { type: 'frames'; sink: number }
+  | { type: 'frames'; sinks: number[] }
   /** A fault of the engine: no more frames come. */
   | { type: 'sinklost'; sink: number; message: string }
   | { type: 'drain'; ring: number }
@@ -539,8 +539,11 @@ export interface SpeechData {
 
 export interface NativeSink {
   readonly id: number;
-  /** Fills the caller's array with one frame; null when there is none. `dropped`: frames lost just before it. */
-  read(into: Int16Array): { timestamp: number; dropped: number } | null;
+  /**
+   * Fills the caller's array with one frame; -1 when there is none. Otherwise 32 bits of timestamp, 20 bits of frames lost just
+   * before it, and one bit that says that another waits. After that bit was 0, or -1, the next frames are reported anew.
+   */
+  read(into: Int16Array): number;
   /** What is computed from the next frame on; nothing but frames at first. A track that is not enabled is silence. */
   listen(listeners: { levels: boolean; speech: SpeechData | undefined; enabled: boolean }): void;
   close(): void;

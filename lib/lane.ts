@@ -95,21 +95,13 @@ export function queueTask(task: () => void): void {
 }
 
 function drain(): void {
-  for (const report of theEngine().drain()) {
-    try {
-      deliver(report);
-    } catch (error) {
-      // A listener's: nobody else may lose his report for it.
-      queueTask(() => {
-        throw error;
-      });
-    }
-  }
+  for (const report of theEngine().drain()) deliver(report);
 }
 
 function deliver(report: Report): void {
   // Media reports are no W3C events: they need no task of their own.
-  if (report.type === 'levels') for (const level of report.levels) deliverLevel(level);
+  if (report.type === 'frames') for (const sink of report.sinks) hand('sink', sink, report);
+  else if (report.type === 'levels') for (const level of report.levels) deliverLevel(level);
   else if ('ring' in report) hand('ring', report.ring, report);
   else if ('sink' in report) hand('sink', report.sink, report);
   else if ('frames' in report) hand('frames', report.frames, report);
@@ -131,5 +123,13 @@ function tell({ namespace, level, connection, message, fields, unixMs }: LogRepo
 function hand(space: Space, id: number, report: Report | LevelData): void {
   const listener = listeners[space].get(id);
   const owner = listener?.owner.deref();
-  if (owner) listener?.handle(owner, report);
+  if (!owner) return;
+  try {
+    listener?.handle(owner, report);
+  } catch (error) {
+    // A listener's: nobody else may lose his report for it.
+    queueTask(() => {
+      throw error;
+    });
+  }
 }

@@ -288,3 +288,39 @@ fn the_lead_of_a_punctual_microphone_shrinks_and_that_of_a_late_one_stays() {
         assert_eq!(paced(&ring, 600, |n| late && n % 100 == 50), left_ms, "late: {late}");
     }
 }
+
+#[test]
+fn what_is_captured_comes_out_as_it_went_in_at_whatever_rate_that_was() {
+    let ring = Ring::captured(48_000, 1, 1000);
+    let (mut reader, tone) = (ring.reader(), sine(700.0, 8000, 800));
+    for pcm in tone.chunks_exact(80) {
+        ring.write(pcm, 8000, 1);
+        assert_eq!(pull(&mut reader, 80, 8000), pcm);
+    }
+    assert_eq!((ring.rate_hz(), ring.played_ms(), ring.queued_ms()), (8000, 100.0, 0.0));
+}
+
+#[test]
+fn a_microphone_that_changes_its_rate_is_heard_on_and_a_higher_one_with_its_whole_band() {
+    let ring = Ring::captured(48_000, 1, 1000);
+    let mut reader = ring.reader();
+    let mut heard = Vec::new();
+    // 100 ms each, always 10 ms ahead; 9 kHz is more than the first can carry.
+    for (rate_hz, hz) in [(8000, 700.0), (48_000, 9000.0), (16_000, 700.0)] {
+        for pcm in sine(hz, rate_hz, rate_hz as usize / 10).chunks_exact(rate_hz as usize / 50) {
+            ring.write(pcm, rate_hz, 1);
+            heard.extend(if heard.is_empty() { vec![1; 960] } else { pull(&mut reader, 960, 48_000) });
+        }
+    }
+    assert_eq!(ring.rate_hz(), 48_000);
+    assert_eq!((ring.played_ms(), ring.queued_ms()), (290.0, 10.0));
+    let level = |from_ms: usize| {
+        let window = &heard[from_ms * 48..][..480];
+        (window.iter().map(|it| f64::from(*it).powi(2)).sum::<f64>() / 480.0).sqrt()
+    };
+    // The sine has 7071; where one rate goes over into the other, a filter's length may be fainter.
+    for from_ms in (30..290).step_by(10) {
+        let expected = if (110..130).contains(&from_ms) || (210..230).contains(&from_ms) { 3500.0 } else { 6700.0 };
+        assert!((expected..7400.0).contains(&level(from_ms)), "{from_ms} ms: {}", level(from_ms));
+    }
+}

@@ -519,14 +519,14 @@ class Sink {
       this.frames.shift();
       this.dropped++;
     }
-    this.engine.report({ type: 'frames', sink: this.id });
+    this.engine.report({ type: 'frames', sinks: [this.id] });
   }
   read(into) {
-    if (this.frames.length === 0) return null;
+    if (this.frames.length === 0) return -1;
     into.fill(this.frames.shift());
     const { dropped } = this;
     this.dropped = 0;
-    return { timestamp: 960, dropped };
+    return 960 + dropped * 2 ** 32 + (this.frames.length > 0 ? 2 ** 52 : 0);
   }
   listen(listeners) {
     this.listeners = listeners;

@@ -6,6 +6,8 @@ const { offsetOf, speechFrames } = require('./signal');
 const { PHASES, pace } = require('./pace');
 
 const calls = new Map();
+/** What has come of all calls: bytes, and of Opus the packets of each configuration (RFC 6716 section 3.1). */
+let came = { bytes: 0, configurations: {} };
 let payloads = [];
 let codec;
 
@@ -37,7 +39,14 @@ serve({
     const { payloadType } = CODECS[codec];
     const call = { id, received: 0 };
     call.end = new DatachannelCall(codec, (packet) => {
-      if (payloadOf(packet, payloadType)) call.received++;
+      const payload = payloadOf(packet, payloadType);
+      if (!payload) return;
+      call.received++;
+      came.bytes += payload.length;
+      if (codec === 'opus') {
+        const configuration = payload[0] >> 3;
+        came.configurations[configuration] = (came.configurations[configuration] ?? 0) + 1;
+      }
     });
     call.packets = new Packets(codec, call.end.ssrc);
     const sdp = await call.end.offer();
@@ -47,9 +56,11 @@ serve({
   accept({ id, sdp }) {
     calls.get(id).end.accept(sdp);
   },
-  /** Packets that have come in each call. */
+  /** Packets that have come in each call, and what was in them since the last time. */
   received() {
-    return [...calls.values()].map(({ id, received }) => [id, received]);
+    const since = came;
+    came = { bytes: 0, configurations: {} };
+    return { ...since, packets: [...calls.values()].map(({ id, received }) => [id, received]) };
   },
   close({ ids }) {
     for (const id of ids) calls.get(id)?.end.close();

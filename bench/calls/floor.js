@@ -19,7 +19,7 @@ function speechFile(rateHz) {
   return file;
 }
 
-/** @returns {{ codec: string, codecUs: number, transportUs: number, socketUs: number, cpuPercent: number }} */
+/** @returns {{ codec: string, codecUs: number, transportUs: number, socketUs: number, kbps: number, cpuPercent: number }} */
 function floor(codec) {
   const args = ['run', '--release', '--quiet', '--manifest-path', MANIFEST, '--bin', 'floor', '--'];
   const { status, stdout, stderr } = spawnSync('cargo', [...args, codec, speechFile(CODECS[codec].rateHz)], {
@@ -28,8 +28,15 @@ function floor(codec) {
     env: { ...process.env, CARGO_TARGET_DIR: path.join(ROOT, 'target') },
   });
   if (status !== 0) throw new Error(`the floor cannot be measured: ${stderr}`);
-  const [codecUs, transportUs, socketUs] = stdout.trim().split(' ').map(Number);
-  return { codec, codecUs, transportUs, socketUs, cpuPercent: (100 * (codecUs + transportUs + socketUs)) / PERIOD_US };
+  const [codecUs, transportUs, socketUs, kbps] = stdout.trim().split(' ').map(Number);
+  return {
+    codec,
+    codecUs,
+    transportUs,
+    socketUs,
+    kbps,
+    cpuPercent: (100 * (codecUs + transportUs + socketUs)) / PERIOD_US,
+  };
 }
 
 module.exports = { floor, speechFile };

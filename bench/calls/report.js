@@ -13,6 +13,7 @@ const pair = ({ p50, p95, p99 }, digits) => `${number(p50, digits)} / ${number(p
 
 const COLUMNS = [
   ['CPU per call, % of a core', ({ cpuPercent }) => number(cpuPercent, 3)],
+  ['sends, kbit/s', ({ kbps }) => number(kbps, 0)],
   ['memory per call, MB', ({ memoryMB }) => number(memoryMB, 2)],
   ['threads', ({ threads }) => number(threads, 2)],
   ['descriptors', ({ descriptors }) => number(descriptors, 2)],
@@ -50,11 +51,37 @@ function mostSound(rows, key, codec) {
   return { most, limited: false };
 }
 
+/** RFC 6716 section 3.1. */
+const modeOf = (configuration) => (configuration < 12 ? 'SILK' : configuration < 16 ? 'hybrid' : 'CELT');
+
+/** What kind of Opus was sent: whoever chooses otherwise does other work. */
+function modes(rows, keys) {
+  const of = keys.map((key) => {
+    const counts = {};
+    for (const { configurations } of rows.filter((row) => row.key === key && row.codec === 'opus')) {
+      for (const [configuration, n] of Object.entries(configurations ?? {})) {
+        const mode = modeOf(Number(configuration));
+        counts[mode] = (counts[mode] ?? 0) + n;
+      }
+    }
+    const all = Object.values(counts).reduce((sum, n) => sum + n, 0);
+    return `${NAMES[key]} ${Object.entries(counts)
+      .map(([mode, n]) => `${number((100 * n) / all, 0)} % ${mode}`)
+      .join(', ')}`;
+  });
+  return `Opus packets sent: ${of.join('; ')}.`;
+}
+
 function floorTable(floors) {
-  const body = floors.map(({ codec, codecUs, transportUs, socketUs, cpuPercent }) =>
-    cells([CODEC_NAMES[codec], ...[codecUs, transportUs, socketUs].map((us) => number(us, 1)), number(cpuPercent, 3)]),
+  const body = floors.map(({ codec, codecUs, transportUs, socketUs, kbps, cpuPercent }) =>
+    cells([
+      CODEC_NAMES[codec],
+      number(kbps, 0),
+      ...[codecUs, transportUs, socketUs].map((us) => number(us, 1)),
+      number(cpuPercent, 3),
+    ]),
   );
-  const head = ['', 'codec, µs', 'SRTP and transport, µs', 'sockets, µs', '% of a core'];
+  const head = ['', 'kbit/s', 'codec, µs', 'SRTP and transport, µs', 'sockets, µs', '% of a core'];
   return [cells(head), cells(head.map(() => '---')), ...body].join('\n');
 }
 
@@ -74,6 +101,7 @@ function describe({ made, machine, command, versions, seconds, rows, floors }) {
     `Made ${made.slice(0, 10)} with \`${command}\` on ${machine}: ${list.join(', ')}; ${seconds} s each.`,
     '![CPU, memory and setup over the number of calls](performance.svg)',
     ...codecs.map((codec) => table(rows, codec)),
+    ...(codecs.includes('opus') ? [modes(rows, keys)] : []),
     '### Calls without a glitch',
     most.join('\n'),
     '### The floor, per 20 ms of a call, both ways',

@@ -43,12 +43,14 @@ async function openAll(caller, callee, count) {
 }
 
 async function sentShare(caller, ms, during) {
-  const before = new Map(await caller.ask('received'));
+  const before = new Map((await caller.ask('received')).packets);
   const began = Date.now();
   const result = await during(ms);
   const seconds = (Date.now() - began) / 1000;
-  const shares = (await caller.ask('received')).map(([id, n]) => (n - before.get(id)) / (PACKETS_PER_SECOND * seconds));
-  return { ...result, sentShare: Math.min(...shares) };
+  const { packets, bytes, configurations } = await caller.ask('received');
+  const shares = packets.map(([id, n]) => (n - before.get(id)) / (PACKETS_PER_SECOND * seconds));
+  const kbps = (8 * bytes) / 1000 / seconds / packets.length;
+  return { ...result, sentShare: Math.min(...shares), kbps, configurations };
 }
 
 const hasNoGlitch = ({ unheard, heardShare, sentShare, longestGapMs, pushLateMs }) =>
@@ -80,6 +82,8 @@ async function measureWith(caller, callee, { key, codec, calls, seconds }) {
     pushLateMs: got.pushLateMs,
     heardShare: got.heardShare,
     sentShare: got.sentShare,
+    kbps: got.kbps,
+    configurations: got.configurations,
     longestGapMs: got.longestGapMs,
     unheard: calls - heard.length,
   };

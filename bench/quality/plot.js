@@ -4,6 +4,7 @@
 const PANEL = { width: 200, height: 150 };
 const GAP = { x: 34, y: 62 };
 const EDGE = { left: 52, top: 58, right: 16, bottom: 46 };
+const LEGEND = { item: 225, line: 18 };
 
 const STYLE = `
   svg { font: 11px system-ui, sans-serif; }
@@ -71,16 +72,22 @@ function drawPanel({ title, series }, { x, y }, left, top, first) {
 function drawChart({ title, legend, rows }) {
   const columns = Math.max(...rows.map(({ panels }) => panels.length));
   const width = EDGE.left + columns * PANEL.width + (columns - 1) * GAP.x + EDGE.right;
-  const height = EDGE.top + rows.length * PANEL.height + (rows.length - 1) * GAP.y + EDGE.bottom;
+  const perLine = Math.max(1, Math.floor((width - EDGE.left) / LEGEND.item));
+  const top = EDGE.top + (Math.ceil(legend.length / perLine) - 1) * LEGEND.line;
+  const height = top + rows.length * PANEL.height + (rows.length - 1) * GAP.y + EDGE.bottom;
   const parts = [`<rect class="page" width="${width}" height="${height}"/>`];
   legend.forEach(({ label, colour, dashed }, i) => {
-    const x = EDGE.left + i * 225;
-    parts.push(`<path class="line ${colour}${dashed ? ' dashed' : ''}" d="M${x} 18h34"/>`, text(x + 40, 22, label));
+    const x = EDGE.left + (i % perLine) * LEGEND.item;
+    const y = 18 + Math.floor(i / perLine) * LEGEND.line;
+    parts.push(
+      `<path class="line ${colour}${dashed ? ' dashed' : ''}" d="M${x} ${y}h34"/>`,
+      text(x + 40, y + 4, label),
+    );
   });
   rows.forEach((row, r) => {
     row.panels.forEach((panel, c) => {
       const left = EDGE.left + c * (PANEL.width + GAP.x);
-      parts.push(drawPanel(panel, row, left, EDGE.top + r * (PANEL.height + GAP.y), c === 0));
+      parts.push(drawPanel(panel, row, left, top + r * (PANEL.height + GAP.y), c === 0));
     });
   });
   return [

@@ -39,6 +39,9 @@ export interface PcmFrame {
 }
 
 const FRAME_MS = [10, 20, 30, 40, 60];
+/** What a number of NativeSink.read() is made of. */
+const DROPPED = { unit: 2 ** 32, mask: 2 ** 20 - 1 };
+const MORE = 2 ** 52;
 const HEARD = ['speechstart', 'speechend', 'level'];
 
 export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
@@ -54,6 +57,8 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
   readonly #observer = { trackChanged: () => this.#trackChanged() };
   #waiting: ((result: IteratorResult<PcmFrame>) => void)[] = [];
   #dropped = 0;
+  /** Another frame waits. */
+  #more = false;
   #position = 0;
   #closed = false;
   readonly #speech: { settings: SpeechData; always: boolean };
@@ -157,22 +162,26 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
       if (!flowing && this.#waiting.length === 0) return;
       const frame = this.#take();
       if (!frame) return;
+      const more = this.#more;
       const resolve = this.#waiting.shift();
       if (resolve) resolve({ done: false, value: frame });
       else this.emit('data', frame);
+      if (!more) return;
     }
   }
 
   #take(): PcmFrame | null {
     const samples = new Int16Array(this.#frameLength);
-    const read = this.#native?.read(samples);
-    if (!read) return null;
-    this.#dropped += read.dropped;
-    const position = this.#position + read.dropped * this.#frameLength;
+    const read = this.#native?.read(samples) ?? -1;
+    if (read < 0) return null;
+    this.#more = read >= MORE;
+    const dropped = Math.floor(read / DROPPED.unit) & DROPPED.mask;
+    this.#dropped += dropped;
+    const position = this.#position + dropped * this.#frameLength;
     this.#position = position + this.#frameLength;
     // Clones share the signal, `enabled` belongs to the track.
     if (!trackSlots(this.track).enabled) samples.fill(0);
-    return { samples, sampleRate: this.sampleRate, channels: 1, timestamp: read.timestamp, position };
+    return { samples, sampleRate: this.sampleRate, channels: 1, timestamp: read >>> 0, position };
   }
 
   #watchListeners(): void {

@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use crate::census::{Kind, Live};
 use crate::connection::{Connection, Metered, Notice, Outbox, Outlet};
-use crate::media::{self, Listeners, RingEvent, Sink as Frames, SinkQueue, SpeechSettings};
+use crate::media::{self, FrameInfo, Listeners, RingEvent, Sink as Frames, SinkQueue, SpeechSettings};
 use crate::negotiation::TransceiverId;
 use napi::bindgen_prelude::Int16ArraySlice;
 use napi_derive::napi;
@@ -182,14 +182,10 @@ pub struct Sink {
     _live: Live,
 }
 
-/// What comes with a frame.
-#[napi(object, object_from_js = false, js_name = "FrameInfo")]
-pub struct FrameData {
-    /// RTP timestamp of the first sample; 0 for a signal without one.
-    pub timestamp: u32,
-    /// Frames dropped just before it because nobody read in time.
-    pub dropped: f64,
-}
+/// [`Sink::read`] found nothing.
+const NO_FRAME: f64 = -1.0;
+/// What comes with a frame, in one number: an object for each would cost more than the frame.
+const MOST_DROPPED: u64 = (1 << 20) - 1;
 
 #[napi]
 impl Sink {
@@ -219,16 +215,22 @@ impl Sink {
         self.id
     }
 
-    /// Copies the oldest frame into the caller's array; `null` when there is none.
+    /// Copies the oldest frame into the caller's array; -1 when there is none, and otherwise a number of 53 bits: the RTP
+    /// timestamp of its first sample (0 for a signal without one), above these 32 bits how many frames were dropped just
+    /// before it because nobody read in time (20 bits), and on top whether another one waits.
     #[napi(catch_unwind)]
-    pub fn read(&self, mut into: Int16ArraySlice<'_>) -> Option<FrameData> {
-        let mut info = self.queue.read(unsafe { into.as_mut() });
-        if info.is_none() {
-            // Frames cut from here on ring anew; one that was cut in between is found by looking once more.
+    pub fn read(&self, mut into: Int16ArraySlice<'_>) -> f64 {
+        let Some(info) = self.queue.read(unsafe { into.as_mut() }) else {
             self.announced.store(false, Ordering::Release);
-            info = self.queue.read(unsafe { into.as_mut() });
+            // One that was cut just before rang for nobody.
+            return self.queue.read(unsafe { into.as_mut() }).map_or(NO_FRAME, |info| frame_data(info, true));
+        };
+        let mut more = self.queue.waiting() > 0;
+        if !more {
+            self.announced.store(false, Ordering::Release);
+            more = self.queue.waiting() > 0;
         }
-        info.map(|info| FrameData { timestamp: info.timestamp, dropped: info.dropped as f64 })
+        frame_data(info, more)
     }
 
     /// What is computed from the next frame on.
@@ -245,6 +247,11 @@ impl Sink {
     pub fn close(&self) {
         self.queue.close();
     }
+}
+
+fn frame_data(info: FrameInfo, more: bool) -> f64 {
+    let dropped = info.dropped.min(MOST_DROPPED);
+    (u64::from(more) << 52 | dropped << 32 | u64::from(info.timestamp)) as f64
 }
 
 fn speech_settings(config: SpeechConfig) -> napi::Result<SpeechSettings> {

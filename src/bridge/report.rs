@@ -93,8 +93,8 @@ pub enum ReportData {
         #[napi(ts_type = "Record<string, number | string>")]
         fields: Fields,
     },
-    /// A sink has frames: read until there are none.
-    Frames { sink: u32 },
+    /// These sinks have frames: read until there are none.
+    Frames { sinks: Vec<u32> },
     /// A fault of the engine: this sink gets no more frames.
     SinkLost { sink: u32, message: String },
     /// Encoded frames can be read, the far end wants a key frame, or nothing more will come.
@@ -176,7 +176,7 @@ pub fn translate(notice: Notice, connections: &Registry) -> Vec<ReportData> {
         Notice::Recorded(recorder, Summary { duration_ms, dropped_ms, error }) => {
             vec![ReportData::Recorded { recorder, duration_ms, dropped_ms, error: error.map(ErrorData::from) }]
         }
-        Notice::Frames(sink) => vec![ReportData::Frames { sink }],
+        Notice::Frames(sinks) => vec![ReportData::Frames { sinks }],
         Notice::SinkLost(sink, message) => vec![ReportData::SinkLost { sink, message }],
         Notice::Encoded(frames) => vec![ReportData::Encoded { frames }],
         Notice::FramesDrained(frames) => vec![ReportData::FramesDrained { frames }],

@@ -49,8 +49,8 @@ pub enum Notice {
     Drain(u32),
     /// An audio signal has been played up to the mark of this name.
     Mark(u32, String),
-    /// A sink has frames to be fetched.
-    Frames(u32),
+    /// These sinks have frames to be fetched: one notice for all of which nothing else is told in between.
+    Frames(Vec<u32>),
     /// A panic has ended the task that reads a local track for this sink.
     SinkLost(u32, String),
     /// Encoded frames can be fetched, or something else has happened on their detour.
@@ -93,6 +93,24 @@ impl Outbox {
             }
             let Some(notice) = state.admit(notice) else { return };
             state.notices.push_back(notice);
+            !std::mem::replace(&mut state.rung, true)
+        };
+        if ring {
+            runtime::ring(&self.doorbell);
+        }
+    }
+
+    /// Tells that a sink has frames to be fetched.
+    pub fn announce(&self, sink: u32) {
+        let ring = {
+            let mut state = self.state();
+            if state.closed {
+                return;
+            }
+            match state.notices.back_mut() {
+                Some(Notice::Frames(sinks)) => sinks.push(sink),
+                _ => state.notices.push_back(Notice::Frames(vec![sink])),
+            }
             !std::mem::replace(&mut state.rung, true)
         };
         if ring {
@@ -176,12 +194,28 @@ mod tests {
     fn many_reports_ring_once_until_drained() {
         let (outbox, rings) = outbox();
         for _ in 0..3 {
-            outbox.push(Notice::Frames(1));
+            outbox.push(Notice::Drain(1));
         }
         assert_eq!(rings.load(Ordering::Relaxed), 1);
         assert_eq!(outbox.drain().len(), 3);
-        outbox.push(Notice::Frames(1));
+        outbox.push(Notice::Drain(1));
         assert_eq!(rings.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn sinks_with_frames_are_told_together_and_never_before_what_came_first() {
+        let (outbox, rings) = outbox();
+        outbox.announce(1);
+        outbox.announce(2);
+        outbox.push(Notice::Drain(7));
+        outbox.announce(3);
+        assert_eq!(rings.load(Ordering::Relaxed), 1);
+        let notices = outbox.drain();
+        let [Notice::Frames(first), Notice::Drain(7), Notice::Frames(second)] = notices.iter().collect::<Vec<_>>()[..]
+        else {
+            panic!("{notices:?}");
+        };
+        assert_eq!((&first[..], &second[..]), (&[1, 2][..], &[3][..]));
     }
 
     #[test]
@@ -192,10 +226,10 @@ mod tests {
             outbox.meter(Metered::Sink(1), loudness(f64::from(n)));
             outbox.meter(Metered::Ring(1), loudness(0.5));
         }
-        outbox.push(Notice::Frames(1));
+        outbox.push(Notice::Drain(1));
         assert_eq!(rings.load(Ordering::Relaxed), 1);
         let notices = outbox.drain();
-        let [Notice::Frames(1), Notice::Levels(levels)] = notices.iter().collect::<Vec<_>>()[..] else {
+        let [Notice::Drain(1), Notice::Levels(levels)] = notices.iter().collect::<Vec<_>>()[..] else {
             panic!("{notices:?}");
         };
         assert_eq!(*levels, [(Metered::Sink(1), loudness(99.0)), (Metered::Ring(1), loudness(0.5))]);
@@ -206,7 +240,8 @@ mod tests {
     fn a_closed_box_keeps_nothing_and_is_silent() {
         let (outbox, rings) = outbox();
         outbox.close();
-        outbox.push(Notice::Frames(1));
+        outbox.push(Notice::Drain(1));
+        outbox.announce(1);
         outbox.meter(Metered::Sink(1), Loudness::default());
         assert_eq!(rings.load(Ordering::Relaxed), 0);
         assert!(outbox.drain().is_empty());

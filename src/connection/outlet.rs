@@ -37,7 +37,7 @@ impl Outlet {
             }
         }
         if frames > 0 && !self.announced.swap(true, Ordering::AcqRel) {
-            self.outbox.push(Notice::Frames(self.id));
+            self.outbox.announce(self.id);
         }
         !self.sink.done()
     }

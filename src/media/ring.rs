@@ -148,7 +148,8 @@ impl Ring {
     }
 
     /// A queue whose writer captures what it writes, as a microphone does: what was written before anybody reads is
-    /// gone, and what piles up without need is skipped.
+    /// gone, and what piles up without need is skipped. Its rate is the highest that was written, so that a signal of
+    /// one rate is filtered by nobody but a reader at another; `sample_rate_hz` until then.
     pub fn captured(sample_rate_hz: u32, channels: u8, queue_ms: u32) -> Arc<Self> {
         let ring = Self::new(sample_rate_hz, channels, queue_ms);
         ring.lock().lead = Some(Lead::default());
@@ -236,10 +237,13 @@ impl Ring {
         if state.ended || count == 0 {
             return WriteOutcome { accepted_ms: 0.0, full: state.ended || state.room() == 0 };
         }
-        let wanted = state.converted(count, from);
-        if state.lead.is_some() && !state.begun {
-            state.forget_all_but(UNREAD_MS);
+        if state.lead.is_some() {
+            state.follow(from.0);
+            if !state.begun {
+                state.forget_all_but(UNREAD_MS);
+            }
         }
+        let wanted = state.converted(count, from);
         if !self.live && wanted > state.room() {
             // Half at most: whoever waits for an empty queue comes too late for the next sample.
             state.wanted = Some(wanted.min(state.queue / 2));
@@ -545,7 +549,17 @@ impl State {
         }
     }
 
-    /// A live writer changed its rate: what was not read yet goes on at the new one, so that nobody misses a moment.
+    /// Somebody captures at `rate_hz`. Never down to a lower rate: whoever changes between two would be filtered twice,
+    /// and lose his band.
+    fn follow(&mut self, rate_hz: u32) {
+        let unwritten = self.end == 0 && self.input.is_none();
+        if rate_hz > self.rate_hz || unwritten {
+            self.flush_input();
+            self.take_over(rate_hz);
+        }
+    }
+
+    /// The writer changed its rate: what was not read yet goes on at the new one, so that nobody misses a moment.
     fn take_over(&mut self, rate_hz: u32) {
         if rate_hz == self.rate_hz || rate_hz == 0 {
             return;
@@ -557,8 +571,10 @@ impl State {
         let clock_hz = self.stamps.back().map(|stamp| stamp.clock_hz);
         let past: Vec<i16> = std::mem::take(&mut self.samples).into();
         self.rate_hz = rate_hz;
-        let kept = self.end - self.start;
+        let (oldest, kept) = (self.start, self.end - self.start);
+        self.start = scaled(oldest);
         self.end = self.start;
+        let moved = |position: u64| scaled(oldest) + scaled(position.max(oldest) - oldest);
         let converter = Converter::new(from, to);
         let lead = converter.delay();
         let mut input = Input { from, converter, lead, taken: kept, given: 0, scratch: Vec::new() };
@@ -566,8 +582,14 @@ impl State {
         self.input = Some(input);
         self.flush_input();
         for seat in &mut self.readers {
-            seat.position = self.start + scaled(seat.position.max(self.start) - self.start);
+            seat.position = moved(seat.position);
             seat.dropped = scaled(seat.dropped);
+        }
+        self.played = moved(self.played);
+        self.marks.iter_mut().for_each(|mark| mark.0 = moved(mark.0));
+        self.wanted = self.wanted.map(|wanted| scaled(wanted as u64) as usize);
+        if self.meter.is_some() {
+            self.meter = Some(Meter::new(rate_hz * u32::from(self.channels)));
         }
         self.stamps.clear();
         if let (Some(timestamp), Some(clock_hz)) = (timestamp, clock_hz) {

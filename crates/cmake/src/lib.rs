@@ -7,6 +7,8 @@
 //! Invariant: a definition that would make another library than the one built here ends the build, so that an update
 //! of `opusic-sys` cannot silently get something else than it asks for.
 
+mod patch;
+
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
@@ -24,6 +26,9 @@ const BUILT: [(&str, &str); 7] = [
 ];
 /// Definitions without a meaning here: CMake's own, where to install, and the C runtime, which follows from the target.
 const NEUTRAL: [&str; 3] = ["CMAKE_", "OPUS_INSTALL_", "OPUS_STATIC_RUNTIME"];
+
+/// Has no version for AVX2 in libopus, but gets one here.
+const WARPED: &str = "silk/float/warped_autocorrelation_FLP.c";
 
 /// A build of libopus.
 pub struct Config {
@@ -73,13 +78,38 @@ impl Config {
             for flag in group.flags {
                 compiler.flag(flag);
             }
-            compiler.files(group.lists.iter().flat_map(|list| lists.files(list)));
+            let files = group.lists.iter().flat_map(|list| lists.files(list));
+            let files = files.filter(|file| target.arch != Arch::X64 || *file != self.sources.join(WARPED));
+            compiler.files(files.map(|file| patch::patched(&self.sources, &file, &out.join("patched"))));
             objects.extend(compiler.compile_intermediates());
+        }
+        if target.arch == Arch::X64 {
+            objects.extend(self.warped_autocorrelation(&target, &out));
         }
         let lib = out.join("lib");
         fs::create_dir_all(&lib).expect("OUT_DIR can be written");
         cc::Build::new().cargo_metadata(false).objects(objects).out_dir(lib).compile("opus");
         out
+    }
+
+    /// The function of [`WARPED`] twice, and what chooses between them.
+    fn warped_autocorrelation(&self, target: &Target, out: &Path) -> Vec<PathBuf> {
+        let versions: [(&str, &[&str]); 2] = [("any", &[]), ("avx2", target.avx2())];
+        let mut objects = Vec::new();
+        for (version, flags) in versions {
+            let mut compiler = target.compiler(&self.sources);
+            // Objects are named after their sources.
+            compiler.out_dir(out.join(version)).file(self.sources.join(WARPED));
+            let renamed = format!("silk_warped_autocorrelation_FLP_{version}");
+            compiler.define("silk_warped_autocorrelation_FLP", &*renamed);
+            for flag in flags {
+                compiler.flag(flag);
+            }
+            objects.extend(compiler.compile_intermediates());
+        }
+        let choice = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/warped_autocorrelation.c");
+        objects.extend(target.compiler(&self.sources).file(choice).compile_intermediates());
+        objects
     }
 }
 
@@ -167,7 +197,7 @@ impl Target {
                 },
                 Group {
                     lists: &["CELT_SOURCES_AVX2", "SILK_SOURCES_AVX2", "SILK_SOURCES_FLOAT_AVX2"],
-                    flags: if self.msvc { &["/arch:AVX2"] } else { &["-mavx", "-mavx2", "-mfma"] },
+                    flags: self.avx2(),
                 },
             ]),
             Arch::Arm64 => {
@@ -176,6 +206,10 @@ impl Target {
             Arch::Other => {}
         }
         groups
+    }
+
+    fn avx2(&self) -> &'static [&'static str] {
+        if self.msvc { &["/arch:AVX2"] } else { &["-mavx", "-mavx2", "-mfma"] }
     }
 
     fn definitions(&self) -> Vec<&'static str> {
