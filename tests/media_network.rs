@@ -66,6 +66,17 @@ fn delay(call: &mut Call, time: Duration) -> f64 {
 }
 
 #[test]
+fn the_first_packet_is_heard_when_it_comes_and_the_next_ones_may_be_late_by_20_ms() {
+    let late: Network = Box::new(|n, _| vec![if n == 0 { ms(5) } else { ms(24) }]);
+    let mut call = Call::new(pcmu(), 16_000).tone(440.0).over(late);
+    call.run(ms(1000));
+    let (sent, first) = (call.sent[0].0, call.frames[0].0);
+    assert_eq!(first - sent, ms(5));
+    assert!(call.heard[..320].iter().any(|it| it.unsigned_abs() > 1000));
+    assert_eq!(call.receiver.stats().concealed_samples, 0);
+}
+
+#[test]
 fn packets_wait_as_long_as_is_asked_for_and_no_longer_when_it_is_not() {
     for codec in [opus(), pcmu()] {
         let mut call = Call::new(codec.clone(), 16_000).tone(1000.0);

@@ -10,6 +10,7 @@ use rtc::stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_USE_
 use rtc::stun::message::Message;
 use std::net::SocketAddr;
 use stub::{Role, Stub, is_request, is_success};
+use webphone_rtc::negotiation::Candidate;
 use webphone_rtc::transport::Transmit;
 use wire::{address, host, ms};
 
@@ -49,6 +50,25 @@ fn a_lite_far_end_that_never_checks_is_nominated() {
     stub.wait();
     let consent = stub.sent();
     assert!(decoded(&consent[0]).contains(ATTR_ICE_CONTROLLING), "consent goes on as controlling");
+}
+
+#[test]
+fn the_best_pair_is_nominated_as_soon_as_it_has_answered_and_another_one_when_the_best_had_its_time() {
+    let candidates = [2, 1].map(|last| Candidate { priority: u32::from(last), ..host(far(last)) });
+    for answering in [2, 1] {
+        let mut stub = Stub::new(true, false, candidates.to_vec());
+        for _ in 0..2 {
+            stub.now += ms(5);
+            for check in stub.sent().iter().filter(|sent| sent.peer == far(answering)) {
+                let answer = stub.success(&check.payload, check.local);
+                stub.deliver(check.peer, &answer);
+            }
+        }
+        assert_eq!(stub.path(), (answering == 2).then(|| far(2)));
+        stub.wait();
+        answer_checks(&mut stub);
+        assert_eq!(stub.path(), Some(far(answering)));
+    }
 }
 
 #[test]

@@ -75,17 +75,23 @@ serve({
     return loadMs;
   },
   async answer({ id, sdp }) {
-    const call = { id, began: nowMs(), first: null, last: 0, longestMs: 0, heardS: 0 };
-    call.end = make(codec, (samples, rateHz) => heard(call, samples, rateHz));
+    const call = { id, began: nowMs(), connected: null, first: null, last: 0, longestMs: 0, heardS: 0 };
+    call.end = make(
+      codec,
+      (samples, rateHz) => heard(call, samples, rateHz),
+      () => {
+        call.connected ??= nowMs();
+      },
+    );
     const answer = await call.end.answer(sdp);
     calls.set(id, call);
     return answer;
   },
-  /** Resolves once something is heard in the call: how long that took, or `null`. */
+  /** Resolves once something is heard in the call: how long that and the connection took, or `null`. */
   async first({ id, limitMs }) {
     const call = calls.get(id);
     for (let waited = 0; call.first === null && waited < limitMs; waited += 20) await sleep(20);
-    return call.first === null ? null : call.first - call.began;
+    return call.first === null ? null : { connectedMs: call.connected - call.began, firstMs: call.first - call.began };
   },
   /** What this process uses with its clock alone. */
   async base({ ms }) {

@@ -1,4 +1,5 @@
-// The implementations that are compared, behind one interface: `answer`, `push` of 10 ms of PCM, PCM out, `close`.
+// The implementations that are compared, behind one interface: `answer`, `push` of 10 ms of PCM, PCM out, `close`, and that
+// media can flow.
 
 const { ownFolder, ownVersion } = require('../own');
 const { load, versionOf } = require('./install');
@@ -12,13 +13,16 @@ class StandardCall {
   #source;
   #data;
 
-  constructor(rtc, codec, onPcm) {
+  constructor(rtc, codec, onPcm, onConnected) {
     this.rtc = rtc;
     this.rateHz = CODECS[codec].rateHz;
     this.pc = new rtc.RTCPeerConnection();
     this.#source = new rtc.nonstandard.RTCAudioSource();
     const frames = this.rateHz / 100;
     this.#data = { samples: null, sampleRate: this.rateHz, bitsPerSample: 16, channelCount: 1, numberOfFrames: frames };
+    this.pc.addEventListener('connectionstatechange', () => {
+      if (this.pc.connectionState === 'connected') onConnected();
+    });
     this.pc.addEventListener('track', ({ track }) => {
       // @roamhq/wrtc has no such option: it gives what it decodes.
       this.sink = new rtc.nonstandard.RTCAudioSink(track, { sampleRate: this.rateHz });
@@ -55,13 +59,14 @@ class StandardCall {
 class PacketCall {
   #half = null;
 
-  constructor(codec, onPcm) {
+  constructor(codec, onPcm, onConnected) {
     const { payloadType, rateHz } = CODECS[codec];
     const [encode, decode] = [encoderOf(codec), decoderOf(codec)];
-    this.call = new DatachannelCall(codec, (packet) => {
+    const onPacket = (packet) => {
       const payload = payloadOf(packet, payloadType);
       if (payload) onPcm(decode(payload), rateHz);
-    });
+    };
+    this.call = new DatachannelCall(codec, onPacket, onConnected);
     this.packets = new Packets(codec, this.call.ssrc);
     this.encode = encode;
   }
@@ -88,14 +93,14 @@ class PacketCall {
   }
 }
 
-/** @returns {(codec: string, onPcm: (samples: Int16Array, rateHz: number) => void) => StandardCall | PacketCall} */
+/** @returns {(codec: string, onPcm: (samples: Int16Array, rateHz: number) => void, onConnected: () => void) => StandardCall | PacketCall} */
 function loadImplementation(key) {
   if (key === 'ndc') {
     load('node-datachannel');
-    return (codec, onPcm) => new PacketCall(codec, onPcm);
+    return (codec, onPcm, onConnected) => new PacketCall(codec, onPcm, onConnected);
   }
   const rtc = key === 'own' ? require(ownFolder()) : load('@roamhq/wrtc');
-  return (codec, onPcm) => new StandardCall(rtc, codec, onPcm);
+  return (codec, onPcm, onConnected) => new StandardCall(rtc, codec, onPcm, onConnected);
 }
 
 function version(key) {

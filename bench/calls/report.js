@@ -17,7 +17,8 @@ const COLUMNS = [
   ['memory per call, MB', ({ memoryMB }) => number(memoryMB, 2)],
   ['threads', ({ threads }) => number(threads, 2)],
   ['descriptors', ({ descriptors }) => number(descriptors, 2)],
-  ['setup p50 / p95, ms', ({ setupMs }) => pair(setupMs, 0)],
+  ['setup p50 / p95, ms', ({ setupMs }) => pair(setupMs, 1)],
+  ['first speech p50 / p95, ms', ({ firstMs }) => pair(firstMs, 0)],
   ['loop delay p50 / p99, ms', ({ loopDelayMs }) => pair(loopDelayMs, 1)],
   ['sound', ({ sound }) => (sound ? 'yes' : 'no')],
 ];

@@ -91,12 +91,13 @@ function payloadOf(packet, payloadType) {
 
 /** A connection of node-datachannel with one audio section. */
 class DatachannelCall {
-  constructor(codec, onPacket) {
+  constructor(codec, onPacket, onOpen) {
     this.library = load('node-datachannel');
     this.codec = codec;
     this.ssrc = Math.floor(Math.random() * 2 ** 31);
     this.pc = new this.library.PeerConnection('call', { iceServers: [] });
     this.onPacket = onPacket;
+    this.onOpen = onOpen;
     this.open = false;
     this.gathered = new Promise((resolve) => {
       this.pc.onGatheringStateChange((state) => state === 'complete' && resolve());
@@ -113,6 +114,7 @@ class DatachannelCall {
     this.track.onMessage(this.onPacket);
     this.track.onOpen(() => {
       this.open = true;
+      this.onOpen?.();
     });
   }
 

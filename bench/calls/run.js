@@ -12,6 +12,9 @@ const SETTLE_MS = 1000;
 const FIRST_LIMIT_MS = 8000;
 /** Calls that are being set up at one time. */
 const AT_ONCE = 2;
+/** Calls begin anywhere between two packets of the far end, evenly: the first speech may have to wait for the next one. */
+const PACKET_MS = 20;
+const PHASE_STEP_MS = 7;
 /** Id of the call that starts what is started once. */
 const WARM_UP = 100_000;
 const PACKETS_PER_SECOND = 50;
@@ -24,7 +27,7 @@ const LEAST_SHARE = 0.98;
 const LONGEST_GAP_MS = 150;
 const LATEST_PUSH_MS = 15;
 
-/** @returns {Promise<number | null>} milliseconds from the start of the answer to the first speech */
+/** @returns {Promise<object | null>} milliseconds from the start of the answer to the connection and to the first speech */
 async function open(caller, callee, id) {
   const offer = await caller.ask('offer', { id });
   const answer = await callee.ask('answer', { id, sdp: offer });
@@ -36,7 +39,11 @@ async function openAll(caller, callee, count) {
   const took = [];
   let next = 0;
   const work = async () => {
-    while (next < count) took.push(await open(caller, callee, next++));
+    while (next < count) {
+      const id = next++;
+      await sleep((id * PHASE_STEP_MS) % PACKET_MS);
+      took.push(await open(caller, callee, id));
+    }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   return took;
@@ -70,14 +77,16 @@ async function measureWith(caller, callee, { key, codec, calls, seconds }) {
   const took = await openAll(caller, callee, calls);
   await sleep(SETTLE_MS);
   const got = await sentShare(caller, seconds * 1000, (ms) => callee.ask('measure', { ms }));
-  const heard = took.filter((ms) => ms !== null);
+  const heard = took.filter((times) => times !== null);
+  const spread = (all) => ({ p50: quantile(all, 0.5), p95: quantile(all, 0.95) });
   const result = {
     ...{ key, codec, calls, loadMs },
     cpuPercent: (100 * (got.load - base.load)) / calls,
     memoryMB: (got.rssMB - base.rssMB) / calls,
     threads: (got.threads - base.threads) / calls,
     descriptors: (got.descriptors - base.descriptors) / calls,
-    setupMs: { p50: quantile(heard, 0.5), p95: quantile(heard, 0.95) },
+    setupMs: spread(heard.map(({ connectedMs }) => connectedMs)),
+    firstMs: spread(heard.map(({ firstMs }) => firstMs)),
     loopDelayMs: got.loopDelayMs,
     pushLateMs: got.pushLateMs,
     heardShare: got.heardShare,

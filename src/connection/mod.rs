@@ -365,7 +365,7 @@ impl Connection {
         if plan.transports.iter().any(|transport| transport.gather) {
             self.mailbox.start()?;
         }
-        self.mailbox.send(Command::Plan(plan));
+        self.mailbox.follow(plan);
         Ok(())
     }
 }

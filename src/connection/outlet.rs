@@ -56,6 +56,6 @@ impl Outlet {
                 outbox.push(Notice::SinkLost(id, message));
             }
         };
-        runtime::spawn(task)
+        runtime::spawn(task).map(drop)
     }
 }

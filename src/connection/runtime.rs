@@ -3,8 +3,8 @@
 //!
 //! Invariant: a panic in a task ends that task and is handed to its owner; it never leaves this module. A shard that has
 //! much to do wakes at most [`WAKES_PER_SECOND`] times a second: to wake costs more than a packet of a cheap codec, so
-//! what is due within one period is done together. Whoever waits for a thread outside is told before a shard rests,
-//! once for all that has happened.
+//! what is due within one period is done together. The steps of a call's beginning wait for each other, and for no period
+//! ([`hurry`], [`Rouser`]). Whoever waits for a thread outside is told before a shard rests, once for all that has happened.
 
 use super::outbox::Doorbell;
 use crate::error::{Error, ErrorKind, Result};
@@ -16,6 +16,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle};
 
@@ -25,26 +26,41 @@ const MAX_SHARDS: usize = 4;
 const CROWD: usize = 50;
 /// How often a busy shard wakes. What is done comes late by at most the period: 4 ms.
 const WAKES_PER_SECOND: u32 = 250;
-/// So many wakes in quick succession cost no delay: the round trips of a call's beginning.
+/// So many wakes in quick succession cost no delay.
 const BURST: u32 = 40;
+/// After a step of a call's beginning its next one is awaited for so long without delay. A far end that takes longer does
+/// not notice a period.
+const HURRY: Duration = Duration::from_millis(25);
 /// Look-ups of names run on threads of their own.
 const MAX_BLOCKING_THREADS: usize = 4;
 
 static SHARDS: Mutex<Vec<Shard>> = Mutex::new(Vec::new());
 
 thread_local! {
-    static PACE: RefCell<Pace> = const { RefCell::new(Pace { scheduled: None }) };
+    static PACE: RefCell<Pace> = const { RefCell::new(Pace { scheduled: None, hurried_until: None }) };
     /// The bells to ring before this shard rests; `None` on any other thread.
     static BELLS: RefCell<Option<Vec<Arc<dyn Doorbell>>>> = const { RefCell::new(None) };
 }
 
 struct Shard {
     handle: Handle,
+    rouser: Rouser,
     tasks: Arc<AtomicUsize>,
 }
 
+/// Ends the delay that a shard has put itself off by.
+#[derive(Clone)]
+pub struct Rouser(Thread);
+
+impl Rouser {
+    /// What was sent to a task of this shard is looked at now.
+    pub fn rouse(&self) {
+        self.0.unpark();
+    }
+}
+
 /// Runs `task` on the shard that suits it best. Fails when the system gives no more threads.
-pub fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+pub fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Result<Rouser> {
     let mut shards = SHARDS.lock().unwrap_or_else(PoisonError::into_inner);
     let crowded = shards.iter().all(|shard| shard.tasks.load(Ordering::Relaxed) >= CROWD);
     if crowded && shards.len() < most_shards() {
@@ -58,14 +74,19 @@ pub fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Result<()> {
             Err(_) => {}
         }
     }
-    if let Some(shard) = suitable(&shards) {
-        let presence = Presence::new(&shard.tasks);
-        shard.handle.spawn(async move {
-            let _presence = presence;
-            task.await;
-        });
-    }
-    Ok(())
+    let shard = suitable(&shards).ok_or_else(|| Error::new(ErrorKind::Operation, "the engine has no thread"))?;
+    let presence = Presence::new(&shard.tasks);
+    shard.handle.spawn(async move {
+        let _presence = presence;
+        task.await;
+    });
+    shard.rouser.rouse();
+    Ok(shard.rouser.clone())
+}
+
+/// A connection of this shard has taken a step of its beginning, and another will follow.
+pub fn hurry(now: Instant) {
+    PACE.with_borrow_mut(|pace| pace.hurried_until = Some(now + HURRY));
 }
 
 /// Rings `bell`: at once, or on a shard as soon as all that is due there has been done.
@@ -105,7 +126,7 @@ impl Drop for Presence {
 impl Shard {
     fn start(number: usize) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(1);
-        std::thread::Builder::new().name(format!("webphone-rtc {number}")).spawn(move || {
+        let thread = std::thread::Builder::new().name(format!("webphone-rtc {number}")).spawn(move || {
             let runtime = Builder::new_current_thread()
                 .max_blocking_threads(MAX_BLOCKING_THREADS)
                 .on_thread_park(rest)
@@ -124,7 +145,7 @@ impl Shard {
             }
         })?;
         let handle = receiver.recv().map_err(std::io::Error::other)??;
-        Ok(Self { handle, tasks: Arc::default() })
+        Ok(Self { handle, rouser: Rouser(thread.thread().clone()), tasks: Arc::default() })
     }
 }
 
@@ -137,8 +158,13 @@ fn rest() {
     }
     let pause = PACE.with_borrow_mut(|pace| pace.pause(Instant::now()));
     if !pause.is_zero() {
-        std::thread::sleep(pause);
+        put_off(pause);
     }
+}
+
+/// Until then, or until somebody is in a hurry.
+fn put_off(pause: Duration) {
+    std::thread::park_timeout(pause);
 }
 
 /// Wakes have a rate, and short bursts do not count.
@@ -146,15 +172,22 @@ fn rest() {
 struct Pace {
     /// When the rate would have had the last wake.
     scheduled: Option<Instant>,
+    /// Until then nothing is put off.
+    hurried_until: Option<Instant>,
 }
 
 impl Pace {
     /// How long the next wake is put off at `now`.
     fn pause(&mut self, now: Instant) -> Duration {
         let period = Duration::from_secs(1) / WAKES_PER_SECOND;
-        let scheduled = self.scheduled.map_or(now, |scheduled| scheduled.max(now)) + period;
+        // What was done in a hurry is not made up for.
+        let latest = now + period * (BURST + 1);
+        let scheduled = (self.scheduled.map_or(now, |scheduled| scheduled.max(now)) + period).min(latest);
         self.scheduled = Some(scheduled);
-        (scheduled - now).saturating_sub(period * BURST)
+        match self.hurried_until {
+            Some(until) if now < until => Duration::ZERO,
+            _ => (scheduled - now).saturating_sub(period * BURST),
+        }
     }
 }
 
@@ -213,6 +246,25 @@ mod tests {
             now += Duration::from_millis(5);
             assert!(wake(&mut now));
         }
+    }
+
+    #[test]
+    fn in_a_hurry_no_wake_is_put_off_and_none_is_made_up_for() {
+        let (mut now, mut pace) = (Instant::now(), Pace::default());
+        pace.hurried_until = Some(now + HURRY);
+        for _ in 0..1000 {
+            now += HURRY / 2000;
+            assert!(pace.pause(now).is_zero());
+        }
+        now += HURRY;
+        assert!(pace.pause(now) <= Duration::from_secs(1) / WAKES_PER_SECOND);
+    }
+
+    #[test]
+    fn a_shard_that_is_put_off_can_be_roused() {
+        let rouser = Rouser(std::thread::current());
+        std::thread::spawn(move || rouser.rouse());
+        put_off(Duration::MAX);
     }
 
     #[test]

@@ -247,6 +247,15 @@ impl Session {
         }
     }
 
+    /// A transport is still on its way up: each datagram is a step that the far end waits for.
+    pub fn is_beginning(&self) -> bool {
+        self.lines.values().any(|line| {
+            let (ice, dtls) = line.transport.state();
+            !matches!(ice, IceState::Failed | IceState::Closed)
+                && matches!(dtls, DtlsState::New | DtlsState::Connecting)
+        })
+    }
+
     fn is_up(&self, id: Option<TransportId>) -> bool {
         id.and_then(|id| self.lines.get(&id)).is_some_and(|line| line.up)
     }

@@ -3,6 +3,7 @@
 //! Invariant: only this task touches the session, so nothing in it needs a lock; commands take effect in their order,
 //! and the far end is told of a close before the sockets go.
 
+use super::Encoding;
 use super::clock::WallClock;
 use super::gathering::{GATHER_LIMIT, Port, receive};
 use super::intake::Intake;
@@ -10,9 +11,9 @@ use super::log;
 use super::outbox::{ConnectionId, Notice, Outbox};
 use super::outlet::Outlet;
 use super::report::Report;
+use super::runtime::{self, Rouser};
 use super::session::{Session, Way};
 use super::stats::Stats;
-use super::{Encoding, runtime};
 use crate::census::{Kind, Live};
 use crate::error::Result;
 use crate::fault::{self, Place};
@@ -90,6 +91,8 @@ pub(super) struct Mailbox {
     outbox: Arc<Outbox>,
     commands: UnboundedSender<Command>,
     unborn: Option<Task>,
+    /// Of the task's thread, once it is started.
+    rouser: Option<Rouser>,
     /// Messages that have come and were not handled yet.
     pub intake: Arc<Intake>,
 }
@@ -99,7 +102,7 @@ impl Mailbox {
         let (sender, commands) = unbounded_channel();
         let intake = Arc::<Intake>::default();
         let unborn = Task { id, certificate, network, outbox: outbox.clone(), commands, intake: intake.clone() };
-        Self { id, outbox, commands: sender, unborn: Some(unborn), intake }
+        Self { id, outbox, commands: sender, unborn: Some(unborn), rouser: None, intake }
     }
 
     /// The task exists from now on.
@@ -109,7 +112,8 @@ impl Mailbox {
         let run = task.run();
         #[cfg(feature = "faults")]
         let run = fault::subject(id.0, run);
-        runtime::spawn(log::speaking(id, outbox, run))
+        self.rouser = Some(runtime::spawn(log::speaking(id, outbox, run))?);
+        Ok(())
     }
 
     /// Asks for the counters. Where there is no task, before [`start`](Self::start) or after a crash, nothing is
@@ -139,6 +143,14 @@ impl Mailbox {
     pub fn send(&self, command: Command) {
         // Fails only when the task has crashed, which was reported, or was told to close.
         let _ = self.commands.send(command);
+    }
+
+    /// Sends what was negotiated: signaling waits for what comes of it, so the task does not.
+    pub fn follow(&self, plan: Plan) {
+        self.send(Command::Plan(plan));
+        if let Some(rouser) = &self.rouser {
+            rouser.rouse();
+        }
     }
 }
 
@@ -196,7 +208,10 @@ impl Task {
                     session.receive(now, id, local, peer, datagram);
                 }) => {}
                 Some(Ok(found)) = lookups.join_next() => driver.note_lookup(found),
-                () = &mut alarm => {}
+                () = &mut alarm => continue,
+            }
+            if driver.session.is_beginning() {
+                runtime::hurry(Instant::now());
             }
         }
         driver.close();

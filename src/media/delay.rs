@@ -26,10 +26,6 @@ const LONGEST_STALL_SLOTS: f32 = 25.0;
 pub const TOLERANCE_MS: f64 = 4.0;
 /// Added to the quantile: timers have a resolution of a millisecond, and so has the histogram.
 const MARGIN_MS: f64 = 2.0 + TOLERANCE_MS;
-/// Before anything is known a stream waits this long behind its fastest packet; the certainty comes with
-/// [`LEARNING_SLOTS`] slots.
-pub const START_MS: f64 = 30.0;
-const LEARNING_SLOTS: f64 = 40.0;
 /// Never less than this behind the fastest packet …
 const MIN_MS: f64 = 2.0;
 /// … and never more.
@@ -49,7 +45,6 @@ pub struct DelayEstimator {
     excess: Histogram,
     /// The slot that is being filled: since when, and its slowest packet.
     slot: Option<(Instant, f64)>,
-    slots: f64,
     /// What the full slots ask for; it is read several times a packet.
     wanted_ms: f64,
     /// Minima of the pieces of [`FASTEST`], oldest first.
@@ -78,7 +73,6 @@ impl Default for DelayEstimator {
             recent: Histogram::new(MEMORY_SLOTS),
             excess: Histogram::new(LONG_MEMORY_SLOTS),
             slot: None,
-            slots: 0.0,
             wanted_ms: f64::MIN,
             fastest: VecDeque::new(),
             slowest: VecDeque::new(),
@@ -106,7 +100,6 @@ impl DelayEstimator {
                 if stalled >= 2.0 {
                     self.excess.add((transit_ms - usual).max(0.0), (stalled - 1.0).min(LONGEST_STALL_SLOTS));
                 }
-                self.slots += 1.0;
                 self.wanted_ms = usual + self.excess_ms() + MARGIN_MS - HOLD.as_secs_f64() * 1000.0;
             }
             None => self.slot = Some((now, transit_ms)),
@@ -116,8 +109,7 @@ impl DelayEstimator {
     /// The transit time that packets are to be played at; `None` before the first.
     pub fn target_ms(&self) -> Option<f64> {
         let fastest = self.fastest_ms()?;
-        let learning = START_MS * (1.0 - self.slots / LEARNING_SLOTS).max(0.0);
-        Some(self.wanted_ms.max(fastest + learning).clamp(fastest + MIN_MS, fastest + MAX_MS))
+        Some(self.wanted_ms.clamp(fastest + MIN_MS, fastest + MAX_MS))
     }
 
     /// What nearly all packets of the last seconds have needed; never more than the slowest of them, so that a route
@@ -270,8 +262,8 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_known_before_the_first_packet_and_little_after_it() {
+    fn nothing_is_known_before_the_first_packet_and_nothing_is_feared_after_it() {
         assert_eq!(DelayEstimator::default().target_ms(), None);
-        assert_eq!(fed(1, |_| 7.0).target_ms(), Some(7.0 + START_MS));
+        assert_eq!(fed(1, |_| 7.0).target_ms(), Some(7.0 + MIN_MS));
     }
 }

@@ -6,7 +6,7 @@
 //! [`JitterBuffer::surplus_ms`].
 
 use super::codec::Codec;
-use super::delay::{DelayEstimator, MAX_MS, START_MS};
+use super::delay::{DelayEstimator, MAX_MS};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -276,18 +276,19 @@ impl JitterBuffer {
     /// What the network asks for.
     fn minimum_ms(&self) -> f64 {
         let fastest = self.delay.fastest_ms().unwrap_or_default();
-        self.delay.target_ms().map_or(START_MS, |target_ms| target_ms - fastest)
+        self.delay.target_ms().map_or(0.0, |target_ms| target_ms - fastest)
     }
 
     fn ticks(&self, ms: f64) -> i64 {
         (ms * f64::from(self.clock_hz) / 1000.0) as i64
     }
 
-    /// The first packet: it plays after the delay that a stream starts with.
+    /// The first packet: it plays at once, or after the least delay. What comes after it may be late by [`HOLD`] before
+    /// anything is heard of that, and by then more is known.
     fn begin(&mut self, now: Instant, packet: Packet) {
         self.seen.insert(packet.sequence);
         let at = i64::from(packet.timestamp);
-        let cursor = at - self.ticks(START_MS.max(self.least_ms));
+        let cursor = at - self.ticks(self.least_ms);
         let newest = Newest { at, sequence: packet.sequence, ticks: packet.ticks, transit_ms: 0.0 };
         self.timeline = Some(Timeline { epoch: now, shift: 0, cursor, played: i64::MIN, newest });
         self.observe(now, at);

@@ -28,6 +28,7 @@ use rtc::stun::fingerprint::FINGERPRINT;
 use rtc::stun::integrity::MessageIntegrity;
 use rtc::stun::message::{BINDING_REQUEST, Getter, Message, Setter, TransactionId};
 use rtc::stun::textattrs::Username;
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -109,7 +110,8 @@ impl Session {
             local_ufrag: local.ufrag.clone(),
             local_pwd: local.pwd.clone(),
             multicast_dns_mode: MulticastDnsMode::Disabled,
-            check_interval: MIN_CHECK_INTERVAL,
+            // We say when.
+            check_interval: Duration::from_nanos(1),
             // A far end that learns of us late must still find its pair waiting; our own deadline ends the checks.
             max_binding_requests: Some(u16::MAX),
             disconnected_timeout: Some(Duration::ZERO),
@@ -203,7 +205,7 @@ impl Session {
         }
         let candidate = self.agent_candidate(kind, base, priority).map_err(|e| failed("candidate", e))?;
         self.agent.add_local_candidate(candidate).map_err(|error| failed("candidate", error))?;
-        self.check(now);
+        self.check_soon(now);
         Ok(())
     }
 
@@ -224,7 +226,7 @@ impl Session {
             .map_err(|error| failed("ICE", error))?;
         self.remote = Some(remote.clone());
         self.started = Some(now);
-        self.check(now);
+        self.check_soon(now);
         Ok(())
     }
 
@@ -259,7 +261,7 @@ impl Session {
         }
         if let Ok(candidate) = self.agent_candidate(candidate.kind, address, candidate.priority) {
             let _ = self.agent.add_remote_candidate(candidate);
-            self.check(now);
+            self.check_soon(now);
         }
     }
 
@@ -309,7 +311,7 @@ impl Session {
         }
         self.look_elsewhere(now, pair);
         let at_once = news && count < FEW_ADDRESSES;
-        if at_once || self.last_check.is_none_or(|last| now >= last + MIN_CHECK_INTERVAL) {
+        if at_once || self.may_check_again(now) {
             self.check(now);
         }
         true
@@ -340,9 +342,23 @@ impl Session {
         if !sent.consent {
             self.feed(now, pair, datagram, message.transaction_id);
             self.nominate_late(now, pair);
-            self.check(now);
+            if self.may_nominate(pair) || self.may_check_again(now) {
+                self.check(now);
+            }
         }
         true
+    }
+
+    /// RFC 8445 section 8.1.1 leaves it to us when: where no better pair can be hoped for, as soon as this one has answered.
+    fn may_nominate(&self, pair: Pair) -> bool {
+        let best = |(local, remote): (&AgentCandidate, &AgentCandidate)| {
+            Pair { local: local.base_addr(), peer: remote.addr() } == pair
+        };
+        self.agent.role() && self.selected.is_none() && self.agent.get_best_available_candidate_pair().is_some_and(best)
+    }
+
+    fn may_check_again(&self, now: Instant) -> bool {
+        self.last_check.is_none_or(|last| now >= last + MIN_CHECK_INTERVAL)
     }
 
     /// The pair in use is not answered any more.
@@ -408,6 +424,13 @@ impl Session {
         self.out.iter().skip(before).any(answers)
     }
 
+    /// There are new pairs. More may be told in the same breath, and the best of all is to be checked first.
+    fn check_soon(&mut self, now: Instant) {
+        if self.started.is_some() && self.selected.is_none() {
+            self.next_check = Some(now);
+        }
+    }
+
     fn check(&mut self, now: Instant) {
         let _ = self.agent.handle_timeout(now);
         self.last_check = Some(now);
@@ -417,15 +440,33 @@ impl Session {
     }
 
     fn pump(&mut self, now: Instant) {
-        while let Some(message) = self.agent.poll_write() {
-            let pair = Pair { local: message.transport.local_addr, peer: message.transport.peer_addr };
-            self.send(now, pair, message.message, false);
+        let mut messages: Vec<_> = std::iter::from_fn(|| self.agent.poll_write())
+            .map(|sent| (Pair { local: sent.transport.local_addr, peer: sent.transport.peer_addr }, sent.message))
+            .collect();
+        // RFC 8445 section 6.1.4.2: the best pair first. A far end that checks one pair at a time checks that one first too.
+        messages.sort_by_cached_key(|(pair, message)| {
+            let is_check = message.starts_with(&REQUEST);
+            (is_check, is_check.then(|| Reverse(self.priority(*pair))))
+        });
+        for (pair, message) in messages {
+            self.send(now, pair, message, false);
         }
         while let Some(tagged) = self.agent.poll_event() {
             if let Event::SelectedCandidatePairChange(local, remote) = tagged.event {
                 self.select(now, Pair { local: local.base_addr(), peer: remote.addr() });
             }
         }
+    }
+
+    /// In the order of RFC 8445 section 6.1.2.3.
+    fn priority(&self, pair: Pair) -> (u32, u32, bool) {
+        let of = |candidates: &[AgentCandidate], address| {
+            candidates.iter().find(|known| known.addr() == address).map_or(0, AgentCandidate::priority)
+        };
+        let local = of(self.agent.get_local_candidates(), pair.local);
+        let remote = of(self.agent.get_remote_candidates(), pair.peer);
+        let (controlling, controlled) = if self.agent.role() { (local, remote) } else { (remote, local) };
+        (controlling.min(controlled), controlling.max(controlled), controlling > controlled)
     }
 
     fn send(&mut self, now: Instant, pair: Pair, payload: BytesMut, consent: bool) {

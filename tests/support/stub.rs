@@ -64,6 +64,7 @@ impl Stub {
         };
         let plan = TransportPlan { id: TransportId(0), ice, dtls: None, gather: true, generation: 0, gathered: false };
         transport.apply(now, &plan).unwrap();
+        transport.handle_timeout(now);
         Self { transport, now, local, own, theirs, crypto: default_provider().unwrap() }
     }
 
