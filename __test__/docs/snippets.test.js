@@ -244,13 +244,3 @@ test('internals.md: the page is opened as it says', async () => {
   while (said.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
   expect(await (await fetch(said[0])).text()).toContain('<title>webphone-rtc internals</title>');
 });
-
-test('no link of these documents leads nowhere', () => {
-  const lost = [];
-  for (const name of fs.readdirSync(path.join(root, 'docs')).filter((name) => name.endsWith('.md'))) {
-    const text = fs.readFileSync(path.join(root, 'docs', name), 'utf8');
-    for (const [, to] of text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g))
-      if (!fs.existsSync(path.join(root, 'docs', to))) lost.push(`${name}: ${to}`);
-  }
-  expect(lost).toEqual([]);
-});
