@@ -5,6 +5,7 @@ const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { root } = require('../package/shell');
+const { VERSIONS } = require('./on-demand');
 const manifest = require('../../package.json');
 
 const INSTALLED = `node_modules/${manifest.name}/`;
@@ -59,7 +60,7 @@ function npm([command, ...rest], { yours }) {
       .filter((name) => !name.startsWith('-') && name !== manifest.name)
       .flatMap((named) => {
         const [, name, version = ''] = /^(@?[^@]+)(?:@(.+))?$/.exec(named);
-        const ours = manifest.devDependencies[name];
+        const ours = manifest.devDependencies[name] ?? VERSIONS[name];
         if (!ours) return [`${name} is not among the packages that are tested here`];
         return ours.startsWith(version) ? [] : [`${named} is not ${ours}, which is tested here`];
       });
