@@ -1,16 +1,17 @@
 // Every block of JavaScript in the documents for first use and trouble is run as it stands, and does what its section says.
 
-const fs = require('node:fs');
 const http = require('node:http');
-const { once } = require('node:events');
-const os = require('node:os');
+const { EventEmitter, once } = require('node:events');
 const path = require('node:path');
 const { WebSocketServer } = require('ws');
 const { PcmSource } = require('webphone-rtc');
 const { signal } = require('../../examples/switch');
 const shell = require('../package/shell');
+const { Ear } = require('../support/ear');
 const { Talker } = require('../support/talker');
 const { Tone } = require('../support/tone');
+const { installed } = require('./on-demand');
+const { answeredCall, blocksOf, cleanUp, ends, run } = require('./snippets');
 const { root } = shell;
 
 jest.setTimeout(60_000);
@@ -18,59 +19,24 @@ jest.setTimeout(60_000);
 /** What a filter between two rates still holds after clear(). */
 const REST_MS = 20;
 
-/** Blocks by the heading of level 2 that they are under; what stands before the first one is under ''. */
-function blocksOf(document) {
-  const found = new Map();
-  for (const section of fs.readFileSync(path.join(root, 'docs', document), 'utf8').split(/^## /m)) {
-    const heading = section.startsWith('# ') ? '' : section.split('\n')[0];
-    const texts = [...section.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, text]) => text);
-    if (texts.length > 0) found.set(heading, texts);
-  }
-  return found;
-}
-
-/** Runs a block like a script; gives the functions that it declares. */
-function run(text, scope = {}) {
-  const names = [...text.matchAll(/^(?:async )?function (\w+)/gm)].map(([, name]) => name);
-  const body = `${text}\nreturn { ${names.join(', ')} };`;
-  return new Function('require', ...Object.keys(scope), body)(require, ...Object.values(scope));
-}
-
-const ends = [];
-afterEach(() => {
-  for (const end of ends.splice(0)) end();
-});
-
-/** An answered call: our end as the SDK's session has it, and the far end, who says `voice` (a track) or a tone. */
-async function answeredCall({ hz = 1000, voice } = {}) {
-  const [near, far] = [new Talker(), new Talker({ hz: voice ? null : hz })];
-  ends.push(
-    () => near.end(),
-    () => far.end(),
-  );
-  near.addTrack(new PcmSource({ sampleRate: 16000 }).createTrack());
-  if (voice) far.sender = far.addTrack(voice);
-  await near.accept(await far.answer(await near.offer()));
-  await Promise.all([near.connected(), far.connected()]);
-  return { call: { rtcPeerConnection: near.pc }, near, far };
-}
+afterEach(cleanUp);
+afterAll(shell.removeScratch);
 
 const tone = (hz, seconds) => new Tone(hz, 16000).next(16000 * seconds);
 const callAudio = (call) => require('webphone-rtc/webphone').callAudio(call);
 
-const cookbook = blocksOf('cookbook.md');
-const recipe = (heading) => {
+const cookbook = blocksOf('docs/cookbook.md');
+const recipe = (heading, scope) => {
   const [text, more] = cookbook.get(heading);
   expect(more).toBeUndefined();
-  return run(`${cookbook.get('')[0]}\n${text}`);
+  return run(`${cookbook.get('')[0]}\n${text}`, scope);
 };
 
 describe('cookbook.md', () => {
   const tested = {
     'Record a call': async () => {
       const { call, far } = await answeredCall();
-      const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'webphone-rtc-docs-'));
-      ends.push(() => fs.rmSync(folder, { recursive: true, force: true }));
+      const folder = shell.folder('recording');
       const log = jest.spyOn(console, 'log').mockImplementation(() => {});
       const recorder = recipe('Record a call').record(call, path.join(folder, 'call.wav'));
       const { sink } = callAudio(call);
@@ -164,13 +130,63 @@ describe('cookbook.md', () => {
 
   test.each(Object.entries(tested))('%s', (_, check) => check());
 
+  const LIVEKIT = 'LiveKit: the caller joins a room';
+  const livekit = installed('@livekit/rtc-node');
+  livekit.test(LIVEKIT, async () => {
+    const { AudioSource, AudioStream, LocalAudioTrack, Room, LocalParticipant, RoomEvent, dispose, ...rest } =
+      livekit.load('@livekit/rtc-node');
+    ends.push(dispose);
+    const { call, far, near } = await answeredCall({ hz: 1000 });
+    const load = (name) => (name.startsWith('@livekit/') ? livekit.load(name) : require(name));
+    const { joinRoom } = recipe(LIVEKIT, { require: load });
+
+    // What a server would make of a Room: here it tells who publishes what.
+    const published = [];
+    const localParticipant = { publishTrack: async (...of) => void published.push(of) };
+    const [connect, disconnect] = [jest.fn(async () => {}), jest.fn()];
+    const room = Object.assign(new EventEmitter(), { localParticipant, connect, disconnect });
+    for (const name of ['on', 'connect', 'disconnect']) expect(typeof Room.prototype[name]).toBe('function');
+    expect(typeof LocalParticipant.prototype.publishTrack).toBe('function');
+    await joinRoom(call, room, { url: 'wss://livekit.example', token: 't' });
+    expect(connect).toHaveBeenCalledWith('wss://livekit.example', 't', expect.anything());
+    const [[track, options]] = published;
+    expect(options.source).toBe(rest.TrackSource.SOURCE_MICROPHONE);
+
+    // The agent says 600 Hz and hears the caller's 1000 Hz.
+    const voice = new AudioSource(16000, 1);
+    room.emit(RoomEvent.TrackSubscribed, LocalAudioTrack.createAudioTrack('agent', voice));
+    let speaking = true;
+    const speak = async () => {
+      const tone = new Tone(600, 16000);
+      while (speaking) {
+        const samples = tone.next(320);
+        await voice.captureFrame(new rest.AudioFrame(samples, 16000, 1, samples.length));
+      }
+    };
+    const ear = new Ear(16000);
+    const listen = async () => {
+      for await (const { data } of new AudioStream(track, { sampleRate: 16000, numChannels: 1, frameSizeMs: 20 }))
+        ear.push(data);
+    };
+    const [spoken, heard] = [speak(), listen()];
+    await Promise.all([far.hears(600), ear.hears(1000)]);
+    speaking = false;
+    await spoken;
+    far.end();
+    near.pc.close();
+    await track.close();
+    await heard;
+    expect(disconnect).toHaveBeenCalled();
+  });
+
   test('no recipe is without a test', () => {
-    expect([...cookbook.keys()].filter((heading) => heading !== '').sort()).toEqual(Object.keys(tested).sort());
+    const headings = [...cookbook.keys()].filter((heading) => heading !== '');
+    expect(headings.sort()).toEqual([...Object.keys(tested), LIVEKIT].sort());
   });
 });
 
 describe('migration.md', () => {
-  const blocks = [...blocksOf('migration.md').values()].flat();
+  const blocks = [...blocksOf('docs/migration.md').values()].flat();
 
   test('the blocks run', () => {
     expect(blocks.length).toBe(3);
@@ -196,7 +212,7 @@ describe('migration.md', () => {
 });
 
 describe('troubleshooting.md', () => {
-  const sections = blocksOf('troubleshooting.md');
+  const sections = blocksOf('docs/troubleshooting.md');
 
   test('it has the blocks that are tested here', () => {
     expect([...sections].map(([heading, texts]) => [heading, texts.length])).toEqual([
@@ -238,19 +254,9 @@ describe('troubleshooting.md', () => {
 });
 
 test('internals.md: the page is opened as it says', async () => {
-  const [[text]] = blocksOf('internals.md').values();
+  const [[text]] = blocksOf('docs/internals.md').values();
   const said = [];
   run(text, { console: { log: (url) => said.push(url) } });
   while (said.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
   expect(await (await fetch(said[0])).text()).toContain('<title>webphone-rtc internals</title>');
-});
-
-test('no link of these documents leads nowhere', () => {
-  const lost = [];
-  for (const name of fs.readdirSync(path.join(root, 'docs')).filter((name) => name.endsWith('.md'))) {
-    const text = fs.readFileSync(path.join(root, 'docs', name), 'utf8');
-    for (const [, to] of text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g))
-      if (!fs.existsSync(path.join(root, 'docs', to))) lost.push(`${name}: ${to}`);
-  }
-  expect(lost).toEqual([]);
 });

@@ -1,27 +1,16 @@
 // Two bridge processes on one extension that share its calls through Redis.
 
-const { execFileSync, spawn } = require('node:child_process');
-const { once } = require('node:events');
 const path = require('node:path');
+const { createClient } = require('@redis/client');
 const { startSwitch, signal } = require('../../examples/switch');
-const { Redis } = require('../../examples/fleet/redis.js');
 const { BridgeProcess, Process } = require('../bridge/support/processes.js');
 const { ScriptedAi } = require('../bridge/support/scripted-ai.js');
-const { freePort } = require('../bridge/support/python.js');
 const { root } = require('../package/shell');
+const { startRedis, withRedis } = require('./redis.js');
 
 jest.setTimeout(90_000);
 
 const INSTANCES = { a: '11111111-1111-4111-8111-111111111111', b: '22222222-2222-4222-8222-222222222222' };
-
-function redisIsHere() {
-  try {
-    execFileSync('redis-server', ['--version']);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** One of the fleet: as BridgeProcess, but examples/fleet/index.js. */
 class Node extends BridgeProcess {
@@ -33,30 +22,17 @@ afterEach(async () => {
   for (const stop of running.splice(0).reverse()) await stop();
 });
 
-async function startRedis() {
-  const port = await freePort();
-  const child = spawn('redis-server', [
-    '--port',
-    String(port),
-    '--bind',
-    '127.0.0.1',
-    '--save',
-    '',
-    '--appendonly',
-    'no',
-  ]);
-  const stop = async () => {
-    if (child.exitCode !== null) return;
-    child.kill();
-    await once(child, 'exit');
-  };
-  running.push(stop);
-  for await (const data of child.stdout) if (String(data).includes('Ready to accept connections')) break;
-  return { url: `redis://127.0.0.1:${port}`, stop };
+async function connect({ url }) {
+  const client = await createClient({ url })
+    .on('error', () => {})
+    .connect();
+  running.push(() => client.destroy());
+  return client;
 }
 
-async function setUp({ most = 4, nodes = ['a', 'b'] } = {}) {
-  const redis = await startRedis();
+async function setUp({ most = 4, nodes = ['a', 'b'], redis } = {}) {
+  redis ??= await startRedis();
+  running.push(redis.stop);
   const sw = await startSwitch();
   running.push(() => sw.stop());
   const ai = await ScriptedAi.start();
@@ -75,6 +51,7 @@ async function setUp({ most = 4, nodes = ['a', 'b'] } = {}) {
       await started[name].exited;
     });
     await started[name].ready();
+    if (redis.child.exitCode === null) await started[name].says(/redis is there/);
   }
   return { sw, redis, ...started };
 }
@@ -94,8 +71,18 @@ async function goesOn(node) {
   while ((await frames()) < before + 20) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
-const describeWithRedis = redisIsHere() || process.env.CI ? describe : describe.skip;
-describeWithRedis(`a fleet of two${redisIsHere() ? '' : ' (no redis-server on this machine)'}`, () => {
+/** Until Redis holds this of one of the bridges. */
+async function told(redis, wanted) {
+  const client = await connect(redis);
+  const holds = (text) => Object.entries(wanted).every(([name, value]) => JSON.parse(text)[name] === value);
+  for (;;) {
+    const values = await client.mGet(Object.keys(INSTANCES).map((name) => `webphone-rtc:node:${name}`));
+    if (values.some((text) => text !== null && holds(text))) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+withRedis(describe)('a fleet of two', () => {
   test('each call is answered once, and both take their share', async () => {
     const { sw, a, b } = await setUp();
     for (let n = 0; n < 4; n++) {
@@ -119,11 +106,12 @@ describeWithRedis(`a fleet of two${redisIsHere() ? '' : ' (no redis-server on th
   });
 
   test('one that drains takes no more, keeps its call until that ends, and ends with 0', async () => {
-    const { sw, a, b } = await setUp();
+    const { sw, redis, a, b } = await setUp();
     const { leg } = await call(sw);
     const [drained, other] = (await callsOf(a)) === 1 ? [a, b] : [b, a];
     drained.child.kill('SIGTERM');
     await drained.says(/draining calls=1/);
+    await told(redis, { calls: 1, draining: true });
     await call(sw);
     await call(sw);
     expect(await callsOf(other)).toBe(2);
@@ -135,14 +123,13 @@ describeWithRedis(`a fleet of two${redisIsHere() ? '' : ' (no redis-server on th
 
   test('a call whose claimant dies before the answer is taken by another when the lease runs out', async () => {
     const { sw, redis, a } = await setUp({ nodes: ['a'] });
-    const client = new Redis(redis.url);
-    running.push(() => client.close());
-    while (!client.connected) await new Promise((resolve) => setTimeout(resolve, 20));
+    const client = await connect(redis);
     // As a bridge that claims everything it hears of, and dies.
     const claims = [];
     sw.on('event', ({ type, callId }) => {
       const session = sw.calls.get(callId)?.apiIds.match(/session-id=(.*)/)[1];
-      if (type === 'invite') claims.push(client.command('SET', `webphone-rtc:call:${session}`, 'dead', 'PX', 2000));
+      if (type === 'invite')
+        claims.push(client.set(`webphone-rtc:call:${session}`, 'dead', { expiration: { type: 'PX', value: 2000 } }));
     });
     const { legs, answered } = await sw.ringAll();
     await legs[0].waitFor('invite');
@@ -157,6 +144,27 @@ describeWithRedis(`a fleet of two${redisIsHere() ? '' : ' (no redis-server on th
     await call(sw);
     expect(await callsOf(a)).toBe(1);
     expect(a.output).toMatch(/calls are taken without the fleet/);
+  });
+
+  test('one that starts before Redis does takes calls, and claims them once it is there', async () => {
+    const redis = await startRedis();
+    await redis.stop();
+    const { sw, a } = await setUp({ nodes: ['a'], redis });
+    await call(sw);
+    expect(a.output).toMatch(/calls are taken without the fleet/);
+    const since = a.now;
+    running.push((await startRedis(redis.port)).stop);
+    await a.says(/redis is there/);
+    await call(sw);
+    await a.says(/claimed/, { since });
+  });
+
+  test('a Redis that is there and says nothing holds up no call', async () => {
+    const { sw, redis, a } = await setUp({ nodes: ['a'] });
+    redis.child.kill('SIGSTOP');
+    await call(sw);
+    expect(await callsOf(a)).toBe(1);
+    expect(a.output).toMatch(/calls are taken without the fleet .*too slow/);
   });
 });
 

@@ -4,21 +4,19 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const shell = require('./shell');
+const { NewUser } = require('./new-user');
 const { blocks, patched } = require('./readme');
-const { startRegistry } = require('./registry');
 const { writeTone } = require('../bridge/support/ear');
-const { Process } = require('../bridge/support/processes');
 const { freePort, pythonTest } = require('../bridge/support/python');
 const { parseWav } = require('../../examples/bridge/wav');
 const { signal } = require('../../examples/switch');
-const { root, must } = shell;
-const { devDependencies } = require('../../package.json');
 
 jest.setTimeout(3 * 60_000);
 
 const GREETING_HZ = 440;
 const GREETING_S = 3;
 const CALL_MS = 90_000;
+const INSTALL_MS = 60_000;
 
 const quickStart = blocks('Quick start');
 const commands = quickStart.filter(({ language }) => language === 'sh').map(({ text }) => text);
@@ -26,22 +24,11 @@ const diffs = quickStart.filter(({ language }) => language === 'diff').map(({ te
 const [sample] = quickStart.filter(({ language }) => language === '');
 const [install, voiceAi, ownBridge, noBridge] = commands;
 
-let registry, project, env;
-const terminals = [];
-
-/** What a user types into a terminal, line by line; the last one is what goes on to run there. */
-async function type(text, extra = {}) {
-  const lines = text.trimEnd().split('\n');
-  const last = lines.pop();
-  if (lines.length > 0) await must(project, 'sh', ['-ec', lines.join('\n')], { ...env, ...extra });
-  const terminal = new Process('sh', ['-c', `exec ${last}`], { ...env, ...extra }, project);
-  terminals.push(terminal);
-  return terminal;
-}
+let user;
 
 /** Milliseconds of the greeting's tone in what the caller heard. */
 function greetingHeardMs() {
-  const { samples, sampleRate } = parseWav(fs.readFileSync(path.join(project, 'heard.wav')));
+  const { samples, sampleRate } = parseWav(fs.readFileSync(path.join(user.project, 'heard.wav')));
   const window = sampleRate / 50;
   let ms = 0;
   for (let at = 0; at + window <= samples.length; at += window) {
@@ -54,36 +41,28 @@ function greetingHeardMs() {
 /** The voice AI of this README in one terminal, `text` in the other until it ends. */
 async function hearTheBot(text) {
   const ports = { VOICE_AI_PORT: String(await freePort()), VOICE_AI_HTTP_PORT: String(await freePort()) };
-  const ai = await type(voiceAi, { ...ports, VOICE_AI_GREETING: path.join(project, 'greeting.wav') });
-  await ai.says(/listening/);
-  const bridge = await type(text, {
+  const ai = user.starts(voiceAi, { env: { ...ports, VOICE_AI_GREETING: path.join(user.project, 'greeting.wav') } });
+  await ai.says(/listening/, { limitMs: INSTALL_MS });
+  const env = {
     PYTHON_WS_URL: `ws://127.0.0.1:${ports.VOICE_AI_PORT}`,
     PYTHON_HTTP_URL: `http://127.0.0.1:${ports.VOICE_AI_HTTP_PORT}/calls`,
-  });
+  };
+  const bridge = user.starts(text, { env });
   const { code } = await bridge.exited;
   await ai.stop();
   return { code, output: bridge.output, ai: ai.output };
 }
 
 beforeAll(async () => {
-  const { stdout } = await must(root, 'npm', ['config', 'get', 'registry']);
-  registry = await startRegistry({ own: 'webphone-rtc', upstream: stdout.trim() });
-  env = { npm_config_userconfig: path.join(shell.folder('npm'), 'npmrc'), PYTHONDONTWRITEBYTECODE: '1' };
-  fs.writeFileSync(env.npm_config_userconfig, registry.config);
-  await must(root, 'npm', ['publish', await shell.pack(root)], env);
-  project = shell.emptyProject('bridge');
-  fs.copyFileSync(path.join(__dirname, 'quickstart/bridge.js'), path.join(project, 'bridge.js'));
-  writeTone(path.join(project, 'greeting.wav'), { hz: GREETING_HZ, seconds: GREETING_S });
-  const ofTheBridge = ['ringcentral-web-phone', 'express', 'ws'].map((name) => `${name}@${devDependencies[name]}`);
-  await must(project, 'npm', ['install', ...ofTheBridge], env);
+  user = await NewUser.arrive(['ringcentral-web-phone', 'express', 'ws']);
+  fs.copyFileSync(path.join(__dirname, 'quickstart/bridge.js'), path.join(user.project, 'bridge.js'));
+  writeTone(path.join(user.project, 'greeting.wav'), { hz: GREETING_HZ, seconds: GREETING_S });
 });
 
-afterEach(async () => {
-  for (const terminal of terminals.splice(0)) await terminal.stop();
-});
+afterEach(() => user.closeTerminals());
 
 afterAll(async () => {
-  await registry?.close();
+  await user?.leave();
   shell.removeScratch();
 });
 
@@ -92,13 +71,13 @@ test('it has the blocks that are followed here', () => {
 });
 
 test('step 1 installs, and leaves the packages of the bridge where they were', async () => {
-  await must(project, 'sh', ['-ec', install], env);
-  const { dependencies } = JSON.parse(fs.readFileSync(path.join(project, 'package.json'), 'utf8'));
+  await user.types(install);
+  const { dependencies } = JSON.parse(fs.readFileSync(path.join(user.project, 'package.json'), 'utf8'));
   expect(Object.keys(dependencies)).toEqual(['express', 'ringcentral-web-phone', 'webphone-rtc', 'ws']);
 });
 
 test('before steps 2 and 3 the bridge answers, and it is said why the call went to voicemail', async () => {
-  const bridge = await type(ownBridge);
+  const bridge = user.starts(ownBridge);
   expect(await bridge.exited).toEqual({ code: 1, signal: null });
   expect(bridge.output).toMatch(/✘ the call went to voicemail: the answer has no m=audio line/);
 });
@@ -106,7 +85,7 @@ test('before steps 2 and 3 the bridge answers, and it is said why the call went 
 pythonTest(
   'after steps 2 and 3 the caller hears the bot, and the bot hears him and his digits',
   async () => {
-    const file = path.join(project, 'bridge.js');
+    const file = path.join(user.project, 'bridge.js');
     fs.writeFileSync(file, diffs.reduce(patched, fs.readFileSync(file, 'utf8')));
     const { code, output, ai } = await hearTheBot(ownBridge);
     expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('went to voicemail: no') });
@@ -122,7 +101,7 @@ pythonTest(
 pythonTest(
   'without a bridge of his own the user hears the bot through the one in the package',
   async () => {
-    fs.rmSync(path.join(project, 'heard.wav'), { force: true });
+    fs.rmSync(path.join(user.project, 'heard.wav'), { force: true });
     const { code, output } = await hearTheBot(noBridge);
     expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('the bot pressed 123') });
     expect(greetingHeardMs()).toBeGreaterThan(GREETING_S * 1000 * 0.9);
@@ -132,8 +111,8 @@ pythonTest(
 
 test('where packages are missing, the command that installs them is told', async () => {
   const empty = shell.emptyProject('empty');
-  await must(empty, 'npm', ['install', 'webphone-rtc'], env);
-  const { status, output } = await shell.run(empty, 'sh', ['-c', noBridge.trimEnd().split('\n').at(-1)], env);
+  await user.types('npm install webphone-rtc', { cwd: empty });
+  const { status, output } = await user.tries(noBridge.trimEnd().split('\n').at(-1), { cwd: empty });
   expect(status).toBe(1);
   const wanted = ['ws', install.match(/werift@\S+/)[0], '@evan/opus', 'ringcentral-web-phone', 'express'];
   expect(output).toContain(`npm install --save-dev ${wanted.join(' ')}\n`);

@@ -4,9 +4,12 @@
 // edge lets one win); a bridge that dies leaves nothing that outlives its lease.
 
 const LEASE_MS = 2000;
+const LEASE = { type: 'PX', value: LEASE_MS };
 const BEAT_MS = 500;
 /** A bridge that is full waits so long before it claims, an empty one does not: the emptiest is first. */
 const MODESTY_MS = 150;
+/** A call does not wait longer for Redis, which may be there and frozen. */
+const LIMIT_MS = 300;
 
 class Fleet {
   draining = false;
@@ -17,7 +20,7 @@ class Fleet {
   #mine = new Set();
   #timer;
 
-  /** load(): { calls, most } of this bridge. */
+  /** redis: a client of @redis/client that rejects while it is away. load(): { calls, most } of this bridge. */
   constructor({ redis, node, load, log }) {
     this.#redis = redis;
     this.#node = node;
@@ -49,29 +52,16 @@ class Fleet {
     return false;
   }
 
-  /** The bridges that live, with their loads. */
-  async nodes() {
-    const keys = [];
-    let cursor = '0';
-    do {
-      const [next, found] = await this.#redis.command('SCAN', cursor, 'MATCH', 'webphone-rtc:node:*', 'COUNT', 100);
-      keys.push(...found);
-      cursor = next;
-    } while (cursor !== '0');
-    if (keys.length === 0) return [];
-    const values = await this.#redis.command('MGET', ...keys);
-    return values.filter(Boolean).map((value) => JSON.parse(value));
-  }
-
   stop() {
     clearInterval(this.#timer);
     for (const key of this.#mine) this.#release(key);
-    this.#redis.command('DEL', `webphone-rtc:node:${this.#node}`).catch(() => {});
+    this.#redis.del(`webphone-rtc:node:${this.#node}`).catch(() => {});
   }
 
   async #claim(key) {
     try {
-      const won = (await this.#redis.command('SET', key, this.#node, 'NX', 'PX', LEASE_MS)) === 'OK';
+      const claim = this.#redis.set(key, this.#node, { condition: 'NX', expiration: LEASE });
+      const won = (await within(LIMIT_MS, claim)) === 'OK';
       if (won) this.#mine.add(key);
       return won;
     } catch (error) {
@@ -81,15 +71,15 @@ class Fleet {
   }
 
   #release(key) {
-    if (this.#mine.delete(key)) this.#redis.command('DEL', key).catch(() => {});
+    if (this.#mine.delete(key)) this.#redis.del(key).catch(() => {});
   }
 
   #beat() {
     const { calls, most } = this.#load();
     const told = JSON.stringify({ node: this.#node, calls, most, draining: this.draining });
-    const commands = [['SET', `webphone-rtc:node:${this.#node}`, told, 'PX', LEASE_MS]];
-    for (const key of this.#mine) commands.push(['SET', key, this.#node, 'PX', LEASE_MS]);
-    for (const command of commands) this.#redis.command(...command).catch(() => {});
+    const renew = (key, value) => this.#redis.set(key, value, { expiration: LEASE }).catch(() => {});
+    renew(`webphone-rtc:node:${this.#node}`, told);
+    for (const key of this.#mine) renew(key, this.#node);
   }
 }
 
@@ -99,4 +89,16 @@ function pause(ms) {
   });
 }
 
-module.exports = { Fleet, LEASE_MS };
+async function within(ms, promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error('Redis is too slow')), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+module.exports = { Fleet };

@@ -1,18 +1,33 @@
 // A bridge that shares the calls of its extension with others: several of these, on one machine or many, and one Redis.
-//   REDIS_URL=redis://127.0.0.1:6379 FLEET_NODE=a INSTANCE_ID=… node --env-file=../bridge/.env index.js
+//   REDIS_URL=redis://127.0.0.1:6379 FLEET_NODE=a INSTANCE_ID=… node --env-file=bridge/.env fleet/index.js
 // SIGTERM drains: no new call is taken, those there are go on to their end, then the process ends with 0. A second one ends them.
 
 const { once } = require('node:events');
+const { createClient } = require('@redis/client');
 const { Bridge } = require('../bridge/bridge.js');
 const { configure, ConfigError } = require('../bridge/config.js');
 const { application } = require('../bridge/http.js');
 const { createLog } = require('../bridge/log.js');
 const { Metrics } = require('../bridge/metrics.js');
 const { Fleet } = require('./fleet.js');
-const { Redis } = require('./redis.js');
 
 const LOOK_MS = 200;
 const LINGER_MS = 500;
+const RETRY_MS = 500;
+
+/** While the server is away commands reject at once: a call does not wait for it to come back. */
+function connectRedis(url, log) {
+  const redis = createClient({
+    url,
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: 1000,
+    socket: { reconnectStrategy: RETRY_MS },
+  });
+  redis.on('error', (error) => log('debug', 'redis is away', { reason: error.message || error.code }));
+  redis.on('ready', () => log('info', 'redis is there'));
+  redis.connect().catch(() => {}); // 'error' has told
+  return redis;
+}
 
 async function main() {
   const config = configure();
@@ -21,7 +36,7 @@ async function main() {
     throw new Error('FLEET_NODE and INSTANCE_ID are wanted, other ones for each process');
   const drainMs = Number(process.env.DRAIN_LIMIT_S ?? 3600) * 1000;
   const log = createLog(config);
-  const redis = new Redis(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379');
+  const redis = connectRedis(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379', log);
   const load = () => ({ calls: bridge.calls.size, most: config.maxCalls });
   const fleet = new Fleet({ redis, node, load, log });
   const bridge = new Bridge(config, { log, admit: (session, gone) => fleet.admit(session, gone) });
@@ -42,7 +57,7 @@ async function main() {
     fleet.stop();
     log('info', 'left');
     setTimeout(() => {
-      redis.close();
+      redis.destroy();
       process.exit(0);
     }, LINGER_MS);
   };

@@ -1,10 +1,10 @@
 /**
  * `npx webphone-rtc doctor`: is this machine fit for calls, and what to do where it is not.
- * Invariant: every check is run, whatever the others come to, unless it cannot be without the engine.
+ * Invariant: every check is run and told of, whatever the others come to, unless it cannot be without the engine.
  */
 import { networkInterfaces } from 'node:os';
 import type * as api from 'webphone-rtc';
-import type { Finding } from './finding';
+import type { Finding, FindingId } from './finding';
 import { checkBinary, checkInterfaces, checkNode, checkPorts } from './machine';
 import { selfCall } from './self-call';
 import { askServers, judge } from './stun';
@@ -27,7 +27,8 @@ export async function examine(options: DoctorOptions, heard: (finding: Finding) 
       heard(finding);
     }
   };
-  add(checkNode(process.version));
+  const node = checkNode(process.version);
+  add(node);
   // The loader is asked, not the package: without a binary the package does not load.
   const binary = checkBinary(() => require('../../binding.js'), `${process.platform} ${process.arch}`);
   add(binary);
@@ -40,20 +41,36 @@ export async function examine(options: DoctorOptions, heard: (finding: Finding) 
     const { answers, localPort } = await askServers(options.stun);
     add(...judge(answers, localPort));
   }
-  if (binary.status !== 'ok') {
-    add({ id: 'turn', status: 'skipped', says: 'TURN is asked by the engine, which does not load' });
-    add({ id: 'self-call', status: 'skipped', says: 'A call takes the engine, which does not load' });
+  const lacking = binary.status !== 'ok' ? 'the engine, which does not load' : 'a newer Node';
+  if (node.status !== 'ok' || binary.status !== 'ok') {
+    add({ id: 'turn', status: 'skipped', says: `To ask a TURN server takes ${lacking}` });
+    add({ id: 'self-call', status: 'skipped', says: `A call takes ${lacking}` });
     return findings;
   }
   const rtc = require('../index') as typeof api;
-  add(
-    options.turn
-      ? await checkTurn(options.turn, rtc)
-      : { id: 'turn', status: 'skipped', says: 'No TURN server was given (--turn, --username, --credential)' },
-  );
-  if (options.selfCall) add(...(await selfCall(rtc)));
+  if (options.turn) add(...(await attempt('turn', checkTurn(options.turn, rtc))));
+  else add({ id: 'turn', status: 'skipped', says: 'No TURN server was given (--turn, --username, --credential)' });
+  if (options.selfCall) add(...(await attempt('self-call', selfCall(rtc))));
   else add({ id: 'self-call', status: 'skipped', says: 'Not asked for' });
   return findings;
+}
+
+/** A check that breaks down is a finding as well. */
+async function attempt(id: FindingId, check: Promise<Finding | Finding[]>): Promise<Finding[]> {
+  try {
+    return [await check].flat();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return [
+      {
+        id,
+        status: 'failure',
+        says: `The check broke down: ${reason}`,
+        advice: 'Run `DEBUG=webphone-rtc:* npx webphone-rtc doctor`, and file an issue with what it prints.',
+        data: { reason },
+      },
+    ];
+  }
 }
 
 const MARKS = { ok: '✔', skipped: '·', warning: '!', failure: '✘' } as const;

@@ -85,7 +85,9 @@ export async function checkPorts(range: readonly [number, number] | null): Promi
       id: 'ports',
       status: 'failure',
       says: `No UDP port can be had: ${free}`,
-      advice: 'See the limits of open files and the sandbox of this process (`ulimit -n`, seccomp, container policy).',
+      advice:
+        'See the limits of open files and the sandbox of this process (`ulimit -n`, seccomp, container policy), and whether the ' +
+        'system’s own range is used up (`sysctl net.ipv4.ip_local_port_range`).',
     };
   }
   const [low, high] = range;

@@ -59,7 +59,7 @@ export async function selfCall(
   }
 }
 
-/** The remote track of the called end, or the state in which it got stuck. */
+/** The remote track of the called end, or the state of ICE in which it got stuck. */
 async function connect(
   caller: api.RTCPeerConnection,
   called: api.RTCPeerConnection,
@@ -85,16 +85,21 @@ async function connect(
         });
       }),
   );
-  caller.addTrack(source.createTrack());
-  await caller.setLocalDescription();
-  await called.setRemoteDescription(caller.localDescription as RTCSessionDescription);
-  await called.setLocalDescription();
-  await caller.setRemoteDescription(called.localDescription as RTCSessionDescription);
   let limit: NodeJS.Timeout | undefined;
   const late = new Promise<string>((resolve) => {
-    limit = setTimeout(() => resolve(`${caller.connectionState}, ICE ${caller.iceConnectionState}`), limitMs);
+    limit = setTimeout(() => resolve(caller.iceConnectionState), limitMs);
+    caller.addEventListener('icegatheringstatechange', () => {
+      const hopeless =
+        caller.iceGatheringState === 'complete' && !caller.localDescription?.sdp.includes('a=candidate:');
+      if (hopeless) resolve(caller.iceConnectionState);
+    });
   });
   try {
+    caller.addTrack(source.createTrack());
+    await caller.setLocalDescription();
+    await called.setRemoteDescription(caller.localDescription as RTCSessionDescription);
+    await called.setLocalDescription();
+    await caller.setRemoteDescription(called.localDescription as RTCSessionDescription);
     return await Promise.race([Promise.all(up).then(() => arrived), late]);
   } finally {
     clearTimeout(limit);
@@ -217,9 +222,11 @@ function notConnected(state: string): Finding {
   return {
     id: 'self-call',
     status: 'failure',
-    says: `A call of this machine with itself does not come up (${state})`,
+    says: `A call of this machine with itself does not come up (ICE: ${state})`,
     advice:
-      'A firewall on this machine drops UDP between its own addresses: allow it, or look at `DEBUG=webphone-rtc:* npx webphone-rtc doctor`.',
+      state === 'new'
+        ? 'There is no address to try, not even the loopback’s, or no port on one: see interfaces and ports above; `ip link set lo up`.'
+        : 'A firewall on this machine drops UDP between its own addresses: allow it, or look at `DEBUG=webphone-rtc:* npx webphone-rtc doctor`.',
     data: { state },
   };
 }

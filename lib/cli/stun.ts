@@ -23,9 +23,9 @@ export interface Mapped {
   port: number;
 }
 
-type Answer =
-  | { server: string; mapped: Mapped; ms: number }
-  | { server: string; problem: 'unknown name' | 'silent' | 'nonsense'; reason: string };
+type Problem = 'no socket' | 'unknown name' | 'silent' | 'nonsense';
+
+type Answer = { server: string; mapped: Mapped; ms: number } | { server: string; problem: Problem; reason: string };
 
 /** `host:port`, with or without `stun:`. */
 export async function askServers(
@@ -33,10 +33,14 @@ export async function askServers(
   limitMs = LIMIT_MS,
 ): Promise<{ answers: Answer[]; localPort: number }> {
   const socket = createSocket('udp4');
-  await new Promise<void>((resolve, reject) => {
-    socket.once('error', reject);
-    socket.bind(0, resolve);
+  const refused = await new Promise<Error | null>((resolve) => {
+    socket.once('error', resolve);
+    socket.bind(0, () => resolve(null));
   });
+  if (refused) {
+    const [problem, reason] = ['no socket' as const, refused.message];
+    return { answers: servers.map((server) => ({ server, problem, reason })), localPort: 0 };
+  }
   socket.removeAllListeners('error').on('error', () => {});
   const localPort = socket.address().port;
   try {
@@ -162,8 +166,9 @@ export function judge(answers: Answer[], localPort: number, own = ownAddresses()
   ];
 }
 
-function adviceFor(bad: { problem: string }[]): string {
-  const words: Record<string, string> = {
+function adviceFor(bad: { problem: Problem }[]): string {
+  const words: Record<Problem, string> = {
+    'no socket': 'See what is said of the ports above.',
     'unknown name': 'Check the name and the resolver of this machine (`getent hosts NAME`).',
     silent:
       'Let UDP out to the server’s port, and answers in: the firewall, the security group, the container’s network. Calls ' +
