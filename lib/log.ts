@@ -1,7 +1,7 @@
 /**
  * What happens in a connection, for people: lines on stderr for `DEBUG=webphone-rtc:*`, and the application's own logger.
- * Invariants: silent until asked; nothing above 'debug' carries an address, a description or a digit; a logger that
- * throws cannot disturb a call.
+ * Invariants: silent until asked; nothing above 'debug' carries an address, a description or a digit, and nothing at all a
+ * password or a key; a logger that throws cannot disturb a call.
  */
 import { emitWarning, env, stderr } from 'node:process';
 
@@ -102,6 +102,11 @@ function text({ unixMs, level, namespace, connection, message, fields }: Line): 
 function quoted(value: string | number): string {
   const word = String(value);
   return /^[\w./:+-]+$/.test(word) ? word : JSON.stringify(word);
+}
+
+/** A description without the passwords of ICE, and without the keys that gateways of old offer in it (RFC 4568). */
+export function withoutSecrets(sdp: string): string {
+  return sdp.replace(/^(a=(?:ice-pwd|crypto):).*$/gm, '$1…');
 }
 
 /** `read` gets every line from now on, those of 'debug' too, until what is returned is called. It must not throw. */

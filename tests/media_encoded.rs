@@ -6,7 +6,7 @@ mod media_support;
 use bytes::{Bytes, BytesMut};
 use media_support::*;
 use std::sync::Arc;
-use webphone_rtc::media::{Codec, Detour, EncodedFrame, FrameQueue, Role};
+use webphone_rtc::media::{Codec, Detour, Detours, EncodedFrame, FrameQueue, Role};
 use webphone_rtc::rtp::{RtpHeader, RtpPacket};
 
 fn detour(sending: bool) -> Arc<Detour> {

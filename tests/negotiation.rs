@@ -15,6 +15,8 @@ mod data;
 mod gateways;
 #[path = "negotiation/hold.rs"]
 mod hold;
+#[path = "support/ice.rs"]
+mod ice;
 #[path = "negotiation/limits.rs"]
 mod limits;
 #[path = "negotiation/munge.rs"]

@@ -36,7 +36,7 @@ fn some_lost_answers_do_not_disconnect() {
     let mut wire = Wire::connected();
     for _ in 0..100 {
         wire.cut = [true, true];
-        wire.run(ms(1_400)); // at most two requests
+        wire.run(ms(2_200)); // at most four requests
         wire.cut = [false, false];
         wire.run(ms(2_700));
     }

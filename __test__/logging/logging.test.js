@@ -90,6 +90,15 @@ describe('DEBUG=webphone-rtc:*', () => {
   });
 });
 
+test('nothing that is logged, at any level, has a password of ICE or a credential of TURN in it', async () => {
+  const { said, lines } = await run({ scenario: 'call.js', debug: 'webphone-rtc:*', argument: { level: 'debug' } });
+  expect(said.secrets).toHaveLength(3);
+  const everything = [...lines, JSON.stringify(said.logged)].join('\n');
+  for (const secret of said.secrets) expect(everything).not.toContain(secret);
+  // The descriptions are there.
+  expect(everything.match(/a=ice-pwd:…/g).length).toBeGreaterThanOrEqual(8);
+});
+
 test('DEBUG chooses namespaces, and - excludes', async () => {
   const { lines } = await run({ scenario: 'call.js', debug: 'other,webphone-rtc:*,-webphone-rtc:sdp,-*:candidate' });
   const seen = new Set(lines.map((line) => line.match(/webphone-rtc:(\w+)/)[1]));

@@ -6,6 +6,8 @@
 
 mod data;
 mod dtls;
+#[path = "../../tests/support/ice.rs"]
+mod ice;
 mod media;
 #[path = "../../tests/negotiation/operations.rs"]
 mod operations;

@@ -1,5 +1,6 @@
 //! STUN as it reaches us: forged, signed by the far end, and as a server's answer to gathering.
 
+use super::ice::{credentials, host};
 use super::script::Script;
 use rtc::crypto::default_provider;
 use rtc::stun::fingerprint::FINGERPRINT;
@@ -7,9 +8,7 @@ use rtc::stun::integrity::MessageIntegrity;
 use rtc::stun::message::{Message, Setter};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use webphone_rtc::negotiation::{
-    Candidate, CandidateKind, IceCredentials, IcePlan, Protocol, TransportId, TransportPlan,
-};
+use webphone_rtc::negotiation::{IcePlan, TransportId, TransportPlan};
 use webphone_rtc::transport::{
     Certificate, Gatherer, IceServer, IceState, Transmit, Transport, TransportConfig, TransportEvent,
 };
@@ -28,25 +27,6 @@ fn local() -> SocketAddr {
 
 fn peer(port: u8) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 2], 5000 + u16::from(port)))
-}
-
-fn host(address: SocketAddr) -> Candidate {
-    Candidate {
-        foundation: "1".to_owned(),
-        component: 1,
-        protocol: Protocol::Udp,
-        priority: 2_130_706_431,
-        address: address.ip().to_string(),
-        port: address.port(),
-        kind: CandidateKind::Host,
-        related: None,
-        tcp_type: None,
-        ufrag: None,
-    }
-}
-
-fn credentials(name: &str) -> IceCredentials {
-    IceCredentials { ufrag: format!("uf{name}"), pwd: format!("a password long enough for ICE {name}") }
 }
 
 /// A message of this type: attributes as the script has them, the rest right.

@@ -20,7 +20,7 @@ import { publish, type TrackMessage } from '../channels';
 import { DTMFEvent } from '../DTMFEvent';
 import { isGuardOn } from '../guard';
 import { holdLoop, listen, queueTask, release, root, theEngine } from '../lane';
-import { log } from '../log';
+import { isLogged, log, withoutSecrets } from '../log';
 import {
   createTrack,
   endSignal,
@@ -175,7 +175,8 @@ export class Peer {
         side === 'local' ? native.setLocalDescription(type, sdp) : native.setRemoteDescription(type, sdp),
       );
       const applied = side === 'local' ? (snapshot.pendingLocal ?? snapshot.currentLocal)?.sdp : sdp;
-      log('sdp', 'debug', this.native.id, `${side} ${type}`, { sdp: applied ?? '' });
+      if (isLogged('sdp', 'debug'))
+        log('sdp', 'debug', this.native.id, `${side} ${type}`, { sdp: withoutSecrets(applied ?? '') });
       if (side === 'local' && type !== 'rollback') {
         this.#gatheringExpected ||= this.restarting || this.iceGatheringState === 'new';
         this.restarting = false;

@@ -10,6 +10,7 @@
 mod channels;
 pub mod clock;
 mod counters;
+mod detoured;
 mod gathering;
 mod intake;
 pub mod log;

@@ -408,10 +408,10 @@ impl Session {
     /// The way that encoded frames take before they are sent, or before they are buffered.
     pub fn set_detour(&mut self, way: Way, detour: Option<Arc<Detour>>) {
         match way {
-            Way { id, kind: Kind::Audio, sending: true } => self.outbound.entry(id).or_default().set_detour(detour),
+            Way { id, kind: Kind::Audio, sending: true } => self.outbound.entry(id).or_default().out.set_detour(detour),
             Way { id, kind: Kind::Audio, sending: false } => self.inbound.entry(id).or_default().set_detour(detour),
             Way { id, kind: Kind::Video, sending: true } => {
-                self.video_outbound.entry(id).or_default().set_detour(detour);
+                self.video_outbound.entry(id).or_default().out.set_detour(detour);
             }
             Way { id, kind: Kind::Video, sending: false } => {
                 self.video_inbound.entry(id).or_default().set_detour(detour);
@@ -426,7 +426,7 @@ impl Session {
                 let Some(outbound) = self.outbound.get_mut(&id) else { return };
                 let line = outbound.transport().and_then(|id| self.lines.get_mut(&id));
                 if let Some(line) = line.filter(|line| line.up) {
-                    outbound.send_returned(now, &mut line.transport);
+                    outbound.out.send_returned(now, &mut line.transport);
                 }
             }
             (Kind::Audio, false) => {
@@ -438,7 +438,7 @@ impl Session {
                 let Some(video) = self.video_outbound.get_mut(&id) else { return };
                 let line = video.transport().and_then(|id| self.lines.get_mut(&id));
                 if let Some(line) = line.filter(|line| line.up) {
-                    video.send_returned(now, &mut line.transport);
+                    video.out.send_returned(now, &mut line.transport);
                 }
             }
             (Kind::Video, false) => self.ask_for_key(now, id),

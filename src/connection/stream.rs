@@ -4,6 +4,7 @@
 //! what was asked of it earlier takes effect then.
 
 use super::Encoding;
+use super::detoured::Detoured;
 use super::outlet::Outlet;
 use super::report::Report;
 use super::reporting::Heard;
@@ -34,14 +35,19 @@ pub fn first_sequence(ssrc: u32) -> u16 {
     ssrc as u16 & 0x7fff
 }
 
+/// Where its time begins: the SSRC is random, and another part of it makes a start that differs from call to call.
+pub fn first_timestamp(ssrc: u32) -> u32 {
+    ssrc.rotate_left(16)
+}
+
 /// What we send for one transceiver.
 pub struct Outbound {
-    sender: Option<Sender>,
+    /// The stream, and the way that its encoded frames take.
+    pub out: Detoured<Sender>,
     transport: Option<TransportId>,
     cname: String,
     source: Option<Arc<Ring>>,
     frames: Option<Arc<FrameQueue>>,
-    detour: Option<Arc<Detour>>,
     enabled: bool,
     encoding: Encoding,
     feedback: Feedback,
@@ -75,12 +81,11 @@ impl Feedback {
 impl Default for Outbound {
     fn default() -> Self {
         Self {
-            sender: None,
+            out: Detoured::default(),
             transport: None,
             cname: String::new(),
             source: None,
             frames: None,
-            detour: None,
             enabled: true,
             encoding: Encoding { active: true, max_bitrate_bps: None },
             feedback: Feedback::default(),
@@ -94,28 +99,21 @@ impl Outbound {
         let Some(plan) = &media.send else { return self.pause(now) };
         self.transport = Some(media.transport);
         self.cname.clone_from(&plan.cname);
-        if self.sender.is_none() {
-            self.sender = Some(self.begin(plan.ssrc));
-        }
-        if let Some(sender) = &mut self.sender {
-            sender.configure(now, Some(send_spec(plan, &media.mid)));
-        }
-    }
-
-    fn begin(&self, ssrc: u32) -> Sender {
-        // The SSRC is random; parts of it make starts that differ from call to call (RFC 3550 section 5.1).
-        let mut sender = Sender::new(ssrc, first_sequence(ssrc), ssrc.rotate_left(16));
-        sender.set_source(self.source.as_ref().map(Ring::reader));
-        sender.set_frames(self.frames.clone());
-        sender.set_detour(self.detour.clone());
-        sender.set_enabled(self.enabled);
-        sender.set_active(self.encoding.active);
-        sender.set_max_bitrate_bps(self.encoding.max_bitrate_bps);
-        sender
+        let (source, frames, enabled, encoding) = (&self.source, &self.frames, self.enabled, self.encoding);
+        let sender = self.out.get_or_begin(|| {
+            let mut sender = Sender::new(plan.ssrc, first_sequence(plan.ssrc), first_timestamp(plan.ssrc));
+            sender.set_source(source.as_ref().map(Ring::reader));
+            sender.set_frames(frames.clone());
+            sender.set_enabled(enabled);
+            sender.set_active(encoding.active);
+            sender.set_max_bitrate_bps(encoding.max_bitrate_bps);
+            sender
+        });
+        sender.configure(now, Some(send_spec(plan, &media.mid)));
     }
 
     fn pause(&mut self, now: Instant) {
-        if let Some(sender) = &mut self.sender {
+        if let Some(sender) = self.out.get_mut() {
             sender.configure(now, None);
         }
     }
@@ -138,12 +136,12 @@ impl Outbound {
 
     /// The stream, once it exists.
     pub fn ssrc(&self) -> Option<u32> {
-        self.sender.as_ref().map(Sender::ssrc)
+        self.out.get().map(Sender::ssrc)
     }
 
     /// What feeds it; `None` sends nothing.
     pub fn set_source(&mut self, ring: Option<Arc<Ring>>) {
-        if let Some(sender) = &mut self.sender {
+        if let Some(sender) = self.out.get_mut() {
             sender.set_source(ring.as_ref().map(Ring::reader));
         }
         self.source = ring;
@@ -151,33 +149,16 @@ impl Outbound {
 
     /// Encoded frames that are sent in place of what feeds it.
     pub fn set_frames(&mut self, frames: Option<Arc<FrameQueue>>) {
-        if let Some(sender) = &mut self.sender {
+        if let Some(sender) = self.out.get_mut() {
             sender.set_frames(frames.clone());
         }
         self.frames = frames;
     }
 
-    /// The way that encoded frames take before they are sent.
-    pub fn set_detour(&mut self, detour: Option<Arc<Detour>>) {
-        if let Some(sender) = &mut self.sender {
-            sender.set_detour(detour.clone());
-        }
-        self.detour = detour;
-    }
-
-    /// Sends the frames that have come back from the detour.
-    pub fn send_returned(&mut self, now: Instant, transport: &mut Transport) {
-        if let Some(sender) = &mut self.sender {
-            sender.send_returned(now, &mut |header, payload| {
-                transport.send_rtp(header, payload);
-            });
-        }
-    }
-
     /// Whether what feeds it may be heard.
     pub fn set_enabled(&mut self, enabled: bool) {
         self.enabled = enabled;
-        if let Some(sender) = &mut self.sender {
+        if let Some(sender) = self.out.get_mut() {
             sender.set_enabled(enabled);
         }
     }
@@ -185,7 +166,7 @@ impl Outbound {
     /// Obeys encoding parameters.
     pub fn set_encoding(&mut self, encoding: Encoding) {
         self.encoding = encoding;
-        if let Some(sender) = &mut self.sender {
+        if let Some(sender) = self.out.get_mut() {
             sender.set_active(encoding.active);
             sender.set_max_bitrate_bps(encoding.max_bitrate_bps);
         }
@@ -193,14 +174,14 @@ impl Outbound {
 
     /// Replaces the queue of digits. Without a negotiated telephone-event the facade has refused it.
     pub fn insert_dtmf(&mut self, tones: &str, duration_ms: u32, gap_ms: u32) {
-        if let Some(sender) = &mut self.sender {
+        if let Some(sender) = self.out.get_mut() {
             sender.insert_dtmf(tones, duration_ms, gap_ms);
         }
     }
 
     /// When [`send`](Self::send) has something to do; `None` also until it was called once.
     pub fn next_due(&self) -> Option<Instant> {
-        self.sender.as_ref().and_then(Sender::next_due)
+        self.out.get().and_then(Sender::next_due)
     }
 
     /// Sends what is due.
@@ -208,7 +189,7 @@ impl Outbound {
         if let Some(source) = &self.source {
             source.tell_time(now);
         }
-        if let Some(sender) = &mut self.sender {
+        if let Some(sender) = self.out.get_mut() {
             sender.poll(now, &mut |header, payload| {
                 transport.send_rtp(header, payload);
             });
@@ -217,7 +198,7 @@ impl Outbound {
 
     /// Tells what happened.
     pub fn drain_events(&mut self, transceiver: TransceiverId, reports: &mut VecDeque<Report>) {
-        while let Some(event) = self.sender.as_mut().and_then(Sender::poll_event) {
+        while let Some(event) = self.out.get_mut().and_then(Sender::poll_event) {
             let SenderEvent::ToneChange { tone, remaining } = event;
             reports.push_back(Report::ToneChange { transceiver, tone, remaining });
         }
@@ -225,7 +206,7 @@ impl Outbound {
 
     /// What a sender report says at `now`, once something was sent.
     pub fn sender_info(&self, now: Instant, ntp: u64) -> Option<(u32, SenderInfo)> {
-        let sender = self.sender.as_ref()?;
+        let sender = self.out.get()?;
         let stats = sender.stats();
         let rtp_timestamp = stats.timestamp_at(now)?;
         let info = SenderInfo { ntp, rtp_timestamp, packets: stats.packets as u32, octets: stats.bytes as u32 };
@@ -236,14 +217,14 @@ impl Outbound {
     pub fn note_block(&mut self, block: &ReportBlock, ntp: u64, unix_ms: f64) {
         let round_trip_s = rtcp::round_trip_s(block, ntp);
         self.feedback.note(block, ntp, unix_ms);
-        if let Some(sender) = &mut self.sender {
+        if let Some(sender) = self.out.get_mut() {
             sender.apply_report(f32::from(block.fraction_lost) / 256.0, round_trip_s);
         }
     }
 
     /// Counters of the stream with what the far end says of it, once it exists.
     pub fn stats(&self) -> Option<(SenderStats, Feedback, bool)> {
-        let sender = self.sender.as_ref()?;
+        let sender = self.out.get()?;
         Some((sender.stats(), self.feedback, self.encoding.active && (self.source.is_some() || self.frames.is_some())))
     }
 }

@@ -3,9 +3,10 @@
 //! Invariant: as with audio, a sender exists from the first plan that lets it send and keeps its SSRC and sequence for
 //! life; what was asked of it earlier takes effect then.
 
+use super::detoured::Detoured;
 use super::report::Report;
 use super::reporting::Heard;
-use super::stream::{Feedback, first_sequence, header_bytes};
+use super::stream::{Feedback, first_sequence, first_timestamp, header_bytes};
 use crate::media::{
     Detour, VideoFormat, VideoReceiver, VideoReceiverStats, VideoSendSpec, VideoSender, VideoSenderStats, Wish,
 };
@@ -19,12 +20,12 @@ use std::time::Instant;
 
 /// What we send for one video transceiver.
 pub struct VideoOutbound {
-    sender: Option<VideoSender>,
+    /// The stream, and the way that its encoded frames take.
+    pub out: Detoured<VideoSender>,
     transport: Option<TransportId>,
     cname: String,
     source: bool,
     active: bool,
-    detour: Option<Arc<Detour>>,
     feedback: Feedback,
 }
 
@@ -32,7 +33,7 @@ impl Default for VideoOutbound {
     fn default() -> Self {
         let feedback = Feedback::default();
         let cname = String::new();
-        Self { sender: None, transport: None, cname, source: false, active: true, detour: None, feedback }
+        Self { out: Detoured::default(), transport: None, cname, source: false, active: true, feedback }
     }
 }
 
@@ -43,20 +44,17 @@ impl VideoOutbound {
         self.transport = Some(media.transport);
         self.cname.clone_from(&plan.cname);
         let (source, active, ssrc) = (self.source, self.active, plan.ssrc);
-        let detour = &self.detour;
-        let sender = self.sender.get_or_insert_with(|| {
-            // The SSRC is random; parts of it make starts that differ from call to call (RFC 3550 section 5.1).
-            let mut sender = VideoSender::new(ssrc, first_sequence(ssrc), ssrc.rotate_left(16));
+        let sender = self.out.get_or_begin(|| {
+            let mut sender = VideoSender::new(ssrc, first_sequence(ssrc), first_timestamp(ssrc));
             sender.set_source(source);
             sender.set_active(active);
-            sender.set_detour(detour.clone());
             sender
         });
         sender.configure(now, send_spec(plan, &media.mid));
     }
 
     fn pause(&mut self, now: Instant) {
-        if let Some(sender) = &mut self.sender {
+        if let Some(sender) = self.out.get_mut() {
             sender.configure(now, None);
         }
     }
@@ -70,32 +68,15 @@ impl VideoOutbound {
     /// There is a track to send.
     pub fn set_source(&mut self, source: bool) {
         self.source = source;
-        if let Some(sender) = &mut self.sender {
+        if let Some(sender) = self.out.get_mut() {
             sender.set_source(source);
-        }
-    }
-
-    /// The way that encoded frames take before they are sent.
-    pub fn set_detour(&mut self, detour: Option<Arc<Detour>>) {
-        if let Some(sender) = &mut self.sender {
-            sender.set_detour(detour.clone());
-        }
-        self.detour = detour;
-    }
-
-    /// Sends what has come back from the detour, and a key frame that is wanted there.
-    pub fn send_returned(&mut self, now: Instant, transport: &mut Transport) {
-        if let Some(sender) = &mut self.sender {
-            sender.send_returned(now, &mut |header, payload| {
-                transport.send_rtp(header, payload);
-            });
         }
     }
 
     /// Obeys `encodings[0].active`.
     pub fn set_active(&mut self, active: bool) {
         self.active = active;
-        if let Some(sender) = &mut self.sender {
+        if let Some(sender) = self.out.get_mut() {
             sender.set_active(active);
         }
     }
@@ -112,17 +93,17 @@ impl VideoOutbound {
 
     /// The stream, once it exists.
     pub fn ssrc(&self) -> Option<u32> {
-        self.sender.as_ref().map(VideoSender::ssrc)
+        self.out.get().map(VideoSender::ssrc)
     }
 
     /// When [`send`](Self::send) has something to do.
     pub fn next_due(&self) -> Option<Instant> {
-        self.sender.as_ref().and_then(VideoSender::next_due)
+        self.out.get().and_then(VideoSender::next_due)
     }
 
     /// Sends what is due.
     pub fn send(&mut self, now: Instant, transport: &mut Transport) {
-        if let Some(sender) = &mut self.sender {
+        if let Some(sender) = self.out.get_mut() {
             sender.poll(now, &mut |header, payload| {
                 transport.send_rtp(header, payload);
             });
@@ -136,14 +117,14 @@ impl VideoOutbound {
             rtcp::Feedback::Pli => Wish::PictureLoss,
             rtcp::Feedback::Fir => Wish::FullIntra,
         };
-        if let Some(sender) = &mut self.sender {
+        if let Some(sender) = self.out.get_mut() {
             sender.request(now, wish);
         }
     }
 
     /// What a sender report says at `now`, once something was sent.
     pub fn sender_info(&self, now: Instant, ntp: u64) -> Option<(u32, SenderInfo)> {
-        let sender = self.sender.as_ref()?;
+        let sender = self.out.get()?;
         let stats = sender.stats();
         let rtp_timestamp = sender.timestamp_at(now)?;
         let info = SenderInfo { ntp, rtp_timestamp, packets: stats.packets as u32, octets: stats.bytes as u32 };
@@ -157,7 +138,7 @@ impl VideoOutbound {
 
     /// Counters of the stream with what the far end says of it, once it exists.
     pub fn stats(&self) -> Option<(VideoSenderStats, Feedback, bool)> {
-        Some((self.sender.as_ref()?.stats(), self.feedback, self.active && self.source))
+        Some((self.out.get()?.stats(), self.feedback, self.active && self.source))
     }
 }
 

@@ -3,6 +3,7 @@
 //! Invariant: neither end waits for the other. What an end does not fetch in time is dropped, the oldest first, beyond
 //! [`MAX_FRAMES`] or [`MAX_BYTES`]; an end is called at most once until it has found nothing more.
 
+use crate::rtp::RtpHeader;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -58,6 +59,15 @@ pub struct Role {
     pub video: bool,
     /// What is sent, or what is received.
     pub sending: bool,
+}
+
+/// A stream that we send, whose encoded frames can make a detour.
+pub trait Detours {
+    /// Encoded frames take this way before they are sent, and only what comes back is; `None` sends them at once.
+    fn set_detour(&mut self, detour: Option<Arc<Detour>>);
+
+    /// Sends what has come back from the detour, and a key frame that is wanted there.
+    fn send_returned(&mut self, now: Instant, out: &mut impl FnMut(&RtpHeader, &[u8]));
 }
 
 /// What runs when an end has something to fetch. Called without the lock, from the other end's thread; must not block.

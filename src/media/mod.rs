@@ -37,7 +37,7 @@ mod vp8;
 
 pub use assembler::VideoFormat;
 pub use codec::{Codec, CodecSpec, PayloadKind};
-pub use detour::{Detour, EncodedFrame, Picture, Role};
+pub use detour::{Detour, Detours, EncodedFrame, Picture, Role};
 pub use frame_queue::FrameQueue;
 pub use level::{Level, Loudness, Meter};
 pub use noise::ComfortNoise;

@@ -4,7 +4,7 @@
 //! sent in a burst. What feeds the stream can change at any time without the far end noticing.
 
 use super::codec::{Codec, CodecSpec, Encoder, EncoderSettings, MAX_PAYLOAD, OpusFormat};
-use super::detour::{Detour, EncodedFrame};
+use super::detour::{Detour, Detours, EncodedFrame};
 use super::dtmf::{DtmfSender, Slot, ToneChange};
 use super::frame_queue::FrameQueue;
 use super::jitter::duration;
@@ -208,11 +208,6 @@ impl Sender {
         self.frames = frames;
     }
 
-    /// Encoded frames take this way before they are sent, and only what comes back is; `None` sends them at once.
-    pub fn set_detour(&mut self, detour: Option<Arc<Detour>>) {
-        self.detour = detour;
-    }
-
     /// A disabled source is sent as silence; disabled frames are not sent.
     pub fn set_enabled(&mut self, enabled: bool) {
         self.enabled = enabled;
@@ -263,26 +258,6 @@ impl Sender {
             self.clock.idle = played == Played::Nothing;
             self.clock.spurt = played != Played::Audio;
             self.clock.step(ticks);
-        }
-    }
-
-    /// Sends what has come back from the detour; each packet gets its sequence number here.
-    pub fn send_returned(&mut self, now: Instant, out: &mut impl FnMut(&RtpHeader, &[u8])) {
-        let Some(detour) = &self.detour else { return };
-        while let Some(frame) = detour.take_back() {
-            let Some(line) = self.line.as_ref().filter(|_| self.active) else { continue };
-            // What was encoded before the codec changed has missed its time.
-            let fits = (1..=MAX_RETURNED).contains(&frame.data.len());
-            if frame.codec != line.codec.name() || !fits {
-                tracing::debug!(target: "webphone-rtc:media", bytes = frame.data.len(), "an encoded frame cannot be sent");
-                continue;
-            }
-            self.header.payload_type = line.spec.codec.payload_type;
-            self.header.marker = frame.marker;
-            self.header.timestamp = frame.timestamp;
-            self.header.audio_level = line.spec.audio_level.zip(frame.level);
-            out(&self.header, &frame.data);
-            self.stats.count(&mut self.header, frame.data.len(), self.clock.time_of(frame.timestamp).unwrap_or(now));
         }
     }
 
@@ -436,6 +411,32 @@ impl Sender {
         if let (Some(source), Some(line)) = (&mut self.source, &self.line) {
             let rate_hz = line.rate_hz(source);
             source.prefer(rate_hz);
+        }
+    }
+}
+
+impl Detours for Sender {
+    fn set_detour(&mut self, detour: Option<Arc<Detour>>) {
+        self.detour = detour;
+    }
+
+    /// Each packet gets its sequence number here.
+    fn send_returned(&mut self, now: Instant, out: &mut impl FnMut(&RtpHeader, &[u8])) {
+        let Some(detour) = &self.detour else { return };
+        while let Some(frame) = detour.take_back() {
+            let Some(line) = self.line.as_ref().filter(|_| self.active) else { continue };
+            // What was encoded before the codec changed has missed its time.
+            let fits = (1..=MAX_RETURNED).contains(&frame.data.len());
+            if frame.codec != line.codec.name() || !fits {
+                tracing::debug!(target: "webphone-rtc:media", bytes = frame.data.len(), "an encoded frame cannot be sent");
+                continue;
+            }
+            self.header.payload_type = line.spec.codec.payload_type;
+            self.header.marker = frame.marker;
+            self.header.timestamp = frame.timestamp;
+            self.header.audio_level = line.spec.audio_level.zip(frame.level);
+            out(&self.header, &frame.data);
+            self.stats.count(&mut self.header, frame.data.len(), self.clock.time_of(frame.timestamp).unwrap_or(now));
         }
     }
 }

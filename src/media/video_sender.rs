@@ -7,7 +7,7 @@
 //! can begin anywhere. Frames that come back from a detour are the application's, and so is what a loss does to them.
 
 use super::assembler::VideoFormat;
-use super::detour::{Detour, EncodedFrame, Picture};
+use super::detour::{Detour, Detours, EncodedFrame, Picture};
 use crate::rtp::RtpHeader;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -128,12 +128,6 @@ impl VideoSender {
         self.tell_detour();
     }
 
-    /// Encoded frames take this way before they are sent, and only what comes back is; `None` sends them at once.
-    pub fn set_detour(&mut self, detour: Option<Arc<Detour>>) {
-        self.detour = detour;
-        self.tell_detour();
-    }
-
     fn tell_detour(&self) {
         if let Some(detour) = &self.detour {
             detour.set_still(!self.sends());
@@ -157,23 +151,6 @@ impl VideoSender {
         self.due = self.due.map(|due| due.min(soonest));
         if let Some(detour) = self.detour.as_ref().filter(|_| wish != Wish::Lost) {
             detour.ask_for_key();
-        }
-    }
-
-    /// Sends what has come back from the detour, and a key frame that is wanted there.
-    pub fn send_returned(&mut self, now: Instant, out: &mut impl FnMut(&RtpHeader, &[u8])) {
-        let Some(detour) = self.detour.clone() else { return };
-        if detour.take_wish() {
-            self.due = self.due.map(|due| due.min(now));
-            self.poll(now, out);
-        }
-        while let Some(frame) = detour.take_back() {
-            let Some(format) = self.spec.as_ref().filter(|_| self.active).map(|spec| spec.format) else { continue };
-            // What was encoded before the codec changed has missed its time.
-            if frame.codec == format.name() {
-                self.header.timestamp = frame.timestamp;
-                self.send(now, &format.split(&frame.data, MAX_PAYLOAD), out);
-            }
         }
     }
 
@@ -254,6 +231,29 @@ impl VideoSender {
     /// The stream's name.
     pub fn ssrc(&self) -> u32 {
         self.header.ssrc
+    }
+}
+
+impl Detours for VideoSender {
+    fn set_detour(&mut self, detour: Option<Arc<Detour>>) {
+        self.detour = detour;
+        self.tell_detour();
+    }
+
+    fn send_returned(&mut self, now: Instant, out: &mut impl FnMut(&RtpHeader, &[u8])) {
+        let Some(detour) = self.detour.clone() else { return };
+        if detour.take_wish() {
+            self.due = self.due.map(|due| due.min(now));
+            self.poll(now, out);
+        }
+        while let Some(frame) = detour.take_back() {
+            let Some(format) = self.spec.as_ref().filter(|_| self.active).map(|spec| spec.format) else { continue };
+            // What was encoded before the codec changed has missed its time.
+            if frame.codec == format.name() {
+                self.header.timestamp = frame.timestamp;
+                self.send(now, &format.split(&frame.data, MAX_PAYLOAD), out);
+            }
+        }
     }
 }
 

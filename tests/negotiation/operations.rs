@@ -1,7 +1,9 @@
 //! Two ends and all that applications and the network do to them, as a list of operations. The property tests draw such
 //! lists and the fuzz targets read them from bytes; what must hold is here.
 
+use super::ice::host;
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use webphone_rtc::error::Result;
 use webphone_rtc::negotiation::*;
 
@@ -210,18 +212,7 @@ impl End {
         let mut signals = Vec::new();
         for transport in self.negotiator.plan().transports.iter().filter(|transport| transport.gather) {
             self.count += 1;
-            let candidate = Candidate {
-                foundation: "1".to_owned(),
-                component: 1,
-                protocol: Protocol::Udp,
-                priority: 2_130_706_431,
-                address: "192.0.2.1".to_owned(),
-                port: 1024 + self.count % 8,
-                kind: CandidateKind::Host,
-                related: None,
-                tcp_type: None,
-                ufrag: None,
-            };
+            let candidate = host(SocketAddr::from(([192, 0, 2, 1], 1024 + self.count % 8)));
             signals.extend(self.negotiator.add_local_candidate(transport.id, &candidate));
             if last {
                 self.negotiator.local_candidates_complete(transport.id);

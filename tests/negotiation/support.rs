@@ -1,5 +1,7 @@
 //! What every table needs: seeded negotiators, fixtures, and ways to look into a description.
 
+use super::ice;
+use std::net::SocketAddr;
 use webphone_rtc::error::{ErrorKind, Result};
 use webphone_rtc::negotiation::*;
 
@@ -137,18 +139,7 @@ pub fn media(negotiator: &Negotiator) -> MediaPlan {
 }
 
 pub fn host(address: &str, port: u16) -> LocalCandidate {
-    Candidate {
-        foundation: "1".into(),
-        component: 1,
-        protocol: Protocol::Udp,
-        priority: 2_130_706_431,
-        address: address.into(),
-        port,
-        kind: CandidateKind::Host,
-        related: None,
-        tcp_type: None,
-        ufrag: None,
-    }
+    LocalCandidate { address: address.into(), ..ice::host(SocketAddr::from(([0; 4], port))) }
 }
 
 /// `name/clock/channels` under its payload type.

@@ -1,13 +1,16 @@
 //! Two transports on a simulated network, in virtual time: latency, loss, cuts, several addresses, forgery.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
+
+#[path = "ice.rs"]
+mod ice;
 
 use bytes::BytesMut;
+pub use ice::{credentials, host};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use webphone_rtc::negotiation::{
-    Candidate, CandidateKind, DtlsPlan, DtlsRole, Fingerprint, HashAlgorithm, IceCredentials, IcePlan, Protocol,
-    TransportId, TransportPlan,
+    Candidate, DtlsPlan, DtlsRole, Fingerprint, HashAlgorithm, IceCredentials, IcePlan, TransportId, TransportPlan,
 };
 use webphone_rtc::rtp::RtpHeader;
 use webphone_rtc::transport::{Certificate, DtlsState, IceState, Transmit, Transport, TransportConfig, TransportEvent};
@@ -24,27 +27,8 @@ pub fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-pub fn host(address: SocketAddr) -> Candidate {
-    Candidate {
-        foundation: "1".to_owned(),
-        component: 1,
-        protocol: Protocol::Udp,
-        priority: 2_130_706_431,
-        address: address.ip().to_string(),
-        port: address.port(),
-        kind: CandidateKind::Host,
-        related: None,
-        tcp_type: None,
-        ufrag: None,
-    }
-}
-
 pub fn sha256(certificate: &Certificate) -> Vec<Fingerprint> {
     vec![Fingerprint { algorithm: HashAlgorithm::Sha256, bytes: certificate.fingerprint_sha256().to_vec() }]
-}
-
-pub fn credentials(name: &str) -> IceCredentials {
-    IceCredentials { ufrag: format!("uf{name}"), pwd: format!("a password long enough for ICE {name}") }
 }
 
 /// One end: its transport, what its signalling says, what it saw.
