@@ -341,6 +341,7 @@ impl JitterBuffer {
         // What was known of transit times was known of another clock, or of a network that stood still.
         self.delay = DelayEstimator::default();
         self.observe(now, place);
+        self.drop_backlog(now);
     }
 
     fn queue(&mut self, now: Instant, at: i64, packet: Packet) {

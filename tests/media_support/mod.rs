@@ -185,6 +185,18 @@ impl Call {
         }
     }
 
+    /// What a process does that stood still until now.
+    pub fn wake(&mut self) {
+        if self.sender.next_due().is_some_and(|due| due <= self.now) {
+            self.send();
+        }
+        self.deliver();
+        if self.receiver.next_due().is_some_and(|due| due <= self.now) {
+            self.receiver.poll(self.now);
+        }
+        self.listen();
+    }
+
     fn speak(&mut self) {
         let Some(speak) = &mut self.speak else { return };
         let elapsed = (self.now - self.start).as_millis() as usize;
