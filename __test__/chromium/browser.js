@@ -72,6 +72,8 @@ const REMOTE = [
   'addCandidate',
   'connected',
   'failed',
+  'reaches',
+  'history',
   'leftByPeer',
   'setDirection',
   'insertDtmf',

@@ -46,35 +46,63 @@ test('each connection has a certificate of its own, ECDSA on P-256, and its desc
 
 const onLinux = process.platform === 'linux' ? test : test.skip;
 
-onLinux('no mDNS: neither names in candidates nor a socket for it, and nothing listens on TCP', async () => {
-  const inodes = () => {
-    const links = fs.readdirSync('/proc/self/fd').map((fd) => {
-      try {
-        return fs.readlinkSync(`/proc/self/fd/${fd}`);
-      } catch {
-        return '';
-      }
-    });
-    return new Set(links.map((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1]).filter(Boolean));
-  };
-  /** Local ports of the sockets in one of the kernel's tables that are among `own`. */
-  const ports = (table, own) =>
-    fs
-      .readFileSync(`/proc/net/${table}`, 'utf8')
-      .split('\n')
-      .slice(1)
-      .map((line) => line.trim().split(/\s+/))
-      .filter((fields) => own.has(fields[9]))
-      .map((fields) => Number.parseInt(fields[1].split(':').at(-1), 16));
-  const before = inodes();
-  const pc = new RTCPeerConnection(configuration);
+/** Inodes of the sockets that this process has. */
+function sockets() {
+  const links = fs.readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return fs.readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return '';
+    }
+  });
+  return new Set(links.map((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1]).filter(Boolean));
+}
+
+/** Local address, as the kernel writes it, and port of the sockets in one of its tables that are among `own`. */
+const bound = (table, own) =>
+  fs
+    .readFileSync(`/proc/net/${table}`, 'utf8')
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/))
+    .filter((fields) => own.has(fields[9]))
+    .map((fields) => fields[1].split(':'))
+    .map(([address, port]) => ({ address, port: Number.parseInt(port, 16) }));
+
+/** The sockets of a connection that has gathered, by table, and its description. */
+async function socketsOf(options) {
+  const before = sockets();
+  const pc = new RTCPeerConnection({ ...configuration, ...options });
   const sdp = await described(pc);
-  const own = new Set([...inodes()].filter((inode) => !before.has(inode)));
-  const udp = [...ports('udp', own), ...ports('udp6', own)];
-  expect(udp.length).toBeGreaterThan(0);
-  expect(udp).not.toContain(5353);
-  expect([...ports('tcp', own), ...ports('tcp6', own)]).toEqual([]);
+  const own = new Set([...sockets()].filter((inode) => !before.has(inode)));
+  const tables = Object.fromEntries(['udp', 'udp6', 'tcp', 'tcp6'].map((table) => [table, bound(table, own)]));
+  pc.close();
+  return { sdp, ...tables };
+}
+
+onLinux('no mDNS: neither names in candidates nor a socket for it, and nothing listens on TCP', async () => {
+  const { sdp, udp, udp6, tcp, tcp6 } = await socketsOf({});
+  const ports = [...udp, ...udp6].map(({ port }) => port);
+  expect(ports.length).toBeGreaterThan(0);
+  expect(ports).not.toContain(5353);
+  expect([...tcp, ...tcp6]).toEqual([]);
   expect(sdp).toMatch(/^a=candidate:/m);
   expect(sdp).not.toMatch(/\.local\b/);
-  pc.close();
+});
+
+onLinux('each socket is bound to the address of its candidate, and none to all addresses', async () => {
+  const { sdp, udp, udp6 } = await socketsOf({});
+  const ANY = /^0+$/;
+  expect([...udp, ...udp6].filter(({ address }) => ANY.test(address))).toEqual([]);
+  const candidates = Array.from(sdp.matchAll(/^a=candidate:.* (\d+) typ host/gm), ([, port]) => Number(port));
+  expect(new Set([...udp, ...udp6].map(({ port }) => port))).toEqual(new Set(candidates));
+});
+
+onLinux('`addresses` chooses what sockets are bound to, whatever else the machine has', async () => {
+  const { udp, udp6 } = await socketsOf({ addresses: ['127.0.0.1'], portRange: [42_000, 42_999] });
+  const LOOPBACK = '0100007F'; // in the order of this machine's bytes
+  expect(udp).toEqual([{ address: LOOPBACK, port: expect.any(Number) }]);
+  expect(udp[0].port).toBeGreaterThanOrEqual(42_000);
+  expect(udp[0].port).toBeLessThanOrEqual(42_999);
+  expect(udp6).toEqual([]);
 });

@@ -25,6 +25,8 @@ class Phone {
     }
     this.changed = changed;
     this.pc.addEventListener('track', (event) => this.tracks.push(event.track));
+    this.states = [];
+    this.pc.addEventListener('connectionstatechange', () => this.states.push([Date.now(), this.pc.connectionState]));
     this.pc.addEventListener('icecandidate', ({ candidate }) => {
       if (this.trickle) onCandidate(candidate?.toJSON() ?? null);
     });
@@ -92,7 +94,16 @@ class Phone {
   }
 
   failed() {
-    return this.until(() => this.pc.connectionState === 'failed', 'the connection has failed');
+    return this.reaches('failed');
+  }
+
+  reaches(connectionState, limitMs) {
+    return this.until(() => this.pc.connectionState === connectionState, `it is ${connectionState}`, limitMs);
+  }
+
+  /** Each state of the connection with the moment, in milliseconds of the epoch, at which it came. */
+  history() {
+    return this.states;
   }
 
   /** Resolves when the far side's close_notify has closed the DTLS transport. */
