@@ -2,7 +2,7 @@
 // says which.
 //   npm run test:libraries [-- NAME]
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { prepare } from '../../examples/demo/prepare.mjs';
@@ -24,8 +24,11 @@ const LIBRARIES = {
   peerjs: () => [path.join(here, 'peerjs.mjs')],
 };
 
+const writtenAt = (file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Number.NEGATIVE_INFINITY;
+
+/** Again when the lock file has changed since. */
 function install() {
-  if (existsSync(inPackages('.package-lock.json'))) return;
+  if (writtenAt(inPackages('.package-lock.json')) > writtenAt(path.join(here, 'package-lock.json'))) return;
   console.log('Installing the libraries from npm …');
   const { status } = spawnSync('npm', ['ci'], {
     cwd: here,

@@ -70,7 +70,7 @@ test('what cargo needs is there', () => {
 
 test('nothing else is there', () => {
   const expected =
-    /^(dist\/.*\.(js|d\.ts)|lib\/internals\/page\/\w+\.(html|css|mjs)|(src|crates)\/.*\.(rs|md|toml|vp8)|docs\/.*\.(md|svg)|examples\/(bridge|switch|browser|fleet|workers)\/.*\.(js|mjs|py|md|html)|examples\/bridge\/(greeting\.wav|grafana\.json|requirements\.txt|\.env\.example)|scripts\/install\.js|webphone-rtc\.[\w-]+\.node|(index|binding)\.d\.ts|binding\.js|build\.rs|Cargo\.(toml|lock)|(README|CHANGELOG)\.md|LICENSE|THIRD-PARTY-NOTICES\.txt|package\.json)$/;
+    /^(dist\/.*\.(js|d\.ts)|lib\/internals\/page\/\w+\.(html|css|mjs)|(src|crates)\/.*\.(rs|md|toml|vp8|c)|docs\/.*\.(md|svg)|examples\/(bridge|switch|browser|fleet|workers)\/.*\.(js|mjs|py|md|html)|examples\/bridge\/(greeting\.wav|grafana\.json|requirements\.txt|\.env\.example)|scripts\/install\.js|webphone-rtc\.[\w-]+\.node|(index|binding)\.d\.ts|binding\.js|build\.rs|Cargo\.(toml|lock)|(README|CHANGELOG)\.md|LICENSE|THIRD-PARTY-NOTICES\.txt|package\.json)$/;
   expect(files.filter((name) => !expected.test(name) || /\.test\.|releasing/.test(name))).toEqual([]);
 });
 
