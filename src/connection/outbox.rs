@@ -86,48 +86,38 @@ impl Outbox {
 
     /// Puts a report at the end. Log lines beyond [`MAX_WAITING`] are lost.
     pub fn push(&self, notice: Notice) {
-        let ring = {
-            let mut state = self.state();
-            if state.closed {
-                return;
-            }
-            let Some(notice) = state.admit(notice) else { return };
+        self.tell(|state| {
+            let Some(notice) = state.admit(notice) else { return false };
             state.notices.push_back(notice);
-            !std::mem::replace(&mut state.rung, true)
-        };
-        if ring {
-            runtime::ring(&self.doorbell);
-        }
+            true
+        });
     }
 
     /// Tells that a sink has frames to be fetched.
     pub fn announce(&self, sink: u32) {
-        let ring = {
-            let mut state = self.state();
-            if state.closed {
-                return;
-            }
+        self.tell(|state| {
             match state.notices.back_mut() {
                 Some(Notice::Frames(sinks)) => sinks.push(sink),
                 _ => state.notices.push_back(Notice::Frames(vec![sink])),
             }
-            !std::mem::replace(&mut state.rung, true)
-        };
-        if ring {
-            runtime::ring(&self.doorbell);
-        }
+            true
+        });
     }
 
     /// Tells how loud a signal is, in place of what was told before and not yet drained.
     pub fn meter(&self, metered: Metered, loudness: Loudness) {
-        let ring = {
-            let mut state = self.state();
-            if state.closed {
-                return;
-            }
+        self.tell(|state| {
             state.levels.retain(|it| it.0 != metered);
             state.levels.push((metered, loudness));
-            !std::mem::replace(&mut state.rung, true)
+            true
+        });
+    }
+
+    /// Adds to an open box what `add` does, `false` if that is nothing, and rings unless it was rung since the last drain.
+    fn tell(&self, add: impl FnOnce(&mut State) -> bool) {
+        let ring = {
+            let mut state = self.state();
+            !state.closed && add(&mut state) && !std::mem::replace(&mut state.rung, true)
         };
         if ring {
             runtime::ring(&self.doorbell);
