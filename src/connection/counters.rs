@@ -11,7 +11,7 @@ use super::stream::{Feedback, Inbound, Outbound, first_sequence};
 use super::video::{VideoInbound, VideoOutbound};
 use crate::media;
 use crate::negotiation::{Candidate, CandidateKind, DtlsRole, Protocol, TransceiverId, TransportId};
-use crate::transport::{self, DtlsState, IceState, fingerprint_sha256};
+use crate::transport::{self, CandidateSource, DtlsState, IceState, fingerprint_sha256};
 use std::time::Instant;
 
 /// RFC 7741.
@@ -67,7 +67,7 @@ impl Session {
             remote_certificate: remote.as_ref().map(|certificate| certificate.id.clone()),
         });
         stats.certificates.extend([Some(local), remote].into_iter().flatten());
-        let all = of.locals.iter().map(|it| candidate(id, it, &of, true));
+        let all = of.locals.iter().map(|(it, source)| told_by(source.as_ref(), candidate(id, it, &of, true)));
         for candidate in all.chain(of.remotes.iter().map(|it| candidate(id, it, &of, false))) {
             add_candidate(candidate, stats);
         }
@@ -298,7 +298,6 @@ fn add_candidate(candidate: CandidateStats, stats: &mut Stats) {
 fn candidate(id: TransportId, of: &Candidate, line: &transport::TransportStats, local: bool) -> CandidateStats {
     let ufrag = if local { Some(line.local_ufrag.clone()) } else { line.remote_ufrag.clone() };
     let side = if local { "local" } else { "remote" };
-    let source = line.sources.iter().find(|(known, _)| local && known == of).map(|(_, source)| source);
     CandidateStats {
         id: format!("{side}-{}-{:?}-{:?}-{}-{}", id.0, of.kind, of.protocol, of.address, of.port),
         transport: id.0,
@@ -322,8 +321,15 @@ fn candidate(id: TransportId, of: &Candidate, line: &transport::TransportStats, 
         related_address: of.related.as_ref().map(|(address, _)| address.clone()),
         related_port: of.related.as_ref().map(|(_, port)| u32::from(*port)),
         tcp_type: of.tcp_type.clone(),
+        ..CandidateStats::default()
+    }
+}
+
+fn told_by(source: Option<&CandidateSource>, candidate: CandidateStats) -> CandidateStats {
+    CandidateStats {
         url: source.map(|source| source.url.clone()),
         relay_protocol: source.and_then(|source| source.relay_protocol).map(str::to_owned),
+        ..candidate
     }
 }
 

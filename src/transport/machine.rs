@@ -111,13 +111,20 @@ struct Traffic {
     last_received: Option<Instant>,
 }
 
+/// An address of ours.
+pub(super) struct Local {
+    pub candidate: LocalCandidate,
+    /// What it sends from.
+    pub base: SocketAddr,
+    /// Who told a reflexive or relayed one, for statistics.
+    source: Option<CandidateSource>,
+}
+
 /// One transport.
 pub struct Transport {
     crypto: Arc<dyn RTCCryptoProvider>,
     certificate: Certificate,
-    locals: Vec<(LocalCandidate, SocketAddr)>,
-    /// Who told the reflexive and relayed ones, for statistics.
-    sources: Vec<(LocalCandidate, CandidateSource)>,
+    locals: Vec<Local>,
     /// Sessions to come use no other addresses than relayed ones.
     relay_only: bool,
     remotes: Vec<Candidate>,
@@ -156,7 +163,6 @@ impl Transport {
             crypto,
             certificate: config.certificate,
             locals: Vec::new(),
-            sources: Vec::new(),
             relay_only: false,
             remotes: Vec::new(),
             remotes_complete: false,
@@ -227,8 +233,8 @@ impl Transport {
         let mut session = Session::new(now, self.crypto.clone(), local.clone())?;
         session.set_relay_only(self.relay_only);
         // A relayed address counts again when a gathering has told it again.
-        let stays = |candidate: &LocalCandidate| candidate.kind == CandidateKind::Host && !self.relay_only;
-        for (candidate, base) in self.locals.iter().filter(|(candidate, _)| stays(candidate)) {
+        let stays = |local: &&Local| local.candidate.kind == CandidateKind::Host && !self.relay_only;
+        for Local { candidate, base, .. } in self.locals.iter().filter(stays) {
             session.add_local(now, candidate.kind, *base, candidate.priority)?;
         }
         let before = std::mem::replace(&mut self.ice, session);
@@ -271,9 +277,9 @@ impl Transport {
         // A later gathering may tell an address under another foundation.
         let (kind, address, port) = (candidate.kind, &candidate.address, candidate.port);
         let same = |known: &LocalCandidate| known.kind == kind && known.address == *address && known.port == port;
-        match self.locals.iter_mut().find(|(known, from)| *from == base && same(known)) {
-            Some(known) => known.0 = candidate,
-            None => self.locals.push((candidate, base)),
+        match self.locals.iter_mut().find(|known| known.base == base && same(&known.candidate)) {
+            Some(known) => known.candidate = candidate,
+            None => self.locals.push(Local { candidate, base, source: None }),
         }
         self.settle(now);
         Ok(())
@@ -281,8 +287,8 @@ impl Transport {
 
     /// Who told a candidate that was added.
     pub fn note_source(&mut self, candidate: &LocalCandidate, source: CandidateSource) {
-        if !self.sources.iter().any(|(known, _)| known == candidate) {
-            self.sources.push((candidate.clone(), source));
+        if let Some(known) = self.locals.iter_mut().find(|known| known.candidate == *candidate) {
+            known.source = Some(source);
         }
     }
 
@@ -308,7 +314,7 @@ impl Transport {
 
     /// The next ICE restart does without this address; a pair that uses it now fails by itself.
     pub fn remove_local_address(&mut self, base: SocketAddr) {
-        self.locals.retain(|(_, known)| *known != base);
+        self.locals.retain(|known| known.base != base);
     }
 
     /// A remote candidate whose name the driver has resolved meanwhile. Plans bring all others.
@@ -478,8 +484,7 @@ impl Transport {
             packets_discarded: self.traffic.packets_discarded,
             bytes_discarded: self.traffic.bytes_discarded,
             last_received: self.traffic.last_received,
-            locals: self.locals.iter().map(|(candidate, _)| candidate.clone()).collect(),
-            sources: self.sources.clone(),
+            locals: self.locals.iter().map(|local| (local.candidate.clone(), local.source.clone())).collect(),
             remotes: self.remotes.clone(),
             dtls_role: self.dtls.as_ref().map(Association::role),
             dtls_cipher: agreed.map(|agreed| agreed.cipher.clone()),

@@ -4,7 +4,7 @@
 
 use super::gather::CandidateSource;
 use super::ice::{Checks, Pair};
-use super::machine::{DtlsState, IceState};
+use super::machine::{DtlsState, IceState, Local};
 use crate::negotiation::{Candidate, CandidateKind, DtlsRole, LocalCandidate, Protocol};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -23,15 +23,15 @@ pub struct PairInfo {
 }
 
 impl PairInfo {
-    pub(super) fn new(pair: Pair, locals: &[(LocalCandidate, SocketAddr)], remotes: &[Candidate]) -> Self {
-        let is_own = |(candidate, base): &&(LocalCandidate, SocketAddr)| {
-            *base == pair.local && matches!(candidate.kind, CandidateKind::Host | CandidateKind::Relay)
+    pub(super) fn new(pair: Pair, locals: &[Local], remotes: &[Candidate]) -> Self {
+        let is_own = |local: &&Local| {
+            local.base == pair.local && matches!(local.candidate.kind, CandidateKind::Host | CandidateKind::Relay)
         };
         let ip = pair.peer.ip().to_string();
         let is_theirs = |candidate: &&Candidate| {
             candidate.protocol == Protocol::Udp && candidate.port == pair.peer.port() && candidate.address == ip
         };
-        let local = locals.iter().find(is_own).map(|(candidate, _)| candidate.clone());
+        let local = locals.iter().find(is_own).map(|local| local.candidate.clone());
         let remote = remotes.iter().find(is_theirs).cloned();
         Self {
             local: local.unwrap_or_else(|| unsignalled(CandidateKind::Host, pair.local)),
@@ -84,10 +84,8 @@ pub struct TransportStats {
     pub bytes_discarded: u64,
     /// When media was last received.
     pub last_received: Option<Instant>,
-    /// Candidates of this end.
-    pub locals: Vec<LocalCandidate>,
-    /// Who told the reflexive and relayed ones of these.
-    pub sources: Vec<(LocalCandidate, CandidateSource)>,
+    /// Candidates of this end, and who told the reflexive and relayed ones.
+    pub locals: Vec<(LocalCandidate, Option<CandidateSource>)>,
     /// Candidates that the far end has told.
     pub remotes: Vec<Candidate>,
     /// The pair in use.
