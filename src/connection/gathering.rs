@@ -58,12 +58,16 @@ impl Port {
 
     /// Sends what gathering and the TURN servers are to be told, over sockets and connections that are made for it.
     pub fn send_gathering(&mut self, now: Instant) {
-        while let Some(transmit) = self.gatherer.poll_transmit() {
-            self.sockets.send(transmit);
-        }
+        self.send_datagrams();
         self.write_streams();
         while let Some(order) = self.gatherer.poll_order() {
             self.obey(now, order);
+        }
+    }
+
+    fn send_datagrams(&mut self) {
+        while let Some(transmit) = self.gatherer.poll_transmit() {
+            self.sockets.send(transmit);
         }
     }
 
@@ -80,9 +84,7 @@ impl Port {
                 let bound = self.sockets.bind_extra(address, &self.policy);
                 self.bound.extend(bound.as_ref().ok().map(|bound| (id, *bound)));
                 self.gatherer.linked(now, id, bound.map_err(|error| error.to_string()));
-                while let Some(transmit) = self.gatherer.poll_transmit() {
-                    self.sockets.send(transmit);
-                }
+                self.send_datagrams();
             }
             LinkOrder::Close(id) => {
                 self.streams.close(id);
