@@ -228,11 +228,7 @@ impl End {
     }
 
     fn errors(&self) -> Vec<(u16, &str)> {
-        let error = |event| match event {
-            &GatherEvent::Error { code, ref text, .. } => Some((code, text.as_str())),
-            _ => None,
-        };
-        self.events.iter().filter_map(error).collect()
+        relay::errors(&self.events)
     }
 
     fn is_complete(&self) -> bool {

@@ -173,19 +173,12 @@ impl Call {
         let end = self.now + time;
         while self.now < end {
             self.speak();
-            if self.sender.next_due().is_some_and(|due| due <= self.now) {
-                self.send();
-            }
-            self.deliver();
-            if self.receiver.next_due().is_some_and(|due| due <= self.now) {
-                self.receiver.poll(self.now);
-            }
-            self.listen();
+            self.wake();
             self.now += ms(1);
         }
     }
 
-    /// What a process does that stood still until now.
+    /// What a process does that wakes now: it may have stood still for long.
     pub fn wake(&mut self) {
         if self.sender.next_due().is_some_and(|due| due <= self.now) {
             self.send();

@@ -18,12 +18,22 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use webphone_rtc::transport::GatherEvent;
 
 pub const USER: &str = "ada";
 pub const PASSWORD: &str = "secret";
 const REALM: &str = "example.org";
 const PERMISSION_LIFE: Duration = Duration::from_secs(300);
 const CHANNEL_LIFE: Duration = Duration::from_secs(600);
+
+/// What a gathering has told of servers that did not help.
+pub fn errors(events: &[GatherEvent]) -> Vec<(u16, &str)> {
+    let error = |event| match event {
+        &GatherEvent::Error { code, ref text, .. } => Some((code, text.as_str())),
+        _ => None,
+    };
+    events.iter().filter_map(error).collect()
+}
 
 /// What it sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
