@@ -184,7 +184,7 @@ pub struct Sink {
 
 /// [`Sink::read`] found nothing.
 const NO_FRAME: f64 = -1.0;
-/// What comes with a frame, in one number: an object for each would cost more than the frame.
+/// More than a number has room for are told as so many.
 const MOST_DROPPED: u64 = (1 << 20) - 1;
 
 #[napi]
@@ -249,6 +249,7 @@ impl Sink {
     }
 }
 
+/// What comes with a frame, in one number: an object for each would cost more than the frame.
 fn frame_data(info: FrameInfo, more: bool) -> f64 {
     let dropped = info.dropped.min(MOST_DROPPED);
     (u64::from(more) << 52 | dropped << 32 | u64::from(info.timestamp)) as f64

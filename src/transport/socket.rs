@@ -1,6 +1,7 @@
 //! UDP sockets on the machine's addresses, batched where the system can (`recvmmsg`, GRO).
 //!
-//! Invariant: one socket per address, from when it is bound to the end of its transport, but for extra ones; only [`Sockets::poll_receive`] waits.
+//! Invariant: one socket per address, from when it is bound to the end of its transport, but for extra ones; only
+//! [`Sockets::poll_receive`] waits.
 
 use super::Transmit;
 use rtc::shared::ifaces::ifaces;
