@@ -27,8 +27,18 @@ const BUILT: [(&str, &str); 7] = [
 /// Definitions without a meaning here: CMake's own, where to install, and the C runtime, which follows from the target.
 const NEUTRAL: [&str; 3] = ["CMAKE_", "OPUS_INSTALL_", "OPUS_STATIC_RUNTIME"];
 
-/// Has no version for AVX2 in libopus, but gets one here.
-const WARPED: &str = "silk/float/warped_autocorrelation_FLP.c";
+/// libopus's version for AVX2 of what `avx2/noise_shape_quantizer.c` does.
+const QUANTIZER: &str = "silk/x86/NSQ_del_dec_avx2.c";
+/// Compiled under another name: `choice.c` has the function, and chooses between that and `avx2/nlsf_encode.c`.
+const NLSF_ENCODE: &str = "silk/NLSF_encode.c";
+/// What is faster here than in libopus.
+const AVX2: [(&str, &str); 4] = [
+    ("noise_shape_quantizer.c", include_str!("avx2/noise_shape_quantizer.c")),
+    ("nlsf_encode.c", include_str!("avx2/nlsf_encode.c")),
+    ("shape_correlations.c", include_str!("avx2/shape_correlations.c")),
+    ("analysis_phases.c", include_str!("avx2/analysis_phases.c")),
+];
+const CHOICE: (&str, &str) = ("choice.c", include_str!("choice.c"));
 
 /// A build of libopus.
 pub struct Config {
@@ -74,17 +84,18 @@ impl Config {
         let target = Target::current();
         let mut objects = Vec::new();
         for group in target.groups() {
-            let mut compiler = target.compiler(&self.sources);
-            for flag in group.flags {
-                compiler.flag(flag);
-            }
             let files = group.lists.iter().flat_map(|list| lists.files(list));
-            let files = files.filter(|file| target.arch != Arch::X64 || *file != self.sources.join(WARPED));
-            compiler.files(files.map(|file| patch::patched(&self.sources, &file, &out.join("patched"))));
+            let mut compiler = target.compiler(&self.sources, group.flags);
+            if target.arch == Arch::X64 {
+                let as_it_is = files.filter(|file| [QUANTIZER, NLSF_ENCODE].iter().all(|name| *file != self.sources.join(name)));
+                compiler.files(as_it_is.map(|file| patch::patched(&self.sources, &file, &out.join("patched"))));
+            } else {
+                compiler.files(files);
+            }
             objects.extend(compiler.compile_intermediates());
         }
         if target.arch == Arch::X64 {
-            objects.extend(self.warped_autocorrelation(&target, &out));
+            objects.extend(self.faster(&target, &out.join("faster")));
         }
         let lib = out.join("lib");
         fs::create_dir_all(&lib).expect("OUT_DIR can be written");
@@ -92,24 +103,24 @@ impl Config {
         out
     }
 
-    /// The function of [`WARPED`] twice, and what chooses between them.
-    fn warped_autocorrelation(&self, target: &Target, out: &Path) -> Vec<PathBuf> {
-        let versions: [(&str, &[&str]); 2] = [("any", &[]), ("avx2", target.avx2())];
-        let mut objects = Vec::new();
-        for (version, flags) in versions {
-            let mut compiler = target.compiler(&self.sources);
-            // Objects are named after their sources.
-            compiler.out_dir(out.join(version)).file(self.sources.join(WARPED));
-            let renamed = format!("silk_warped_autocorrelation_FLP_{version}");
-            compiler.define("silk_warped_autocorrelation_FLP", &*renamed);
-            for flag in flags {
-                compiler.flag(flag);
-            }
-            objects.extend(compiler.compile_intermediates());
+    /// What is not libopus's own, with what chooses it.
+    fn faster(&self, target: &Target, out: &Path) -> Vec<PathBuf> {
+        fs::create_dir_all(out).expect("OUT_DIR can be written");
+        let written = |(name, text): (&str, &str)| {
+            fs::write(out.join(name), text).expect("OUT_DIR can be written");
+            out.join(name)
+        };
+        let mut avx2 = target.compiler(&self.sources, target.avx2());
+        avx2.files(AVX2.map(written));
+        if !target.msvc {
+            // As without AVX2, but for what is written as fused.
+            avx2.flag("-ffp-contract=off").flag("-Werror=implicit-function-declaration");
         }
-        let choice = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/warped_autocorrelation.c");
-        objects.extend(target.compiler(&self.sources).file(choice).compile_intermediates());
-        objects
+        let mut any = target.compiler(&self.sources, &[]);
+        any.define("silk_NLSF_encode", "silk_NLSF_encode_any").file(self.sources.join(NLSF_ENCODE));
+        let mut choice = target.compiler(&self.sources, &[]);
+        choice.file(written(CHOICE));
+        [avx2, any, choice].iter().flat_map(cc::Build::compile_intermediates).collect()
     }
 }
 
@@ -243,10 +254,11 @@ impl Target {
     }
 
     /// A compiler set up as libopus's own build sets it up.
-    fn compiler(&self, sources: &Path) -> cc::Build {
+    fn compiler(&self, sources: &Path, flags: &[&str]) -> cc::Build {
         let mut compiler = cc::Build::new();
         compiler.cargo_metadata(false).warnings(false).opt_level(3);
-        compiler.includes(["include", "celt", "silk", "silk/float", "silk/fixed", ""].map(|part| sources.join(part)));
+        // Patched files are compiled elsewhere than beside their headers.
+        compiler.includes(["include", "celt", "silk", "silk/float", "silk/fixed", "src", ""].map(|part| sources.join(part)));
         for name in self.definitions() {
             compiler.define(name, None);
         }
@@ -255,6 +267,9 @@ impl Target {
         }
         if !self.windows {
             compiler.define("_FORTIFY_SOURCE", "2").flag_if_supported("-fstack-protector-strong");
+        }
+        for flag in flags {
+            compiler.flag(flag);
         }
         compiler
     }

@@ -1,7 +1,6 @@
-//! What is changed in the sources of libopus, for speed alone.
+//! What is changed in the sources of libopus on x64, so that the functions of `choice.c` are called.
 //!
-//! Invariant: not a bit of what the encoder puts out changes. Text that is not found once ends the build, so that an update
-//! of libopus is looked at before it is patched.
+//! Invariant: text that is not found once ends the build, so that an update of libopus is looked at before it is patched.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,37 +11,49 @@ struct Patch {
     places: &'static [(&'static str, &'static str)],
 }
 
-const PATCHES: [Patch; 1] = [Patch {
-    // The quantizer of SILK from complexity 6 on, four states at a time; a third of the encoder.
-    file: "silk/x86/NSQ_del_dec_avx2.c",
-    places: &[
-        // (a * b) >> 16 for 0 <= b < 0x8000, without widening to 64 bits and back: each sample waits for 24 of them in a
-        // row. With a = 65536 h + l it is h * b + ((l * b) >> 16), l taken without sign.
-        (
-            "/* (opus_int32)((opus_int16)(a3)))",
-            "static OPUS_INLINE __m128i silk_mm_smulwb_positive_epi32(__m128i a, opus_int32 b)
-{
-    silk_assert(b >= 0 && b < 0x8000);
-    return _mm_add_epi32(_mm_madd_epi16(a, _mm_set1_epi32(b << 16)), _mm_mulhi_epu16(a, _mm_set1_epi32(b)));
-}
-
-/* (opus_int32)((opus_int16)(a3)))",
-        ),
-        (
-            "silk_mm_smulwb_epi32(psDelDec->sAR2_Q14[0], warping_Q16)",
-            "silk_mm_smulwb_positive_epi32(psDelDec->sAR2_Q14[0], warping_Q16)",
-        ),
-        (
-            "silk_mm_smulwb_epi32(_mm_sub_epi32(psDelDec->sAR2_Q14[j + 1], tmp0), warping_Q16)",
-            "silk_mm_smulwb_positive_epi32(_mm_sub_epi32(psDelDec->sAR2_Q14[j + 1], tmp0), warping_Q16)",
-        ),
-        // What lies further on is written before it is read.
-        (
-            "for (t = i; t < MAX_SUB_FRAME_LENGTH + NSQ_LPC_BUF_LENGTH; t++)",
-            "for (t = i; t < i + NSQ_LPC_BUF_LENGTH; t++)",
-        ),
-    ],
-}];
+const PATCHES: [Patch; 2] = [
+    Patch {
+        file: "silk/float/noise_shape_analysis_FLP.c",
+        places: &[
+            (
+                "/* Compute noise shaping coefficients and initial gain values */\n",
+                "int silk_shape_correlations(silk_float (*)[MAX_SHAPE_LPC_ORDER + 1], const silk_float *, const silk_encoder_state *, \
+                 const silk_float);\n",
+            ),
+            (
+                "    silk_float   auto_corr[ MAX_SHAPE_LPC_ORDER + 1 ];\n",
+                "    silk_float   auto_corr[ MAX_SHAPE_LPC_ORDER + 1 ], correlations[ MAX_NB_SUBFR ][ MAX_SHAPE_LPC_ORDER + 1 ];
+    int          correlated;\n",
+            ),
+            (
+                "    /* Compute noise shaping AR coefs and gains */\n",
+                "    correlated = silk_shape_correlations( correlations, x_ptr, &psEnc->sCmn, warping );\n",
+            ),
+            (
+                "        /* Apply window: sine slope followed by flat part followed by cosine slope */\n",
+                "        if( correlated ) {
+            silk_memcpy( auto_corr, correlations[ k ], sizeof( auto_corr ) );
+        } else {\n",
+            ),
+            ("        /* Add white noise, as a fraction of energy */\n", "        }\n"),
+        ],
+    },
+    Patch {
+        file: "src/analysis.c",
+        places: &[
+            (
+                "static void tonality_analysis(",
+                "int analysis_phases(const float *, float *, float *, float *, float *, float *, float *);
+static void tonality_analysis(",
+            ),
+            (
+                "    for (i=1;i<N2;i++)\n    {\n       float X1r",
+                "    if( !analysis_phases( (const float *)out, A, dA, d2A, tonality, tonality2, noisiness ) )
+    for (i=1;i<N2;i++)\n    {\n       float X1r",
+            ),
+        ],
+    },
+];
 
 /// The file to compile in place of `file` of `sources`: itself, or its copy in `out` with what is changed.
 pub fn patched(sources: &Path, file: &Path, out: &Path) -> PathBuf {

@@ -1,0 +1,58 @@
+/* What libopus does not choose by the processor itself: its own functions, or those for AVX2 with FMA in `avx2`, by which the
+   same bits come out. */
+
+#include "main_FLP.h"
+#include "cpu_support.h"
+
+/* What opus_select_arch() gives for AVX2 with FMA, and the most it gives. */
+#define AVX2 4
+#define NOT_ASKED (-1)
+
+static int has_avx2(void)
+{
+    /* Whoever asks at the same time gets the same answer. */
+    static volatile int arch = NOT_ASKED;
+    if (arch == NOT_ASKED) {
+        arch = opus_select_arch();
+    }
+    return arch == AVX2;
+}
+
+#define NLSF_ENCODE(version)                                                                                                   \
+    opus_int32 silk_NLSF_encode##version(opus_int8 *indices, opus_int16 *nlsf_Q15, const silk_NLSF_CB_struct *codebook,        \
+                                         const opus_int16 *weights_Q2, const opus_int mu_Q20, const opus_int survivors,        \
+                                         const opus_int signal_type)
+NLSF_ENCODE(_any);
+NLSF_ENCODE(_avx2);
+NLSF_ENCODE()
+{
+    return (has_avx2() ? silk_NLSF_encode_avx2 : silk_NLSF_encode_any)(indices, nlsf_Q15, codebook, weights_Q2, mu_Q20, survivors,
+                                                                      signal_type);
+}
+
+#define SHAPE_CORRELATIONS                                                                                                     \
+    silk_float(*correlations)[MAX_SHAPE_LPC_ORDER + 1], const silk_float *x, const silk_encoder_state *common,                  \
+        const silk_float warping
+void silk_shape_correlations_avx2(SHAPE_CORRELATIONS);
+/* 0 if it has done nothing. */
+int silk_shape_correlations(SHAPE_CORRELATIONS)
+{
+    if (!has_avx2() || common->warping_Q16 == 0) {
+        return 0;
+    }
+    silk_shape_correlations_avx2(correlations, x, common, warping);
+    return 1;
+}
+
+#define ANALYSIS_PHASES                                                                                                        \
+    const float *bins, float *angle, float *d_angle, float *d2_angle, float *tonality, float *tonality2, float *noisiness
+void analysis_phases_avx2(ANALYSIS_PHASES);
+/* 0 if it has done nothing. */
+int analysis_phases(ANALYSIS_PHASES)
+{
+    if (!has_avx2()) {
+        return 0;
+    }
+    analysis_phases_avx2(bins, angle, d_angle, d2_angle, tonality, tonality2, noisiness);
+    return 1;
+}
