@@ -1,12 +1,15 @@
 // The implementations that are compared, behind one interface: `answer`, `push` of 10 ms of PCM, PCM out, `close`, and that
 // media can flow.
 
-const { ownFolder, ownVersion } = require('../own');
+const { beforeFolder, buildVersion, ownFolder } = require('../own');
 const { load, versionOf } = require('./install');
 const { CODECS, DatachannelCall, Packets, decoderOf, encoderOf, payloadOf } = require('./rtp');
 
-const KEYS = ['own', 'ndc', 'roamhq'];
-const NAMES = { own: 'webphone-rtc', ndc: 'node-datachannel', roamhq: '@roamhq/wrtc' };
+/** What is compared unless somebody says otherwise. */
+const RIVALS = ['own', 'ndc', 'roamhq'];
+const KEYS = [...RIVALS, 'before'];
+const NAMES = { own: 'webphone-rtc', ndc: 'node-datachannel', roamhq: '@roamhq/wrtc', before: 'another build' };
+const BUILDS = { own: ownFolder, before: beforeFolder };
 
 /** An end with the W3C classes and node-webrtc's source and sink. */
 class StandardCall {
@@ -99,14 +102,14 @@ function loadImplementation(key) {
     load('node-datachannel');
     return (codec, onPcm, onConnected) => new PacketCall(codec, onPcm, onConnected);
   }
-  const rtc = key === 'own' ? require(ownFolder()) : load('@roamhq/wrtc');
+  const rtc = key in BUILDS ? require(BUILDS[key]()) : load('@roamhq/wrtc');
   return (codec, onPcm, onConnected) => new StandardCall(rtc, codec, onPcm, onConnected);
 }
 
 function version(key) {
-  if (key === 'own') return ownVersion();
+  if (key in BUILDS) return buildVersion(BUILDS[key]());
   const own = versionOf(NAMES[key]);
   return key === 'ndc' ? `${own} with @evan/opus ${versionOf('@evan/opus')}` : own;
 }
 
-module.exports = { KEYS, NAMES, loadImplementation, version };
+module.exports = { KEYS, NAMES, RIVALS, loadImplementation, version };

@@ -3,25 +3,27 @@
 const path = require('node:path');
 const { UsageError, describeMachine, main, parseOptions, warnUnlessRealTime, writeDocuments } = require('../program');
 const { floor } = require('./floor');
-const { KEYS, NAMES, version } = require('./implementations');
+const { KEYS, NAMES, RIVALS, version } = require('./implementations');
 const { CACHE, install } = require('./install');
+const { combine } = require('./repeats');
 const { chart, fillDocument, line } = require('./report');
 const { measure } = require('./run');
 
 const USAGE = `npm run bench -- [options]
   --impl=own,ndc,roamhq  --codec=opus,pcmu  --calls=1,10,25,50,100,200   lists of what is measured
   --seconds=N    of each measure (4)
+  --repeats=N    of each measure; the implementations take turns, and the median counts (3 with --docs, otherwise 1)
   --no-floor     without codec, SRTP and sockets alone
   --json=FILE    where the numbers go (bench/.cache/calls.json)
   --docs         and into docs/performance.md and docs/performance.svg
   --report=FILE  only that, from numbers of an earlier run
-BENCH_ADDON=FOLDER measures another build of the package.`;
+BENCH_ADDON=FOLDER measures another build of the package; BENCH_BEFORE=FOLDER one more beside it, as --impl=own,before.`;
 
 const CODECS = ['opus', 'pcmu'];
 const CALLS = [1, 10, 25, 50, 100, 200];
 
-function chosen(text, known, name) {
-  const list = text === undefined ? known : text.split(',');
+function chosen(text, known, name, otherwise = known) {
+  const list = text === undefined ? otherwise : text.split(',');
   for (const item of list) if (!known.includes(item)) throw new UsageError(`--${name} knows ${known.join(', ')}`);
   return list;
 }
@@ -34,11 +36,25 @@ function counts(text, name, otherwise) {
   return list;
 }
 
+/** One row for each of `keys`; what the machine does meanwhile strikes all of them. */
+async function measureRepeatedly(keys, parameters, repeats) {
+  const rows = new Map(keys.map((key) => [key, []]));
+  for (let repeat = 0; repeat < repeats; repeat++) {
+    for (const [key, of] of rows) {
+      const row = await measure({ key, ...parameters });
+      of.push(row);
+      console.log(line(row));
+    }
+  }
+  return [...rows.values()].map(combine);
+}
+
 async function measureAll(values) {
-  const keys = chosen(values.impl, KEYS, 'impl');
+  const keys = chosen(values.impl, KEYS, 'impl', RIVALS);
   const codecs = chosen(values.codec, CODECS, 'codec');
   const calls = counts(values.calls, 'calls', CALLS);
   const [seconds] = counts(values.seconds, 'seconds', [4]);
+  const [repeats] = counts(values.repeats, 'repeats', [values.docs ? 3 : 1]);
   install(keys);
   warnUnlessRealTime();
   const made = new Date().toISOString();
@@ -46,12 +62,11 @@ async function measureAll(values) {
   const failed = new Set();
   for (const codec of codecs) {
     for (const n of calls) {
-      for (const key of keys.filter((it) => !failed.has(`${it} ${codec}`))) {
-        const row = await measure({ key, codec, calls: n, seconds });
+      const tried = keys.filter((key) => !failed.has(`${key} ${codec}`));
+      for (const row of await measureRepeatedly(tried, { codec, calls: n, seconds }, repeats)) {
         rows.push(row);
-        console.log(line(row));
         // More calls than it can carry tell nothing new, and hold up the others.
-        if (!row.sound) failed.add(`${key} ${codec}`);
+        if (!row.sound) failed.add(`${row.key} ${codec}`);
       }
     }
   }
@@ -64,6 +79,7 @@ async function measureAll(values) {
     command: ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' '),
     versions: { ...versions, Node: process.versions.node },
     seconds,
+    repeats,
     rows,
     floors,
   };
@@ -71,7 +87,7 @@ async function measureAll(values) {
 
 main({
   usage: USAGE,
-  options: (args) => parseOptions(args, ['impl', 'codec', 'calls', 'seconds'], ['no-floor']),
+  options: (args) => parseOptions(args, ['impl', 'codec', 'calls', 'seconds', 'repeats'], ['no-floor']),
   measure: measureAll,
   fileOf: () => path.join(CACHE, 'calls.json'),
   document: (result) => writeDocuments('performance', (text) => fillDocument(text, result), chart(result)),

@@ -3,7 +3,7 @@
 const { drawChart } = require('../quality/plot');
 const { NAMES } = require('./implementations');
 
-const COLOURS = { own: 'first', ndc: 'second', roamhq: 'third', floor: 'fourth' };
+const COLOURS = { own: 'first', ndc: 'second', roamhq: 'third', before: 'third', floor: 'fourth' };
 const CODEC_NAMES = { opus: 'Opus', pcmu: 'PCMU' };
 const BEGIN = '<!-- measured: begin -->';
 const END = '<!-- measured: end -->';
@@ -87,7 +87,7 @@ function floorTable(floors) {
 }
 
 /** What was measured, as it stands in the document. */
-function describe({ made, machine, command, versions, seconds, rows, floors }) {
+function describe({ made, machine, command, versions, seconds, repeats, rows, floors }) {
   const codecs = [...new Set(rows.map(({ codec }) => codec))];
   const keys = [...new Set(rows.map(({ key }) => key))];
   const most = codecs.map((codec) => {
@@ -99,7 +99,7 @@ function describe({ made, machine, command, versions, seconds, rows, floors }) {
   });
   const list = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   return [
-    `Made ${made.slice(0, 10)} with \`${command}\` on ${machine}: ${list.join(', ')}; ${seconds} s each.`,
+    `Made ${made.slice(0, 10)} with \`${command}\` on ${machine}: ${list.join(', ')}; ${seconds} s each${repeats > 1 ? `, the median of ${repeats} runs that took turns` : ''}.`,
     '![CPU, memory and setup over the number of calls](performance.svg)',
     ...codecs.map((codec) => table(rows, codec)),
     ...(codecs.includes('opus') ? [modes(rows, keys)] : []),

@@ -11,6 +11,13 @@ function quantile(values, q) {
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
 }
 
+/** Of an even number, the mean of the two in the middle; null of none. */
+function median(values) {
+  if (values.length === 0) return null;
+  const sorted = Float64Array.from(values).sort();
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+}
+
 /** Standard error of the mean; null of fewer than two values. */
 function standardError(values) {
   if (values.length < 2) return null;
@@ -18,4 +25,4 @@ function standardError(values) {
   return Math.sqrt(values.reduce((sum, x) => sum + (x - middle) ** 2, 0) / (values.length - 1) / values.length);
 }
 
-module.exports = { greatestDivisor, mean, quantile, standardError };
+module.exports = { greatestDivisor, mean, median, quantile, standardError };
