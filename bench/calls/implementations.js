@@ -5,37 +5,79 @@ const { beforeFolder, buildVersion, ownFolder } = require('../own');
 const { load, versionOf } = require('./install');
 const { CODECS, DatachannelCall, Packets, decoderOf, encoderOf, payloadOf } = require('./rtp');
 
+const PACKET_MS = 20;
+
 /** What is compared unless somebody says otherwise. */
-const RIVALS = ['own', 'ndc', 'roamhq'];
+const RIVALS = ['own', 'dropin', 'ndc', 'roamhq'];
 const KEYS = [...RIVALS, 'before'];
-const NAMES = { own: 'webphone-rtc', ndc: 'node-datachannel', roamhq: '@roamhq/wrtc', before: 'another build' };
-const BUILDS = { own: ownFolder, before: beforeFolder };
+const NAMES = {
+  own: 'webphone-rtc',
+  dropin: 'webphone-rtc as @roamhq/wrtc',
+  ndc: 'node-datachannel',
+  roamhq: '@roamhq/wrtc',
+  before: 'another build',
+};
+const BUILDS = { own: ownFolder, dropin: ownFolder, before: beforeFolder };
 
-/** An end with the W3C classes and node-webrtc's source and sink. */
+/** What is pushed and heard of a call by this package's own classes: a frame for each packet, as node-datachannel's application has. */
+class PcmEnds {
+  constructor(rtc, rateHz, onPcm) {
+    const source = new rtc.PcmSource({ sampleRate: rateHz });
+    this.createTrack = () => source.createTrack();
+    this.push = (samples) => source.write(samples);
+    this.listen = (track) => {
+      this.sink = new rtc.PcmSink(track, { sampleRate: rateHz, frameMs: PACKET_MS });
+      this.sink.on('data', ({ samples, sampleRate }) => onPcm(samples, sampleRate));
+    };
+  }
+
+  stop() {
+    this.sink?.close();
+  }
+}
+
+/** The same by node-webrtc's source and sink, 10 ms at a time. */
+class AudioEnds {
+  constructor(rtc, rateHz, onPcm) {
+    const source = new rtc.nonstandard.RTCAudioSource();
+    const data = {
+      samples: null,
+      sampleRate: rateHz,
+      bitsPerSample: 16,
+      channelCount: 1,
+      numberOfFrames: rateHz / 100,
+    };
+    this.createTrack = () => source.createTrack();
+    this.push = (samples) => {
+      data.samples = samples;
+      source.onData(data);
+    };
+    this.listen = (track) => {
+      // @roamhq/wrtc has no such option: it gives what it decodes.
+      this.sink = new rtc.nonstandard.RTCAudioSink(track, { sampleRate: rateHz });
+      this.sink.ondata = ({ samples, sampleRate }) => onPcm(samples, sampleRate);
+    };
+  }
+
+  stop() {
+    this.sink?.stop();
+  }
+}
+
+/** An end with the W3C classes. */
 class StandardCall {
-  #source;
-  #data;
-
-  constructor(rtc, codec, onPcm, onConnected) {
-    this.rtc = rtc;
-    this.rateHz = CODECS[codec].rateHz;
+  constructor(rtc, ends, onConnected) {
+    this.ends = ends;
     this.pc = new rtc.RTCPeerConnection();
-    this.#source = new rtc.nonstandard.RTCAudioSource();
-    const frames = this.rateHz / 100;
-    this.#data = { samples: null, sampleRate: this.rateHz, bitsPerSample: 16, channelCount: 1, numberOfFrames: frames };
     this.pc.addEventListener('connectionstatechange', () => {
       if (this.pc.connectionState === 'connected') onConnected();
     });
-    this.pc.addEventListener('track', ({ track }) => {
-      // @roamhq/wrtc has no such option: it gives what it decodes.
-      this.sink = new rtc.nonstandard.RTCAudioSink(track, { sampleRate: this.rateHz });
-      this.sink.ondata = ({ samples, sampleRate }) => onPcm(samples, sampleRate);
-    });
+    this.pc.addEventListener('track', ({ track }) => ends.listen(track));
   }
 
   async answer(sdp) {
     await this.pc.setRemoteDescription({ type: 'offer', sdp });
-    this.pc.addTrack(this.#source.createTrack());
+    this.pc.addTrack(this.ends.createTrack());
     await this.pc.setLocalDescription(await this.pc.createAnswer());
     if (this.pc.iceGatheringState !== 'complete') {
       await new Promise((resolve) => {
@@ -48,12 +90,11 @@ class StandardCall {
   }
 
   push(samples) {
-    this.#data.samples = samples;
-    this.#source.onData(this.#data);
+    this.ends.push(samples);
   }
 
   close() {
-    this.sink?.stop();
+    this.ends.stop();
     this.pc.close();
   }
 }
@@ -103,7 +144,8 @@ function loadImplementation(key) {
     return (codec, onPcm, onConnected) => new PacketCall(codec, onPcm, onConnected);
   }
   const rtc = key in BUILDS ? require(BUILDS[key]()) : load('@roamhq/wrtc');
-  return (codec, onPcm, onConnected) => new StandardCall(rtc, codec, onPcm, onConnected);
+  const Ends = ['roamhq', 'dropin'].includes(key) ? AudioEnds : PcmEnds;
+  return (codec, onPcm, onConnected) => new StandardCall(rtc, new Ends(rtc, CODECS[codec].rateHz, onPcm), onConnected);
 }
 
 function version(key) {

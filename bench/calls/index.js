@@ -10,7 +10,7 @@ const { chart, fillDocument, line } = require('./report');
 const { measure } = require('./run');
 
 const USAGE = `npm run bench -- [options]
-  --impl=own,ndc,roamhq  --codec=opus,pcmu  --calls=1,10,25,50,100,200   lists of what is measured
+  --impl=own,dropin,ndc,roamhq  --codec=opus,pcmu  --calls=1,10,25,50,100,200   lists of what is measured
   --seconds=N    of each measure (4)
   --repeats=N    of each measure; the implementations take turns, and the median counts (3 with --docs, otherwise 1)
   --no-floor     without codec, SRTP and sockets alone

@@ -3,7 +3,7 @@
 const { drawChart } = require('../quality/plot');
 const { NAMES } = require('./implementations');
 
-const COLOURS = { own: 'first', ndc: 'second', roamhq: 'third', before: 'third', floor: 'fourth' };
+const COLOURS = { own: 'first', dropin: 'first', ndc: 'second', roamhq: 'third', before: 'third', floor: 'fourth' };
 const CODEC_NAMES = { opus: 'Opus', pcmu: 'PCMU' };
 const BEGIN = '<!-- measured: begin -->';
 const END = '<!-- measured: end -->';
@@ -25,7 +25,7 @@ const COLUMNS = [
 
 /** One measure in one line. */
 function line(row) {
-  const title = `${CODEC_NAMES[row.codec]} ${String(row.calls).padStart(3)} × ${NAMES[row.key].padEnd(17)}`;
+  const title = `${CODEC_NAMES[row.codec]} ${String(row.calls).padStart(3)} × ${NAMES[row.key].padEnd(28)}`;
   if (row.error) return `${title} failed: ${row.error}`;
   return `${title} ${COLUMNS.map(([name, show]) => `${name} ${show(row)}`).join(', ')}`;
 }
@@ -123,7 +123,7 @@ function chart({ rows, floors }) {
   const series = (codec, value) =>
     keys.map((key) => ({
       colour: COLOURS[key],
-      dashed: false,
+      dashed: key === 'dropin',
       points: rows
         .filter((row) => row.key === key && row.codec === codec && !row.error)
         .map((row) => [row.calls, value(row)]),
@@ -140,7 +140,7 @@ function chart({ rows, floors }) {
   return drawChart({
     title: 'CPU, memory and setup over the number of calls',
     legend: [
-      ...keys.map((key) => ({ label: NAMES[key], colour: COLOURS[key], dashed: false })),
+      ...keys.map((key) => ({ label: NAMES[key], colour: COLOURS[key], dashed: key === 'dropin' })),
       ...(floors.length > 0 ? [{ label: 'floor', colour: COLOURS.floor, dashed: true }] : []),
     ],
     rows: [
