@@ -47,6 +47,8 @@ pub struct DelayEstimator {
     slot: Option<(Instant, f64)>,
     /// What the full slots ask for; it is read several times a packet.
     wanted_ms: f64,
+    /// Likewise: the least of the next.
+    fastest_ms: Option<f64>,
     /// Minima of the pieces of [`FASTEST`], oldest first.
     fastest: VecDeque<(Instant, f64)>,
     /// Maxima of the pieces of [`SLOWEST`].
@@ -74,6 +76,7 @@ impl Default for DelayEstimator {
             excess: Histogram::new(LONG_MEMORY_SLOTS),
             slot: None,
             wanted_ms: f64::MIN,
+            fastest_ms: None,
             fastest: VecDeque::new(),
             slowest: VecDeque::new(),
         }
@@ -84,6 +87,7 @@ impl DelayEstimator {
     /// A packet came at `now` after `transit_ms`.
     pub fn observe(&mut self, now: Instant, transit_ms: f64) {
         note(&mut self.fastest, now, FASTEST, transit_ms, f64::min);
+        self.fastest_ms = self.fastest.iter().map(|it| it.1).min_by(f64::total_cmp);
         match &mut self.slot {
             Some((since, slowest)) if now.saturating_duration_since(*since) < SLOT => {
                 *slowest = slowest.max(transit_ms);
@@ -94,7 +98,8 @@ impl DelayEstimator {
                 self.slot = Some((now, transit_ms));
                 self.recent.add(slowest, 1.0);
                 note(&mut self.slowest, now, SLOWEST, slowest, f64::max);
-                let usual = self.usual_ms();
+                // Nothing is more than usual before anything is usual.
+                let Some(usual) = self.usual_ms() else { return };
                 self.excess.add((slowest - usual).max(0.0), 1.0);
                 // The time without a packet belongs to the one that ended it.
                 if stalled >= 2.0 {
@@ -108,15 +113,15 @@ impl DelayEstimator {
 
     /// The transit time that packets are to be played at; `None` before the first.
     pub fn target_ms(&self) -> Option<f64> {
-        let fastest = self.fastest_ms()?;
+        let fastest = self.fastest_ms?;
         Some(self.wanted_ms.clamp(fastest + MIN_MS, fastest + MAX_MS))
     }
 
     /// What nearly all packets of the last seconds have needed; never more than the slowest of them, so that a route
     /// that becomes shorter is followed at once.
-    fn usual_ms(&self) -> f64 {
+    fn usual_ms(&self) -> Option<f64> {
         let slowest = self.slowest.iter().map(|it| it.1).fold(f64::MIN, f64::max);
-        self.recent.quantile_ms(SHARE, self.recent.next * FEW_SLOTS).map_or(f64::MIN, |ms| ms.min(slowest))
+        self.recent.quantile_ms(SHARE, self.recent.next * FEW_SLOTS).map(|ms| ms.min(slowest))
     }
 
     /// What recurring stalls have needed beyond that. One stall early in a stream does not recur yet.
@@ -127,7 +132,7 @@ impl DelayEstimator {
 
     /// Transit time of the fastest packet of the last seconds.
     pub fn fastest_ms(&self) -> Option<f64> {
-        self.fastest.iter().map(|it| it.1).min_by(f64::total_cmp)
+        self.fastest_ms
     }
 }
 
