@@ -22,6 +22,7 @@ mod srtp;
 mod stats;
 mod streams;
 mod turn;
+mod udp;
 
 pub use certificate::{Certificate, fingerprint_sha256};
 pub use failure::DtlsFailure;

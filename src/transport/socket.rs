@@ -4,14 +4,14 @@
 //! [`Sockets::poll_receive`] waits.
 
 use super::Transmit;
+use super::udp::UdpSocket;
 use rtc::shared::ifaces::ifaces;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{Error, ErrorKind, IoSliceMut, Result};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Runtime, default_runtime};
+use webrtc::runtime::RecvMeta;
 
 /// Messages taken from one socket before others get their turn.
 const BATCH: usize = 4;
@@ -20,7 +20,7 @@ const MAX_MESSAGE: usize = 64 * 1500;
 /// What may wait in the system for us, in bytes, where it allows that: a full window of data channels, or half a second
 /// of many calls. The usual default is 90 datagrams.
 const RECEIVE_BUFFER: usize = 1 << 20;
-/// Datagrams that wait for a socket without room: some checks of a new socket, more would be stale media.
+/// Datagrams that wait for a socket without room: more would be stale media.
 const MAX_REFUSED: usize = 32;
 
 thread_local! {
@@ -103,12 +103,12 @@ fn usable(address: IpAddr) -> bool {
 /// The sockets of one transport.
 #[derive(Debug)]
 pub struct Sockets {
-    sockets: Vec<(SocketAddr, Arc<dyn AsyncUdpSocket>)>,
+    sockets: Vec<(SocketAddr, UdpSocket)>,
     /// Further ones, each for one purpose.
-    extra: Vec<(SocketAddr, Arc<dyn AsyncUdpSocket>)>,
+    extra: Vec<(SocketAddr, UdpSocket)>,
     /// What is still being joined.
     train: Option<Train>,
-    /// What a socket refused; a new one does so until the reactor has seen it once.
+    /// What a socket refused, because the system has no room.
     refused: VecDeque<Train>,
 }
 
@@ -153,7 +153,6 @@ impl Sockets {
     /// Binds the chosen addresses that have come since; gives all that the machine has now. The socket of one that has gone
     /// stays: its address may come back, and nothing else would notice a machine that is moved for a moment.
     pub fn refresh(&mut self, policy: &AddressPolicy) -> Result<Vec<SocketAddr>> {
-        let runtime = default_runtime().ok_or_else(|| Error::other("no runtime for sockets"))?;
         let interfaces = ifaces()?;
         let found = interfaces.into_iter().filter_map(|interface| interface.addr).map(|address| address.ip());
         let mut local = Vec::new();
@@ -163,7 +162,7 @@ impl Sockets {
                 local.push(*bound);
                 continue;
             }
-            match bind_one(&*runtime, address, policy.port_range) {
+            match bind_one(address, policy.port_range) {
                 Ok(socket) => {
                     local.push(socket.local_addr()?);
                     self.sockets.push((socket.local_addr()?, socket));
@@ -176,8 +175,7 @@ impl Sockets {
 
     /// Binds one more socket at an address, which [`Self::local`] does not tell.
     pub fn bind_extra(&mut self, address: IpAddr, policy: &AddressPolicy) -> Result<SocketAddr> {
-        let runtime = default_runtime().ok_or_else(|| Error::other("no runtime for sockets"))?;
-        let socket = bind_one(&*runtime, address, policy.port_range)?;
+        let socket = bind_one(address, policy.port_range)?;
         let bound = socket.local_addr()?;
         self.extra.push((bound, socket));
         Ok(bound)
@@ -204,7 +202,7 @@ impl Sockets {
         let mut received = if self.has_backlog() { self.poll_refused(context) } else { Poll::Pending };
         for (local, socket) in self.sockets.iter().chain(&self.extra) {
             // An error is the ICMP answer to an earlier send; the next call goes on.
-            if poll_batch(&**socket, context, &mut |peer, datagram| each(*local, peer, datagram)).is_ready() {
+            if poll_batch(socket, context, &mut |peer, datagram| each(*local, peer, datagram)).is_ready() {
                 received = Poll::Ready(());
             }
         }
@@ -243,12 +241,12 @@ impl Sockets {
         }
     }
 
-    fn socket(&self, local: SocketAddr) -> Option<&dyn AsyncUdpSocket> {
+    fn socket(&self, local: SocketAddr) -> Option<&UdpSocket> {
         let mut all = self.sockets.iter().chain(&self.extra);
-        all.find(|(address, _)| *address == local).map(|(_, socket)| &**socket)
+        all.find(|(address, _)| *address == local).map(|(_, socket)| socket)
     }
 
-    /// Something was refused and waits. Whoever can wait too does: the runtime gives a task 128 datagrams at a time.
+    /// Something was refused and waits. Whoever can wait too does.
     pub fn has_backlog(&self) -> bool {
         !self.refused.is_empty()
     }
@@ -280,7 +278,7 @@ impl Sockets {
 
 /// One batch of messages, cut into the datagrams that the system has joined.
 fn poll_batch(
-    socket: &dyn AsyncUdpSocket,
+    socket: &UdpSocket,
     context: &mut Context<'_>,
     each: &mut dyn FnMut(SocketAddr, &mut [u8]),
 ) -> Poll<Result<()>> {
@@ -290,7 +288,7 @@ fn poll_batch(
             let mut slots = inbox.chunks_exact_mut(MAX_MESSAGE).map(IoSliceMut::new);
             let mut slots: [IoSliceMut<'_>; BATCH] =
                 std::array::from_fn(|_| slots.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
-            match socket.poll_recv(context, &mut slots, &mut meta) {
+            match socket.poll_receive(context, &mut slots, &mut meta) {
                 Poll::Ready(Ok(count)) => count,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => return Poll::Pending,
@@ -304,7 +302,7 @@ fn poll_batch(
     })
 }
 
-fn bind_one(runtime: &dyn Runtime, address: IpAddr, port_range: Option<(u16, u16)>) -> Result<Arc<dyn AsyncUdpSocket>> {
+fn bind_one(address: IpAddr, port_range: Option<(u16, u16)>) -> Result<UdpSocket> {
     let (first, last) = port_range.unwrap_or((0, 0));
     let mut outcome = Err(Error::new(ErrorKind::InvalidInput, "empty port range"));
     for port in first..=last {
@@ -316,8 +314,7 @@ fn bind_one(runtime: &dyn Runtime, address: IpAddr, port_range: Option<(u16, u16
     let socket = outcome?;
     // A smaller buffer is no reason to have no socket.
     let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER);
-    socket.set_nonblocking(true)?;
-    runtime.wrap_udp_socket(socket)
+    UdpSocket::new(socket)
 }
 
 #[cfg(test)]
@@ -410,8 +407,6 @@ mod tests {
         let mut got = Vec::new();
         while got.len() < 5 {
             std::future::poll_fn(|context| {
-                // Refused at first, as the reactor has not seen the new socket; polling brings it out.
-                let _ = sender.poll_receive(context, &mut |_, _, _| {});
                 receiver.poll_receive(context, &mut |local, peer, datagram| {
                     assert_eq!((local, peer), (to, from));
                     got.push(datagram[0]);
