@@ -83,6 +83,8 @@ async function measureWith(caller, callee, { key, codec, calls, seconds }) {
   const result = {
     ...{ key, codec, calls, loadMs },
     cpuPercent: (100 * (got.load - base.load)) / calls,
+    /** Of the whole process with its timers alone. */
+    idlePercent: 100 * base.load,
     memoryMB: (got.rssMB - base.rssMB) / calls,
     threads: (got.threads - base.threads) / calls,
     descriptors: (got.descriptors - base.descriptors) / calls,
