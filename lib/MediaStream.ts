@@ -2,7 +2,8 @@
  * MediaStream (mediacapture-main §4.2): a set of tracks.
  * Invariant: changes by the application fire no events; changes by the engine go through addToStream/removeFromStream.
  */
-import { randomUUID } from 'node:crypto';
+
+import { randomUUID } from './lazy';
 import { isMediaStreamTrack, type MediaStreamTrack } from './MediaStreamTrack';
 import { MediaStreamTrackEvent } from './MediaStreamTrackEvent';
 import {

@@ -2,10 +2,10 @@
  * MediaStreamTrack (mediacapture-main §4.3), over a signal that clones share.
  * Invariant: stop() ends this track and nothing else: no other track, not the signal, not a connection.
  */
-import { randomUUID } from 'node:crypto';
 import { emitWarning } from 'node:process';
 import type { Kind } from './binding';
 import { queueTask } from './lane';
+import { randomUUID } from './lazy';
 import { toMediaTrackConstraints } from './media/constraint-dictionaries';
 import { capabilitiesOf, unmet, wanted } from './media/constraints';
 import type { PcmSource } from './media/PcmSource';

@@ -1,7 +1,7 @@
 /** RTCCertificate (webrtc-pc §4.9). */
-import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
 import { binding, type NativeCertificate } from './binding';
+import { loadCrypto } from './lazy';
 import {
   DOMString,
   dictionary,
@@ -97,6 +97,6 @@ async function generateRsaKey(parameters: ReturnType<typeof toRsaParameters>): P
   if (hash.toUpperCase() !== 'SHA-256') throw unsupported('Only SHA-256 is supported');
   if (publicExponent !== RSA_EXPONENT) throw unsupported(`Only the exponent ${RSA_EXPONENT} is supported`);
   if (!RSA_BITS.includes(modulusLength)) throw unsupported(`Only keys of ${RSA_BITS.join(', ')} bits are supported`);
-  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength });
+  const { privateKey } = await promisify(loadCrypto().generateKeyPair)('rsa', { modulusLength });
   return privateKey.export({ type: 'pkcs8', format: 'der' });
 }

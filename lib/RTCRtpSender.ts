@@ -2,7 +2,6 @@
  * RTCRtpSender (webrtc-pc §5.2).
  * Invariant: the outbound stream lives as long as the transceiver; track, mute and replaceTrack change only what feeds it.
  */
-import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Kind } from './binding';
 import { capabilities, isKnownCodec, sameCodec } from './capabilities';
@@ -17,6 +16,7 @@ import {
   type Way,
 } from './encoded/transforms';
 import { queueTask } from './lane';
+import { randomUUID } from './lazy';
 import { isMediaStream, type MediaStream } from './MediaStream';
 import {
   isMediaStreamTrack,

@@ -3,9 +3,10 @@
  * Invariants: frames wait in the engine, where their number is bounded, and never here; a frame that nobody reads in time is
  * lost; what is written goes on at once.
  */
-import { ReadableStream, type ReadableStreamDefaultController, WritableStream } from 'node:stream/web';
+import type { ReadableStream, ReadableStreamDefaultController, WritableStream } from 'node:stream/web';
 import { binding, type FramesReport, type NativeFrameStream } from '../binding';
 import { listen, theEngine } from '../lane';
+import { loadWebStreams } from '../lazy';
 import { domException } from '../webidl/exceptions';
 import type { FrameSlots } from './frame';
 import { slotsFrom } from './frame';
@@ -47,6 +48,7 @@ export class FramePipe {
   #keyFrames: { resolve: (timestamp: number) => void; reject: (reason: unknown) => void }[] = [];
 
   constructor(detour: number, options: Options) {
+    const { ReadableStream, WritableStream } = loadWebStreams();
     this.#options = options;
     this.#native = new binding.FrameStream(theEngine(), detour);
     listen('frames', this.#native.id, this, FramePipe.#deliver);

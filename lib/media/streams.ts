@@ -3,8 +3,9 @@
  * Invariant: the streams buffer next to nothing themselves: the queues of source and sink are the only ones that count.
  */
 import { Readable, Writable } from 'node:stream';
-import { ReadableStream, WritableStream } from 'node:stream/web';
+import type { ReadableStream, WritableStream } from 'node:stream/web';
 import { types } from 'node:util';
+import { loadWebStreams } from '../lazy';
 import { isObject } from '../webidl/converters';
 import type { PcmFrame, PcmSink } from './PcmSink';
 import type { PcmSource } from './PcmSource';
@@ -31,6 +32,7 @@ export function readable(sink: PcmSink): Readable {
 }
 
 export function readableWeb(sink: PcmSink): ReadableStream<PcmFrame> {
+  const { ReadableStream } = loadWebStreams();
   return new ReadableStream<PcmFrame>({
     pull: async (controller) => {
       const frame = await sink.read();
@@ -59,6 +61,7 @@ export function writable(source: PcmSource, options: { sampleRate?: number }): W
 
 export function writableWeb(source: PcmSource, options: { sampleRate?: number }): WritableStream<Pcm | PcmFrame> {
   const cutter = new FrameCutter(source.channels);
+  const { WritableStream } = loadWebStreams();
   return new WritableStream<Pcm | PcmFrame>({
     start: (controller) => {
       // Not abort(): that one waits for the write that waits for the queue. The types of Node 20 lack the signal.

@@ -42,17 +42,18 @@ pub struct Way {
     pub sending: bool,
 }
 
-/// All that a connection does after negotiation.
+/// All that a connection does after negotiation. What the maps hold is large and there is mostly one of each, where a node
+/// of a map has room for eleven: hence the boxes.
 pub struct Session {
     pub(super) certificate: Certificate,
     pub(super) clock: WallClock,
-    pub(super) lines: BTreeMap<TransportId, Line>,
-    pub(super) outbound: BTreeMap<TransceiverId, Outbound>,
-    pub(super) inbound: BTreeMap<TransceiverId, Inbound>,
+    pub(super) lines: BTreeMap<TransportId, Box<Line>>,
+    pub(super) outbound: BTreeMap<TransceiverId, Box<Outbound>>,
+    pub(super) inbound: BTreeMap<TransceiverId, Box<Inbound>>,
     /// Who is heard in each remote track, and where packets say how loud.
     sources: BTreeMap<TransceiverId, (Arc<Sources>, Option<u8>)>,
-    pub(super) video_outbound: BTreeMap<TransceiverId, VideoOutbound>,
-    pub(super) video_inbound: BTreeMap<TransceiverId, VideoInbound>,
+    pub(super) video_outbound: BTreeMap<TransceiverId, Box<VideoOutbound>>,
+    pub(super) video_inbound: BTreeMap<TransceiverId, Box<VideoInbound>>,
     pub(super) channels: Channels,
     relay_only: bool,
     reports: VecDeque<Report>,
@@ -129,7 +130,7 @@ impl Session {
 
     fn lines_not_in(&mut self, plan: &Plan) -> impl Iterator<Item = &mut Line> {
         let planned = |id: &TransportId| plan.transports.iter().any(|wanted| wanted.id == *id);
-        self.lines.iter_mut().filter(move |(id, _)| !planned(id)).map(|(_, line)| line)
+        self.lines.iter_mut().filter(move |(id, _)| !planned(id)).map(|(_, line)| &mut **line)
     }
 
     fn apply_transport(&mut self, now: Instant, plan: &TransportPlan) -> Result<()> {
@@ -141,7 +142,7 @@ impl Session {
         transport.set_relay_only(self.relay_only);
         transport.apply(now, plan)?;
         let (routes, reporting) = (Routes::default(), Reporting::seed(plan.id.0));
-        self.lines.insert(plan.id, Line { transport, routes, reporting, up: false });
+        self.lines.insert(plan.id, Box::new(Line { transport, routes, reporting, up: false }));
         Ok(())
     }
 
@@ -178,11 +179,11 @@ impl Session {
     pub fn timeout(&self) -> Option<Instant> {
         let lines = self.lines.values().flat_map(|line| [line.transport.timeout(), line.reporting.timeout()]);
         let sending = self.outbound.values().filter(|outbound| self.is_up(outbound.transport()));
-        let senders = sending.map(Outbound::next_due);
-        let receivers = self.inbound.values().map(Inbound::next_due);
+        let senders = sending.map(|outbound| outbound.next_due());
+        let receivers = self.inbound.values().map(|inbound| inbound.next_due());
         let pictures = self.video_outbound.values().filter(|video| self.is_up(video.transport()));
-        let pictures = pictures.map(VideoOutbound::next_due);
-        let watched = self.video_inbound.values().map(VideoInbound::next_due);
+        let pictures = pictures.map(|video| video.next_due());
+        let watched = self.video_inbound.values().map(|video| video.next_due());
         lines.chain(senders).chain(receivers).chain(pictures).chain(watched).flatten().min()
     }
 
@@ -524,7 +525,7 @@ impl Session {
     }
 
     fn video_out(&mut self, ssrc: u32) -> Option<&mut VideoOutbound> {
-        self.video_outbound.values_mut().find(|video| video.ssrc() == Some(ssrc))
+        self.video_outbound.values_mut().find(|video| video.ssrc() == Some(ssrc)).map(|video| &mut **video)
     }
 
     fn receive_rtcp(&mut self, now: Instant, compound: &[u8]) {

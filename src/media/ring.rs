@@ -25,6 +25,8 @@ const FADE_MS: u32 = 5;
 const UNREAD_MS: u32 = 120;
 /// So long one place of the signal is faded into another, where what lies between is skipped.
 const SEAM_MS: u32 = 3;
+/// Room for so much is kept, whatever there is; and for no more than four times of what there is, once a rush is over.
+const ROOM_MS: u32 = 100;
 /// A reader this far behind the fastest skips what `clear` has made obsolete.
 const CLEAR_SKIP_MS: u32 = 40;
 
@@ -508,6 +510,10 @@ impl State {
             let gone = (keep - self.start) as usize * usize::from(self.channels);
             self.samples.drain(..gone.min(self.samples.len()));
             self.start = keep;
+            let used = self.samples.len().max(frames(ROOM_MS, self.rate_hz) * usize::from(self.channels));
+            if self.samples.capacity() > 4 * used {
+                self.samples.shrink_to(2 * used);
+            }
         }
         while self.stamps.get(1).is_some_and(|next| next.position <= self.start) {
             self.stamps.pop_front();

@@ -11,6 +11,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+/// Used frames that are kept: what waits when the application keeps up.
+const MAX_SPARE: usize = 4;
 /// Of a queue, slots missed by more than this are skipped.
 const MAX_LATE_FRAMES: u32 = 3;
 
@@ -219,7 +221,9 @@ impl SinkQueue {
         let (timestamp, pcm) = frames.waiting.pop_front()?;
         let count = pcm.len().min(into.len());
         into[..count].copy_from_slice(&pcm[..count]);
-        frames.spare.push(pcm);
+        if frames.spare.len() < MAX_SPARE {
+            frames.spare.push(pcm);
+        }
         Some(FrameInfo { timestamp, dropped: std::mem::take(&mut frames.unreported) })
     }
 
