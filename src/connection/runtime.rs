@@ -24,8 +24,8 @@ use tokio::runtime::{Builder, Handle};
 const MAX_SHARDS: usize = 4;
 /// Tasks that a shard takes before the next one is begun: fewer threads wake less often for the same work.
 const CROWD: usize = 50;
-/// How often a busy shard wakes. What is done comes late by at most the period: 4 ms.
-const WAKES_PER_SECOND: u32 = 250;
+/// How often a busy shard wakes. What is done comes late by at most the period: 5 ms.
+const WAKES_PER_SECOND: u32 = 200;
 /// So many wakes in quick succession cost no delay.
 const BURST: u32 = 40;
 /// After a step of a call's beginning its next one is awaited for so long without delay. A far end that takes longer does
