@@ -1,6 +1,7 @@
 // PcmSource over a call: what the application is told of its speech, against what the far end hears.
 
 const { PcmSink, PcmSource } = require('webphone-rtc');
+const { BUFFER_MS, longBuffer, longPackets } = require('../support/patience');
 const { Talker } = require('../support/talker');
 const { Tone, measureTone } = require('../support/tone');
 
@@ -10,6 +11,8 @@ const HZ = 600;
 const FRAME_MS = 20;
 /** What the codec smears, and the fade of a clear. */
 const EDGE_MS = 30;
+/** What was played has been heard by then. */
+const AFTER_MS = BUFFER_MS + 200;
 
 const tone = (ms, rate = 16000) => new Tone(HZ, rate).next(Math.round((rate * ms) / 1000));
 
@@ -20,7 +23,9 @@ beforeEach(async () => {
   source = new PcmSource();
   left.addTrack(source.createTrack());
   const track = new Promise((resolve) => right.pc.addEventListener('track', (event) => resolve(event.track)));
-  await left.accept(await right.answer(await left.offer()));
+  const answer = await right.answer(await left.offer());
+  longBuffer(right);
+  await left.accept(longPackets(answer));
   await Promise.all([left.connected(), right.connected()]);
   frames = [];
   sink = new PcmSink(await track);
@@ -54,7 +59,7 @@ test('a chunk of a second, pushed at once, is heard whole', async () => {
   source.write(tone(1000));
   await source.waitForPlayout();
   expect(source.playedMs).toBe(1000);
-  await hear(400);
+  await hear(AFTER_MS);
   const heard = sound();
   expect(Math.abs(heard.length / 16 - 1000)).toBeLessThan(EDGE_MS);
   expect(measureTone(heard, HZ, 16000)).toMatchObject({ longestGapMs: 0 });
@@ -75,7 +80,7 @@ test('chunks of one sample to seconds, at any rate, are heard as one tone each, 
     totalMs += 1500;
     expect(Math.abs(source.playedMs - totalMs)).toBeLessThan(1);
     expect(source.queuedMs).toBe(0);
-    await hear(400);
+    await hear(AFTER_MS);
     const heard = sound(from);
     expect([rate, Math.abs(heard.length / 16 - 1500) < EDGE_MS]).toEqual([rate, true]);
     const { longestGapMs, snrDb } = measureTone(heard, HZ, 16000);
@@ -90,7 +95,7 @@ test('of a minute that is cleared the far end hears what was played, and nothing
   const dropped = source.clear();
   await playout;
   expect(dropped + source.playedMs + source.queuedMs).toBeCloseTo(60_000, 0);
-  await hear(600);
+  await hear(AFTER_MS);
   expect(source.queuedMs).toBe(0);
   const heard = sound();
   expect(heard.length / 16).toBeGreaterThan(600);
@@ -112,7 +117,7 @@ test('waitForPlayout() waits for what was written last, also after a gap, a clea
     await source.waitForPlayout();
     expect(Math.abs(source.playedMs - totalMs)).toBeLessThan(1);
     expect(source.queuedMs).toBe(0);
-    await hear(400);
+    await hear(AFTER_MS);
     expect(sound(from).length / 16).toBeGreaterThan(300 - EDGE_MS);
   }
 });

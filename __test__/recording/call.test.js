@@ -6,6 +6,7 @@ const { CallRecorder } = require('webphone-rtc');
 const { callAudio } = require('webphone-rtc/webphone');
 const { openVoice } = require('../support/implementation');
 const { LEFT_HZ: BOT_HZ, Pair, RIGHT_HZ: CALLER_HZ } = require('../support/pair');
+const { longBuffer, longPackets } = require('../support/patience');
 const { fitSine, measureTone, rms } = require('../support/tone');
 const { folder } = require('./support/folder');
 const { readRecording } = require('./support/read');
@@ -20,7 +21,9 @@ describe('a recorded call', () => {
 
   beforeEach(async () => {
     pair = new Pair();
-    await pair.connect();
+    longBuffer(pair.left);
+    await pair.negotiate(longPackets);
+    await Promise.all([pair.left.connected(), pair.right.connected()]);
     await pair.talks();
     pc = pair.left.pc;
   });
