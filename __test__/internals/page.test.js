@@ -26,9 +26,11 @@ describeWithChromium('the page of the internals', (browser) => {
     await page.goto(internals.url.replace('127.0.0.1', 'localhost'));
     await page.locator('#link[data-state=live]').waitFor();
   }
-  async function call() {
+  /** `silent`: many voices at once are more than a machine that has other things to do can encode. */
+  async function call({ silent = false } = {}) {
     const pair = new Pair();
     pairs.push(pair);
+    for (const end of [pair.left, pair.right]) end.mute(silent);
     await pair.connect();
     return pair;
   }
@@ -215,9 +217,10 @@ describeWithChromium('the page of the internals', (browser) => {
   });
 
   test('fifty connections at once: each has its row, and the one that is looked at goes on moving', async () => {
-    for (let n = 0; n < MANY; n++) await call();
+    await Promise.all([call(), ...Array.from({ length: MANY - 1 }, () => call({ silent: true }))]);
     await open();
-    for (const { left, right } of pairs) for (const { pc } of [left, right]) await row(pc).waitFor();
+    const ids = pairs.flatMap(({ left, right }) => [left, right].map(({ pc }) => connectionId(pc)));
+    await page.waitForFunction((all) => all.every((id) => document.querySelector(`#rows a[href="#${id}"]`)), ids);
     expect(await page.locator('#rows .row').count()).toBeGreaterThanOrEqual(2 * MANY);
     const { left } = pairs[0];
     await row(left.pc).click();
