@@ -11,7 +11,7 @@ const { installed } = require('./on-demand');
 const { answeredCall, blocksOf, cleanUp, ends, run, runAsync } = require('./snippets');
 const { PcmSource, callAudio } = { ...rtc, ...require('webphone-rtc/webphone') };
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 afterEach(cleanUp);
 afterAll(shell.removeScratch);
 

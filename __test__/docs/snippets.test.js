@@ -14,7 +14,7 @@ const { installed } = require('./on-demand');
 const { answeredCall, blocksOf, cleanUp, ends, run } = require('./snippets');
 const { root } = shell;
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 /** What a filter between two rates still holds after clear(). */
 const REST_MS = 20;
