@@ -21,9 +21,11 @@ describe('a cell', () => {
     expect(combine([row(1), row(2)]).cpuPercent).toBe(1.5);
   });
 
-  test('is sound only if each repeat was', () => {
-    expect(combine([row(1), row(1)]).sound).toBe(true);
-    expect(combine([row(1), row(1, { sound: false }), row(1)]).sound).toBe(false);
+  test('is sound if most repeats were', () => {
+    const off = row(1, { sound: false });
+    expect(combine([row(1), off, row(1)]).sound).toBe(true);
+    expect(combine([off, row(1), off]).sound).toBe(false);
+    expect(combine([off, row(1)]).sound).toBe(false);
   });
 
   test('has failed if a repeat has', () => {
