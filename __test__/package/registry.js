@@ -1,13 +1,15 @@
 // A package registry on 127.0.0.1 that keeps what is published to it and sends every other request on to the real one.
-// Invariant: a name that starts with `own` never leaves the machine.
+// Invariants: a name that starts with `own` never leaves the machine; no two registries have one address, as npm's cache
+// remembers what it read there.
 
-const { createHash } = require('node:crypto');
+const { createHash, randomUUID } = require('node:crypto');
 const { once } = require('node:events');
 const http = require('node:http');
 
 async function startRegistry({ own, upstream }) {
   const packages = new Map();
   const tarballs = new Map();
+  const folder = `/${randomUUID()}`;
 
   function publish(document) {
     const known = packages.get(document.name) ?? { ...document, versions: {} };
@@ -30,14 +32,15 @@ async function startRegistry({ own, upstream }) {
   }
 
   const server = http.createServer(async (request, response) => {
-    const { pathname } = new URL(request.url, registry.url);
+    const asked = request.url.slice(folder.length);
+    const { pathname } = new URL(asked, registry.url);
     const name = decodeURIComponent(pathname.slice(1)).split('/-/')[0];
     const answer = (status, body) => {
       response.writeHead(status, { 'content-type': 'application/json' });
       response.end(Buffer.isBuffer(body) ? body : JSON.stringify(body));
     };
     if (!name.startsWith(own)) {
-      response.writeHead(307, { location: new URL(request.url, upstream).href });
+      response.writeHead(307, { location: new URL(asked, upstream).href });
       return response.end();
     }
     if (request.method === 'PUT') {
@@ -49,7 +52,7 @@ async function startRegistry({ own, upstream }) {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const host = `//127.0.0.1:${server.address().port}/`;
+  const host = `//127.0.0.1:${server.address().port}${folder}/`;
   const registry = {
     url: `http:${host}`,
     packages,
