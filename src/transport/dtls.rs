@@ -6,7 +6,7 @@
 use super::certificate::{self, Certificate};
 use super::failed;
 use super::failure::DtlsFailure;
-use super::flight::{Flight, short};
+use super::flight::{Flight, RecordNumbers};
 use super::guard::{Deadline, Handshakes, is_forged_ccs};
 use super::srtp::{Keys, Master};
 use crate::error::Result;
@@ -24,10 +24,7 @@ use rtc::srtp::protection_profile::ProtectionProfile;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// First retransmission; each further one waits twice as long (RFC 6347 section 4.2.4.1), eight fill the deadline.
-const RETRANSMIT: Duration = Duration::from_millis(200);
+use std::time::Instant;
 
 /// What an association reports.
 pub(super) enum DtlsEvent {
@@ -54,11 +51,8 @@ pub(super) struct Association {
     /// A client's parameters until it has a path to send its ClientHello on.
     hello: Option<Arc<HandshakeConfig>>,
     deadline: Option<Deadline>,
-    /// The machine's own timer does not back off, so only its changes are taken from it.
-    machine_timer: Option<Instant>,
-    retransmit_at: Option<Instant>,
-    backoff: Duration,
     flight: Flight,
+    numbers: RecordNumbers,
     handshakes: Handshakes,
     agreed: Option<Agreed>,
     /// Something has come from the far end.
@@ -83,10 +77,8 @@ impl Association {
             hello: client.then_some(config),
             plan,
             deadline: None,
-            machine_timer: None,
-            retransmit_at: None,
-            backoff: RETRANSMIT,
             flight: Flight::default(),
+            numbers: RecordNumbers::default(),
             handshakes: Handshakes::new(),
             agreed: None,
             heard: false,
@@ -121,7 +113,6 @@ impl Association {
         let (Some(config), Some(endpoint)) = (self.hello.take(), self.endpoint.as_mut()) else { return None };
         let outcome = endpoint.connect(now, peer(), config, None);
         self.collect(now);
-        self.follow_machine_timer(now);
         outcome.err().map(|error| self.fail(DtlsFailure::of(error.to_string())))
     }
 
@@ -135,14 +126,13 @@ impl Association {
             self.trouble.get_or_insert_with(|| "malformed handshake records, or too many".to_owned());
             return None;
         }
-        if self.agreed.is_none() && self.flight.is_repeat(self.plan.role, datagram) {
+        if self.flight.is_repeat(datagram) {
             self.out.extend(self.flight.again(now));
             return None;
         }
         let outcome = endpoint.read(now, peer(), None, BytesMut::from(datagram));
         let before = self.out.len();
         self.collect(now);
-        self.follow_machine_timer(now);
         match outcome {
             Ok(events) => events.into_iter().fold(None, |first, event| {
                 let next = self.take(event);
@@ -197,7 +187,9 @@ impl Association {
     }
 
     pub(super) fn poll_transmit(&mut self) -> Option<BytesMut> {
-        self.out.pop_front()
+        let mut datagram = self.out.pop_front()?;
+        self.numbers.write(&mut datagram);
+        Some(datagram)
     }
 
     /// Takes over what the machine has to send, also when it has just failed: an alert is part of that.
@@ -212,11 +204,11 @@ impl Association {
 
     pub(super) fn timeout(&self) -> Option<Instant> {
         self.endpoint.as_ref()?;
-        [self.retransmit_at, self.deadline.map(Deadline::at)].into_iter().flatten().min()
+        [self.flight.timeout(), self.deadline.map(Deadline::at)].into_iter().flatten().min()
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Option<DtlsEvent> {
-        let endpoint = self.endpoint.as_mut()?;
+        self.endpoint.as_ref()?;
         if self.deadline.is_some_and(|deadline| deadline.has_passed(now)) {
             let failure = match self.heard {
                 true => DtlsFailure::Unfinished(self.trouble.take()),
@@ -224,17 +216,7 @@ impl Association {
             };
             return Some(self.fail(failure));
         }
-        if self.retransmit_at.is_some_and(|at| at <= now) {
-            let outcome = endpoint.handle_timeout(peer(), now);
-            self.machine_timer = endpoint.poll_timeout(&peer());
-            self.backoff *= 2;
-            self.retransmit_at = self.machine_timer.map(|_| now + self.backoff);
-            let whole = self.out.len();
-            self.collect(now);
-            let again: Vec<_> = self.out.drain(whole..).collect();
-            self.out.extend(again.iter().flat_map(|datagram| short(datagram)));
-            return outcome.err().map(|error| self.fail(DtlsFailure::of(error.to_string())));
-        }
+        self.out.extend(self.flight.handle_timeout(now));
         None
     }
 
@@ -247,24 +229,14 @@ impl Association {
         self.endpoint = None;
         self.hello = None;
         self.deadline = None;
-        self.retransmit_at = None;
+        self.flight.end();
     }
 
     fn fail(&mut self, failure: DtlsFailure) -> DtlsEvent {
         self.endpoint = None;
         self.deadline = None;
-        self.retransmit_at = None;
+        self.flight.end();
         DtlsEvent::Failed(failure)
-    }
-
-    /// A timer that moved means that a flight was sent: its retransmissions start afresh.
-    fn follow_machine_timer(&mut self, now: Instant) {
-        let timer = self.endpoint.as_ref().and_then(|endpoint| endpoint.poll_timeout(&peer()));
-        if timer != self.machine_timer {
-            self.machine_timer = timer;
-            self.backoff = RETRANSMIT;
-            self.retransmit_at = timer.map(|_| now + self.backoff);
-        }
     }
 
     fn agree(&mut self) -> std::result::Result<Keys, String> {
@@ -282,7 +254,7 @@ impl Association {
         let cipher = state.cipher_suite().map(|suite| suite.to_string()).unwrap_or_default();
         self.agreed = Some(Agreed { cipher, profile: name, remote_certificate });
         self.deadline = None;
-        self.flight = Flight::default();
+        self.flight.end();
         Ok(keys)
     }
 }
@@ -320,7 +292,6 @@ fn handshake_config(
             }
         })))
         .with_extended_master_secret(ExtendedMasterSecretType::Request)
-        .with_flight_interval(RETRANSMIT)
         .build(plan.role == DtlsRole::Client, None)
         .map_err(|error| failed("DTLS", error))
 }
@@ -351,6 +322,7 @@ mod tests {
     use super::*;
     use crate::negotiation::{Fingerprint, HashAlgorithm};
     use crate::transport::crypto;
+    use std::time::Duration;
 
     /// A far end that knows one SRTP profile only, which we do not.
     fn stranger(role: DtlsRole, now: Instant) -> Endpoint {

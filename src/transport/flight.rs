@@ -1,15 +1,19 @@
-//! What the handshake machine forgets: to go on retransmitting.
+//! Retransmission of handshakes (RFC 6347 section 4.2.4), with which the machine is not trusted: it gives up after seven
+//! times, and it stops its timer at any handshake record that it receives while it waits, a repeated one too, and then
+//! both ends wait for ever.
 //!
-//! The machine stops its retransmission timer at any handshake record that it receives while it waits, a repeated one
-//! too, and then both ends wait for ever. RFC 6347 section 4.2.4 wants the opposite: a repeated flight means that
-//! ours was lost.
-//!
-//! Invariant: the machine never sees a flight again that it has answered; the answer is sent again instead.
+//! Invariant: until the handshake has ended our last flight goes out again whenever its time has come, and also where
+//! the far end repeats one that ours has answered, which the machine never sees.
 
 use crate::negotiation::DtlsRole;
 use bytes::BytesMut;
 use std::time::{Duration, Instant};
 
+/// The first retransmission; each further one waits twice as long up to [`MAX_INTERVAL`].
+const INTERVAL: Duration = Duration::from_millis(200);
+/// With which the RFC would begin. Doubling on, eight attempts would fill [`super::guard::HANDSHAKE_LIMIT`]: where four of
+/// ten datagrams are lost, one call in nine did not come up. A flight a second is a fifth of the audio to come.
+const MAX_INTERVAL: Duration = Duration::from_secs(1);
 /// Repeats are answered no faster than this.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -20,40 +24,79 @@ const RECORD_HEADER_LEN: usize = 13;
 const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
-const CERTIFICATE: u8 = 11;
+const HELLO_VERIFY_REQUEST: u8 = 3;
 const SERVER_HELLO_DONE: u8 = 14;
 
-/// Our last flight that answers one of the far end's.
+/// Which flight of the far end ours answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answered {
+    /// The server's, from ServerHello to ServerHelloDone.
+    ClientHello,
+    /// The client's last.
+    ServerHello,
+    /// The server's last.
+    Finished,
+}
+
+impl Answered {
+    /// Is the message in this record a part of what was answered? After Finished all that comes in the clear is.
+    fn covers(self, message: Option<u8>) -> bool {
+        match (self, message) {
+            (Self::ClientHello, Some(kind)) => kind == CLIENT_HELLO,
+            (Self::ServerHello, Some(kind)) => (SERVER_HELLO..=SERVER_HELLO_DONE).contains(&kind),
+            (Self::Finished, _) => true,
+            (_, None) => false,
+        }
+    }
+}
+
+/// Our last flight.
 #[derive(Debug, Default)]
 pub(super) struct Flight {
     datagrams: Vec<BytesMut>,
+    answered: Option<Answered>,
     sent: Option<Instant>,
+    again_at: Option<Instant>,
+    interval: Duration,
 }
 
 impl Flight {
     /// The machine has sent these.
     pub(super) fn sent(&mut self, now: Instant, role: DtlsRole, datagrams: &[BytesMut]) {
-        let answer = match role {
-            DtlsRole::Client => CERTIFICATE,
-            DtlsRole::Server => SERVER_HELLO,
+        let records = || datagrams.iter().flat_map(|datagram| records(datagram));
+        let messages = || records().filter_map(message);
+        // A server asks for no cookie twice (RFC 6347 section 4.2.1).
+        if !records().any(|record| record[0] == HANDSHAKE) || messages().any(|kind| kind == HELLO_VERIFY_REQUEST) {
+            return;
+        }
+        self.answered = match (role, messages().next()) {
+            (DtlsRole::Client, Some(CLIENT_HELLO)) => None,
+            (DtlsRole::Client, _) => Some(Answered::ServerHello),
+            (DtlsRole::Server, Some(_)) => Some(Answered::ClientHello),
+            (DtlsRole::Server, None) => Some(Answered::Finished),
         };
-        if datagrams.iter().flat_map(|datagram| messages(datagram)).any(|kind| kind == Some(answer)) {
-            self.datagrams = datagrams.to_vec();
-            self.sent = Some(now);
+        self.datagrams = datagrams.to_vec();
+        self.sent = Some(now);
+        self.interval = INTERVAL;
+        self.again_at = Some(now + INTERVAL);
+    }
+
+    /// The handshake has ended on our side. Only a server may still be asked for its last flight.
+    pub(super) fn end(&mut self) {
+        self.again_at = None;
+        if self.answered != Some(Answered::Finished) {
+            self.datagrams = Vec::new();
         }
     }
 
     /// Has the flight in `datagram` been answered?
-    pub(super) fn is_repeat(&self, role: DtlsRole, datagram: &[u8]) -> bool {
-        let answered = |kind: Option<u8>| match (role, kind) {
-            (DtlsRole::Server, Some(kind)) => kind == CLIENT_HELLO,
-            (DtlsRole::Client, Some(kind)) => (SERVER_HELLO..=SERVER_HELLO_DONE).contains(&kind),
-            (_, None) => false,
-        };
-        !self.datagrams.is_empty() && messages(datagram).all(answered)
+    pub(super) fn is_repeat(&self, datagram: &[u8]) -> bool {
+        let messages = || records(datagram).map(message);
+        let covers = |answered: Answered| messages().all(|kind| answered.covers(kind));
+        messages().any(|kind| kind.is_some()) && self.answered.is_some_and(covers)
     }
 
-    /// The answer once more. The far end has not seen it, so it is no replay to it.
+    /// The answer once more.
     pub(super) fn again(&mut self, now: Instant) -> impl Iterator<Item = BytesMut> {
         let soon = self.sent.is_some_and(|sent| now < sent + MIN_INTERVAL);
         if !soon {
@@ -61,6 +104,48 @@ impl Flight {
         }
         self.datagrams.iter().filter(move |_| !soon).flat_map(|datagram| short(datagram))
     }
+
+    pub(super) fn timeout(&self) -> Option<Instant> {
+        self.again_at
+    }
+
+    /// The flight once more, if its time has come.
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> impl Iterator<Item = BytesMut> {
+        let due = self.again_at.is_some_and(|at| at <= now);
+        if due {
+            self.interval = (self.interval * 2).min(MAX_INTERVAL);
+            self.again_at = Some(now + self.interval);
+            self.sent = Some(now);
+        }
+        self.datagrams.iter().filter(move |_| due).flat_map(|datagram| short(datagram))
+    }
+}
+
+/// Gives records in the clear their numbers, as each sending of a record is to have its own (RFC 6347 section 4.2.4): a far
+/// end may have seen one and not kept it. The numbers of encrypted ones cannot be changed.
+#[derive(Debug, Default)]
+pub(super) struct RecordNumbers {
+    next: u32,
+}
+
+impl RecordNumbers {
+    pub(super) fn write(&mut self, datagram: &mut [u8]) {
+        let mut rest = datagram;
+        while rest.len() >= RECORD_HEADER_LEN {
+            if rest[3..5] == [0, 0] {
+                rest[5..7].fill(0);
+                rest[7..11].copy_from_slice(&self.next.to_be_bytes());
+                self.next = self.next.wrapping_add(1);
+            }
+            let len = record_len(rest).min(rest.len());
+            rest = &mut rest[len..];
+        }
+    }
+}
+
+/// Of the record whose header `bytes` begin with, header included.
+fn record_len(bytes: &[u8]) -> usize {
+    RECORD_HEADER_LEN + usize::from(u16::from_be_bytes([bytes[11], bytes[12]]))
 }
 
 /// A datagram cut between its records into such as a path of 576 bytes carries, wherever a record itself does: what was lost
@@ -70,7 +155,7 @@ pub(super) fn short(datagram: &[u8]) -> impl Iterator<Item = BytesMut> {
     std::iter::from_fn(move || {
         let mut len = 0;
         while let Some(header) = rest.get(len..len + RECORD_HEADER_LEN) {
-            let end = len + RECORD_HEADER_LEN + usize::from(u16::from_be_bytes([header[11], header[12]]));
+            let end = len + record_len(header);
             if len > 0 && end > SHORT {
                 break;
             }
@@ -84,17 +169,21 @@ pub(super) fn short(datagram: &[u8]) -> impl Iterator<Item = BytesMut> {
     })
 }
 
-/// The type of the message in each record; `None` for records other than handshake in the clear.
-fn messages(datagram: &[u8]) -> impl Iterator<Item = Option<u8>> {
+/// Each record with its header; what the datagram lacks of the last one is missing.
+fn records(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = datagram;
     std::iter::from_fn(move || {
         let header = rest.get(..RECORD_HEADER_LEN)?;
-        let in_the_clear = header[0] == HANDSHAKE && header[3..5] == [0, 0];
-        let kind = rest.get(RECORD_HEADER_LEN).copied().filter(|_| in_the_clear);
-        let len = RECORD_HEADER_LEN + usize::from(u16::from_be_bytes([header[11], header[12]]));
-        rest = rest.get(len..).unwrap_or_default();
-        Some(kind)
+        let (record, others) = rest.split_at(record_len(header).min(rest.len()));
+        rest = others;
+        Some(record)
     })
+}
+
+/// The type of the message in a record; `None` for records other than handshake in the clear.
+fn message(record: &[u8]) -> Option<u8> {
+    let in_the_clear = record[0] == HANDSHAKE && record[3..5] == [0, 0];
+    record.get(RECORD_HEADER_LEN).copied().filter(|_| in_the_clear)
 }
 
 #[cfg(test)]

@@ -148,6 +148,11 @@ impl Wire {
         }
     }
 
+    /// Which datagrams are lost, and for how long the others are on their way.
+    pub fn seed(&mut self, seed: u64) {
+        self.seed ^= seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
     /// Another endpoint with the same addresses takes this side over: other certificate, other credentials.
     pub fn replace(&mut self, side: usize) {
         let before = std::mem::replace(&mut self.sides[side], Self::side(self.now, side));
