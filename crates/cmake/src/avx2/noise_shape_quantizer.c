@@ -129,9 +129,10 @@ static OPUS_INLINE __m128i sub_sat(__m128i a, __m128i b)
     return blend(r, _mm_add_epi32(_mm_srli_epi32(a, 31), _mm_set1_epi32(silk_int32_MAX)), overflows);
 }
 
-static OPUS_INLINE opus_int16 rounded_smulww(opus_int32 a, opus_int32 b, int bits)
+/* A sample as a listener gets it. */
+static OPUS_INLINE opus_int16 output(opus_int32 xq_Q14, opus_int32 gain_Q10)
 {
-    const opus_int64 v = ((opus_int64)a * b + ((opus_int64)1 << (bits + 15))) >> (bits + 16);
+    const opus_int64 v = ((opus_int64)xq_Q14 * gain_Q10 + (1 << 23)) >> 24;
     return (opus_int16)(v > silk_int16_MAX ? silk_int16_MAX : v < silk_int16_MIN ? silk_int16_MIN : v);
 }
 
@@ -252,6 +253,16 @@ static OPUS_INLINE void inherit(Search *search, opus_int half, __m128i *newest_l
     }
 }
 
+/* The sample at `at` becomes what it is in lane `n`, `i` samples from the newest. */
+static OPUS_INLINE void decide(const Search *search, silk_nsq_state *NSQ, opus_int at, opus_int n, opus_int i, opus_int8 *pulse,
+                               opus_int16 *xq)
+{
+    const Sample *sample = &search->samples[at];
+    *pulse = (opus_int8)((lane(&sample->q_Q10, n) + 512) >> 10);
+    *xq = output(lane(&sample->xq_Q14, n), search->gain_Q10[at]);
+    NSQ->sLTP_shp_Q14[NSQ->sLTP_shp_buf_idx + i] = lane(&sample->shape_Q14, n);
+}
+
 static OPUS_INLINE void quantize(Search *search, silk_nsq_state *NSQ, const Shaping *shaping, const Subframe *sub, opus_int half,
                                  opus_int all_present, opus_int8 *pulses, opus_int16 *xq, opus_int32 *sLTP_Q15)
 {
@@ -352,9 +363,7 @@ static OPUS_INLINE void quantize(Search *search, silk_nsq_state *NSQ, const Shap
         second = _mm_add_epi32(second, expired);
         winner = search->ancestor.of[oldest][best[0]];
         if (!sub->is_first || i >= search->delay) {
-            pulses[i - search->delay] = (opus_int8)((lane(&sample->q_Q10, winner) + 512) >> 10);
-            xq[i - search->delay] = rounded_smulww(lane(&sample->xq_Q14, winner), search->gain_Q10[oldest], 8);
-            NSQ->sLTP_shp_Q14[NSQ->sLTP_shp_buf_idx - search->delay] = lane(&sample->shape_Q14, winner);
+            decide(search, NSQ, oldest, winner, -search->delay, &pulses[i - search->delay], &xq[i - search->delay]);
             sLTP_Q15[NSQ->sLTP_buf_idx - search->delay] = lane(&sample->pred_Q15, winner);
         }
         NSQ->sLTP_shp_buf_idx++;
@@ -494,16 +503,12 @@ static opus_int winner_of(const Search *search)
 }
 
 /* What still waits becomes the winner's. */
-static void decide_all(const Search *search, silk_nsq_state *NSQ, opus_int winner, opus_int32 gain_Q10, opus_int8 *pulses, opus_int16 *xq)
+static void decide_all(const Search *search, silk_nsq_state *NSQ, opus_int winner, opus_int8 *pulses, opus_int16 *xq)
 {
     opus_int at = search->newest + search->delay, i;
     for (i = -search->delay; i < 0; i++) {
         at = (at + DECISION_DELAY - 1) % DECISION_DELAY;
-        const Sample *sample = &search->samples[at];
-        const opus_int n = search->ancestor.of[at][winner];
-        pulses[i] = (opus_int8)((lane(&sample->q_Q10, n) + 512) >> 10);
-        xq[i] = rounded_smulww(lane(&sample->xq_Q14, n), gain_Q10, 8);
-        NSQ->sLTP_shp_Q14[NSQ->sLTP_shp_buf_idx + i] = lane(&sample->shape_Q14, n);
+        decide(search, NSQ, at, search->ancestor.of[at][winner], i, &pulses[i], &xq[i]);
     }
 }
 
@@ -572,7 +577,7 @@ void silk_NSQ_del_dec_avx2(const silk_encoder_state *psEncC, silk_nsq_state *NSQ
                     for (i = 0; i < STATES; i++) {
                         ((opus_int32 *)(void *)&search.cost_Q10)[i] += i == winner ? 0 : EXPIRED;
                     }
-                    decide_all(&search, NSQ, winner, Gains_Q16[1] >> 6, pulses, xq);
+                    decide_all(&search, NSQ, winner, pulses, xq);
                     sub.is_first = 1;
                 }
                 silk_LPC_analysis_filter(&sLTP[start], &NSQ->xq[start + k * psEncC->subfr_length], sub.a_Q12,
@@ -596,7 +601,7 @@ void silk_NSQ_del_dec_avx2(const silk_encoder_state *psEncC, silk_nsq_state *NSQ
         xq += psEncC->subfr_length;
     }
     winner = winner_of(&search);
-    decide_all(&search, NSQ, winner, Gains_Q16[last] >> 6, pulses, xq);
+    decide_all(&search, NSQ, winner, pulses, xq);
     end_search(&search, psEncC, NSQ, psIndices, winner);
     NSQ->lagPrev = pitchL[last];
     silk_memmove(NSQ->xq, &NSQ->xq[psEncC->frame_length], psEncC->ltp_mem_length * sizeof(opus_int16));
