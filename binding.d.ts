@@ -79,6 +79,10 @@ export declare class Connection {
   setConfiguration(config: ConnectionConfig): Outcome<Snapshot>
   /** The negotiated state. */
   snapshot(): Snapshot
+  /** The session descriptions in force. */
+  descriptions(): Descriptions
+  /** W3C "check if negotiation is needed", whatever the signaling state. */
+  negotiationNeeded(): boolean
   /** What feeds a sender, and whether it may be heard; `null` sends nothing. */
   setSource(transceiver: number, source: Ring | undefined | null, enabled: boolean): void
   /** Encoded frames for a sender in place of what feeds it; `null` for none. */
@@ -370,6 +374,18 @@ export interface DescriptionData {
   type: string
   /** The text. */
   sdp: string
+}
+
+/** The session descriptions in force. */
+export interface Descriptions {
+  /** W3C [[CurrentLocalDescription]]. */
+  currentLocal?: DescriptionData
+  /** W3C [[PendingLocalDescription]]. */
+  pendingLocal?: DescriptionData
+  /** W3C [[CurrentRemoteDescription]]. */
+  currentRemote?: DescriptionData
+  /** W3C [[PendingRemoteDescription]]. */
+  pendingRemote?: DescriptionData
 }
 
 /** Why DTLS failed: what RTCError says of it. */
@@ -685,18 +701,10 @@ export interface RoleData {
 export interface Snapshot {
   /** RTCSignalingState. */
   signalingState: string
-  /** W3C [[CurrentLocalDescription]]. */
-  currentLocal?: DescriptionData
-  /** W3C [[PendingLocalDescription]]. */
-  pendingLocal?: DescriptionData
-  /** W3C [[CurrentRemoteDescription]]. */
-  currentRemote?: DescriptionData
-  /** W3C [[PendingRemoteDescription]]. */
-  pendingRemote?: DescriptionData
+  /** Media may flow: there is an answer, and if it is provisional it is ours. */
+  answered: boolean
   /** W3C canTrickleIceCandidates. */
   canTrickle?: boolean
-  /** W3C "check if negotiation is needed". */
-  negotiationNeeded: boolean
   /** In the order of their creation. */
   transceivers: Array<TransceiverData>
   /** The data section, where there is one. */

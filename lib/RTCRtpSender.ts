@@ -295,8 +295,8 @@ function requireSendable({ kind, transceiver }: Slots, codec: RTCRtpCodec): void
 export function codecsNegotiated(sender: RTCRtpSender): void {
   const slots = slotsOf(sender);
   const { sendCodecs } = transceiverSlots(slots.transceiver);
+  if (sendCodecs.length === 0 || !slots.encodings.some(({ codec }) => codec)) return;
   const negotiated = sendCodecs.map(codecParameters);
-  if (negotiated.length === 0) return;
   slots.encodings = slots.encodings.map((encoding) => {
     const { codec, ...rest } = encoding;
     return codec && !negotiated.some((known) => sameCodec(known, codec)) ? rest : encoding;

@@ -73,14 +73,18 @@ export interface TransceiverSnapshot {
   rids?: string[] | null;
 }
 
-export interface Snapshot {
-  signalingState: RTCSignalingState;
+export interface Descriptions {
   currentLocal?: DescriptionData | null;
   pendingLocal?: DescriptionData | null;
   currentRemote?: DescriptionData | null;
   pendingRemote?: DescriptionData | null;
+}
+
+export interface Snapshot {
+  signalingState: RTCSignalingState;
+  /** Media may flow: there is an answer, and if it is provisional it is ours. */
+  answered: boolean;
   canTrickle?: boolean | null;
-  negotiationNeeded: boolean;
   /** In creation order. */
   transceivers: TransceiverSnapshot[];
   data?: {
@@ -472,6 +476,9 @@ export interface NativeConnection {
   restartIce(): Outcome<Snapshot>;
   setConfiguration(config: ConnectionConfig): Outcome<Snapshot>;
   snapshot(): Snapshot;
+  descriptions(): Descriptions;
+  /** Whatever the signaling state. */
+  negotiationNeeded(): boolean;
   /** `null` sends nothing; a ring that is not `enabled` sends silence. */
   setSource(transceiver: number, source: NativeRing | null, enabled: boolean): void;
   /** Encoded frames in place of a source. */

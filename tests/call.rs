@@ -230,8 +230,8 @@ impl Call {
 }
 
 fn local_sdp(negotiator: &Negotiator) -> String {
-    let snapshot = negotiator.snapshot();
-    snapshot.pending_local.or(snapshot.current_local).unwrap().sdp
+    let descriptions = negotiator.descriptions();
+    descriptions.pending_local.or(descriptions.current_local).unwrap().sdp
 }
 
 /// Least-squares fit of a sine of `hz`, in pieces, so that a slow phase drift is not noise; the median piece counts.

@@ -56,17 +56,26 @@ class Connection {
     made.connections.push(new WeakRef(this));
   }
 
-  snapshot() {
+  descriptions() {
     const s = this.state;
-    const needed = s.signaling === 'stable' && this.#needed();
     return {
-      signalingState: this.closed ? 'closed' : s.signaling,
       ...(s.currentLocal && { currentLocal: this.#gathered(s.currentLocal) }),
       ...(s.pendingLocal && { pendingLocal: this.#gathered(s.pendingLocal) }),
       ...(s.currentRemote && { currentRemote: { ...s.currentRemote } }),
       ...(s.pendingRemote && { pendingRemote: { ...s.pendingRemote } }),
+    };
+  }
+
+  negotiationNeeded() {
+    return this.state.signaling === 'stable' && this.#needed();
+  }
+
+  snapshot() {
+    const s = this.state;
+    return {
+      signalingState: this.closed ? 'closed' : s.signaling,
+      answered: Boolean(s.currentRemote || s.pendingLocal?.type === 'pranswer'),
       ...((s.currentRemote || s.pendingRemote) && { canTrickle: true }),
-      negotiationNeeded: needed,
       transceivers: s.transceivers.map((t) => {
         const { trackId, streamIds, byAddTrack, everSent, ...rest } = t;
         return { ...clone(rest), direction: t.stopping ? 'stopped' : t.direction };

@@ -64,7 +64,7 @@ pub fn sdp(data: &[u8]) {
 pub fn candidate(data: &[u8]) {
     let mut phone = phone();
     phone.set_local(SdpType::Offer, "").expect("an offer");
-    let offer = phone.snapshot().pending_local.expect("it was set").sdp;
+    let offer = phone.descriptions().pending_local.expect("it was set").sdp;
     let mut far = Negotiator::new(operations::config(), Box::new(Seeded(8)));
     far.set_remote(SdpType::Offer, &offer).expect("we understand ourselves");
     for line in String::from_utf8_lossy(data).lines().take(50) {
@@ -82,7 +82,7 @@ pub fn candidate(data: &[u8]) {
         }
     }
     far.set_local(SdpType::Answer, "").expect("candidates leave a description as good as it was");
-    let shown = far.snapshot().current_remote.expect("it was set").sdp;
+    let shown = far.descriptions().current_remote.expect("it was set").sdp;
     let mut again = Negotiator::new(operations::config(), Box::new(Seeded(9)));
     again.set_remote(SdpType::Offer, &shown).expect("what is shown can be read");
     obey(&far.plan());

@@ -80,12 +80,16 @@ export class Peer {
   guard: boolean | undefined;
 
   readonly #target: EventTarget;
+  /** As far as somebody has looked at them since they changed. */
   readonly #descriptions: Record<Slot, RTCSessionDescription | null> = {
     currentLocal: null,
     pendingLocal: null,
     currentRemote: null,
     pendingRemote: null,
   };
+  #descriptionsChanged = false;
+  /** Media may flow: there is an answer, and if it is provisional it is ours. */
+  #answered = false;
   /** By the engine's id, in creation order. */
   readonly #transceivers = new Map<number, RTCRtpTransceiver>();
   /** A local description was set that makes the engine gather, and it has not reported so yet. */
@@ -123,6 +127,11 @@ export class Peer {
   }
 
   description(slot: Slot): RTCSessionDescription | null {
+    if (this.#descriptionsChanged) {
+      this.#descriptionsChanged = false;
+      const descriptions = this.native.descriptions();
+      for (const each of SLOTS) this.#descriptions[each] = refreshed(this.#descriptions[each], descriptions[each]);
+    }
     return this.#descriptions[slot];
   }
 
@@ -174,9 +183,7 @@ export class Peer {
       const snapshot = this.invoke((native) =>
         side === 'local' ? native.setLocalDescription(type, sdp) : native.setRemoteDescription(type, sdp),
       );
-      const applied = side === 'local' ? (snapshot.pendingLocal ?? snapshot.currentLocal)?.sdp : sdp;
-      if (isLogged('sdp', 'debug'))
-        log('sdp', 'debug', this.native.id, `${side} ${type}`, { sdp: withoutSecrets(applied ?? '') });
+      if (isLogged('sdp', 'debug')) this.#logDescription(side, type, sdp);
       if (side === 'local' && type !== 'rollback') {
         this.#gatheringExpected ||= this.restarting || this.iceGatheringState === 'new';
         this.restarting = false;
@@ -185,6 +192,12 @@ export class Peer {
       if (type === 'rollback') this.#forgetGathering();
       this.#hold();
     });
+  }
+
+  #logDescription(side: Side, type: SdpType, given: string): void {
+    const { pendingLocal, currentLocal } = this.native.descriptions();
+    const sdp = side === 'local' ? (pendingLocal ?? currentLocal)?.sdp : given;
+    log('sdp', 'debug', this.native.id, `${side} ${type}`, { sdp: withoutSecrets(sdp ?? '') });
   }
 
   addIceCandidate(init: RTCIceCandidateInit & { candidate: string }): Promise<void> {
@@ -229,7 +242,7 @@ export class Peer {
         return;
       }
       if (this.signalingState !== 'stable') return;
-      if (!this.native.snapshot().negotiationNeeded) {
+      if (!this.native.negotiationNeeded()) {
         this.#negotiationNeeded = false;
         return;
       }
@@ -281,7 +294,8 @@ export class Peer {
   #mirror(snapshot: Snapshot): void {
     this.signalingState = snapshot.signalingState;
     this.canTrickleIceCandidates = snapshot.canTrickle ?? null;
-    for (const slot of SLOTS) this.#descriptions[slot] = refreshed(this.#descriptions[slot], snapshot[slot]);
+    this.#answered = snapshot.answered;
+    this.#descriptionsChanged = true;
     this.transports.refresh(snapshot.transports);
     const listed = new Set<number>();
     for (const data of snapshot.transceivers) {
@@ -495,7 +509,7 @@ export class Peer {
     if (this.closed || this.iceGatheringState === state) return;
     // Of a description that was rolled back meanwhile.
     if (this.transports.none) return;
-    this.#mirror(this.native.snapshot());
+    this.#descriptionsChanged = true;
     this.iceGatheringState = state;
     this.#gatheringExpected = false;
     this.transports.setGathering(state);
@@ -515,7 +529,7 @@ export class Peer {
   }
 
   #localCandidate(report: Extract<ConnectionReport, { type: 'candidate' }>): void {
-    this.#mirror(this.native.snapshot());
+    this.#descriptionsChanged = true;
     const { candidate: text, sdpMid, sdpMLineIndex, usernameFragment, relayProtocol, url } = report;
     const candidate = new RTCIceCandidate({
       candidate: text,
@@ -601,9 +615,7 @@ export class Peer {
   #hold(): void {
     if (this.closed) return;
     const gathering = !this.#lost && (this.#gatheringExpected || this.iceGatheringState === 'gathering');
-    const negotiated =
-      this.#descriptions.currentRemote !== null || this.#descriptions.pendingLocal?.type === 'pranswer';
-    const connecting = negotiated && this.transports.waiting;
+    const connecting = this.#answered && this.transports.waiting;
     holdLoop(this, gathering || connecting || this.transports.up || this.#statsRequests.size > 0);
     if (this.transports.connectionState === 'failed') release(this);
     else if (this.transports.up) root(this);

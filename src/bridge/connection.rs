@@ -5,7 +5,7 @@ use super::encoded::{Detour, FrameQueue};
 use super::engine::Engine;
 use super::media::Ring;
 use super::outcome::Outcome;
-use super::snapshot::SnapshotData;
+use super::snapshot::{DescriptionsData, SnapshotData};
 use crate::census::{self, Live};
 use crate::connection::{Connection as Owner, ConnectionId, Encoding, Event, Outbox, Report, Way};
 use crate::error::{Error, ErrorKind, Result};
@@ -315,6 +315,18 @@ impl Connection {
     #[napi(catch_unwind, ts_return_type = "Snapshot")]
     pub fn snapshot(&self) -> SnapshotData {
         self.owner.borrow().snapshot().into()
+    }
+
+    /// The session descriptions in force.
+    #[napi(catch_unwind, ts_return_type = "Descriptions")]
+    pub fn descriptions(&self) -> DescriptionsData {
+        self.owner.borrow().descriptions().into()
+    }
+
+    /// W3C "check if negotiation is needed", whatever the signaling state.
+    #[napi(catch_unwind)]
+    pub fn negotiation_needed(&self) -> bool {
+        self.owner.borrow().negotiation_needed()
     }
 
     /// What feeds a sender, and whether it may be heard; `null` sends nothing.

@@ -1,8 +1,8 @@
 //! The negotiated state as plain objects.
 
 use crate::negotiation::{
-    CodecParameters, Description, Direction, DtlsRole, Extension, IceCredentials, Kind, SdpType, SignalingState,
-    Snapshot, TransceiverSnapshot, TransportSnapshot,
+    CodecParameters, Description, Descriptions, Direction, DtlsRole, Extension, IceCredentials, Kind, SdpType,
+    SignalingState, Snapshot, TransceiverSnapshot, TransportSnapshot,
 };
 use napi_derive::napi;
 
@@ -11,6 +11,21 @@ use napi_derive::napi;
 pub struct SnapshotData {
     /// RTCSignalingState.
     pub signaling_state: &'static str,
+    /// Media may flow: there is an answer, and if it is provisional it is ours.
+    pub answered: bool,
+    /// W3C canTrickleIceCandidates.
+    pub can_trickle: Option<bool>,
+    /// In the order of their creation.
+    pub transceivers: Vec<TransceiverData>,
+    /// The data section, where there is one.
+    pub data: Option<DataSectionData>,
+    /// Transports in use.
+    pub transports: Vec<TransportData>,
+}
+
+/// The session descriptions in force.
+#[napi(object, object_from_js = false, js_name = "Descriptions")]
+pub struct DescriptionsData {
     /// W3C [[CurrentLocalDescription]].
     pub current_local: Option<DescriptionData>,
     /// W3C [[PendingLocalDescription]].
@@ -19,16 +34,6 @@ pub struct SnapshotData {
     pub current_remote: Option<DescriptionData>,
     /// W3C [[PendingRemoteDescription]].
     pub pending_remote: Option<DescriptionData>,
-    /// W3C canTrickleIceCandidates.
-    pub can_trickle: Option<bool>,
-    /// W3C "check if negotiation is needed".
-    pub negotiation_needed: bool,
-    /// In the order of their creation.
-    pub transceivers: Vec<TransceiverData>,
-    /// The data section, where there is one.
-    pub data: Option<DataSectionData>,
-    /// Transports in use.
-    pub transports: Vec<TransportData>,
 }
 
 /// A session description.
@@ -160,12 +165,8 @@ impl From<Snapshot> for SnapshotData {
     fn from(from: Snapshot) -> Self {
         Self {
             signaling_state: signaling_state(from.signaling_state),
-            current_local: from.current_local.map(DescriptionData::from),
-            pending_local: from.pending_local.map(DescriptionData::from),
-            current_remote: from.current_remote.map(DescriptionData::from),
-            pending_remote: from.pending_remote.map(DescriptionData::from),
+            answered: from.answered,
             can_trickle: from.can_trickle,
-            negotiation_needed: from.negotiation_needed,
             transceivers: from.transceivers.into_iter().map(TransceiverData::from).collect(),
             data: from.data.map(|data| DataSectionData {
                 mid: data.mid,
@@ -177,6 +178,17 @@ impl From<Snapshot> for SnapshotData {
                 }),
             }),
             transports: from.transports.into_iter().map(TransportData::from).collect(),
+        }
+    }
+}
+
+impl From<Descriptions> for DescriptionsData {
+    fn from(from: Descriptions) -> Self {
+        Self {
+            current_local: from.current_local.map(DescriptionData::from),
+            pending_local: from.pending_local.map(DescriptionData::from),
+            current_remote: from.current_remote.map(DescriptionData::from),
+            pending_remote: from.pending_remote.map(DescriptionData::from),
         }
     }
 }

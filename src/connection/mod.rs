@@ -40,8 +40,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fault::{self, Place};
 use crate::media::{Detour, FrameQueue, Ring, Role, Source, Sources};
 use crate::negotiation::{
-    CodecCapability, Direction, Extension, Kind, Negotiator, OfferOptions, RemoteCandidateInit, SdpType, Snapshot,
-    SurfacedCandidate, TransceiverId, TransceiverInit,
+    CodecCapability, Descriptions, Direction, Extension, Kind, Negotiator, OfferOptions, RemoteCandidateInit, SdpType,
+    Snapshot, SurfacedCandidate, TransceiverId, TransceiverInit,
 };
 use crate::transport::{CandidateSource, Certificate, ChannelId, ChannelInit, Message};
 use std::collections::{BTreeMap, BTreeSet};
@@ -105,6 +105,16 @@ impl Connection {
     /// The negotiated state as JavaScript mirrors it.
     pub fn snapshot(&self) -> Snapshot {
         self.negotiator.snapshot()
+    }
+
+    /// The session descriptions in force.
+    pub fn descriptions(&self) -> Descriptions {
+        self.negotiator.descriptions()
+    }
+
+    /// W3C "check if negotiation is needed", whatever the signaling state.
+    pub fn negotiation_needed(&self) -> bool {
+        self.negotiator.negotiation_needed()
     }
 
     /// W3C `addTrack`: the transceiver that sends the track, and whether it is new.

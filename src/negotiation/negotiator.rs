@@ -7,7 +7,7 @@ use super::codec::{self, CodecCapability};
 use super::extension::Extension;
 use super::plan::Plan;
 use super::random::Random;
-use super::snapshot::Snapshot;
+use super::snapshot::{Descriptions, Snapshot};
 use super::state::State;
 use super::transceiver::{Origin, Transceiver};
 use super::types::{
@@ -237,6 +237,11 @@ impl Negotiator {
     /// Closes: everything fails from now on, and the plan is empty.
     pub fn close(&mut self) {
         self.state.signaling = SignalingState::Closed;
+    }
+
+    /// The session descriptions in force.
+    pub fn descriptions(&self) -> Descriptions {
+        view::descriptions(&self.state)
     }
 
     /// For the facade.

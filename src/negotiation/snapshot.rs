@@ -12,6 +12,21 @@ use super::types::{Direction, Kind, SdpType, SignalingState, TransceiverId, Tran
 pub struct Snapshot {
     /// RTCSignalingState.
     pub signaling_state: SignalingState,
+    /// Media may flow: there is an answer, and if it is provisional it is ours.
+    pub answered: bool,
+    /// W3C canTrickleIceCandidates.
+    pub can_trickle: Option<bool>,
+    /// All transceivers ever made, in the order of their creation; stopped ones stay in the list.
+    pub transceivers: Vec<TransceiverSnapshot>,
+    /// The data section once it has a transport.
+    pub data: Option<DataSnapshot>,
+    /// Transports in use.
+    pub transports: Vec<TransportSnapshot>,
+}
+
+/// The session descriptions in force.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Descriptions {
     /// W3C `[[CurrentLocalDescription]]`, with the candidates gathered so far.
     pub current_local: Option<Description>,
     /// W3C `[[PendingLocalDescription]]`, with the candidates gathered so far.
@@ -20,16 +35,6 @@ pub struct Snapshot {
     pub current_remote: Option<Description>,
     /// W3C `[[PendingRemoteDescription]]`, with the candidates added so far.
     pub pending_remote: Option<Description>,
-    /// W3C canTrickleIceCandidates.
-    pub can_trickle: Option<bool>,
-    /// W3C "check if negotiation is needed", whatever the signaling state.
-    pub negotiation_needed: bool,
-    /// All transceivers ever made, in the order of their creation; stopped ones stay in the list.
-    pub transceivers: Vec<TransceiverSnapshot>,
-    /// The data section once it has a transport.
-    pub data: Option<DataSnapshot>,
-    /// Transports in use.
-    pub transports: Vec<TransportSnapshot>,
 }
 
 /// A session description.

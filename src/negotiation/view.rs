@@ -5,14 +5,13 @@
 use super::codec::{CodecParameters, carries_media};
 use super::description::{LocalDescription, RemoteDescription};
 use super::extension::{Extension, Extensions};
-use super::needed;
 use super::plan::{DataPlan, IcePlan, MediaPlan, Plan, RecvPlan, SendPlan, TransportPlan};
 use super::slot::{Content, Negotiated, Slot};
-use super::snapshot::{DataSnapshot, Description, Snapshot, TransceiverSnapshot, TransportSnapshot};
+use super::snapshot::{DataSnapshot, Description, Descriptions, Snapshot, TransceiverSnapshot, TransportSnapshot};
 use super::state::{Agreement, State};
 use super::transceiver::Transceiver;
 use super::transport::Transport;
-use super::types::{Direction, Kind, SignalingState, TransportId};
+use super::types::{Direction, Kind, SdpType, SignalingState, TransportId};
 
 /// Packet durations that every codec of the table has, in milliseconds.
 const PTIMES_MS: [u16; 4] = [10, 20, 40, 60];
@@ -23,23 +22,30 @@ const DEFAULT_MAX_MESSAGE_BYTES: u64 = 65_536;
 /// RFC 8841 section 5: what a far end means that names no port.
 const DEFAULT_SCTP_PORT: u16 = 5000;
 
-/// For the facade.
-pub(super) fn snapshot(state: &State) -> Snapshot {
+/// For the facade, when somebody looks.
+pub(super) fn descriptions(state: &State) -> Descriptions {
     let local = |description: &Option<LocalDescription>| {
         description.as_ref().map(|it| Description { ty: it.ty, sdp: it.render(|ufrag| state.gathered(ufrag)) })
     };
     let remote = |description: &Option<RemoteDescription>| {
         description.as_ref().map(|it| Description { ty: it.ty, sdp: it.text.clone() })
     };
-    let latest_remote = state.pending_remote.as_ref().or(state.current_remote.as_ref());
-    Snapshot {
-        signaling_state: state.signaling,
+    Descriptions {
         current_local: local(&state.current_local),
         pending_local: local(&state.pending_local),
         current_remote: remote(&state.current_remote),
         pending_remote: remote(&state.pending_remote),
+    }
+}
+
+/// For the facade.
+pub(super) fn snapshot(state: &State) -> Snapshot {
+    let provisional = state.pending_local.as_ref().is_some_and(|it| it.ty == SdpType::PrAnswer);
+    let latest_remote = state.pending_remote.as_ref().or(state.current_remote.as_ref());
+    Snapshot {
+        signaling_state: state.signaling,
+        answered: state.current_remote.is_some() || provisional,
         can_trickle: latest_remote.map(|remote| remote.trickles),
-        negotiation_needed: needed::check(state),
         transceivers: state.transceivers.iter().map(|transceiver| show_transceiver(state, transceiver)).collect(),
         data: data_slot(&state.agreement).map(|(slot, transport)| DataSnapshot {
             mid: slot.mid.clone(),

@@ -181,6 +181,6 @@ fn msid_with_a_dash_means_no_stream_but_names_the_track() {
 fn port_and_address_of_the_default_candidate_are_in_the_description() {
     let (mut phone, _) = called_by("ringcentral-2022-offer");
     phone.add_local_candidate(TransportId(0), &host("192.0.2.5", 4000));
-    let sdp = phone.snapshot().current_local.unwrap().sdp;
+    let sdp = phone.descriptions().current_local.unwrap().sdp;
     assert!(lines(&sdp, "m=audio 4000 ").len() == 1 && has(&sdp, "c=IN IP4 192.0.2.5"));
 }

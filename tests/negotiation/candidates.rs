@@ -19,7 +19,7 @@ fn a_candidate_reaches_the_plan_and_the_remote_description() {
     let (mut phone, _) = called_by("chromium-offer");
     phone.add_remote_candidate(add(LINE)).unwrap();
     assert_eq!(addresses(&phone), ["198.51.100.9"]);
-    assert!(has(&phone.snapshot().current_remote.unwrap().sdp, &format!("a={LINE}")));
+    assert!(has(&phone.descriptions().current_remote.unwrap().sdp, &format!("a={LINE}")));
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn a_candidate_enters_the_section_it_belongs_to() {
     let mut phone = with(config, 1);
     answer(&mut phone, &fixture("chromium-audio-video-data-offer"));
     phone.add_remote_candidate(add(LINE)).unwrap();
-    let sdp = phone.snapshot().current_remote.unwrap().sdp;
+    let sdp = phone.descriptions().current_remote.unwrap().sdp;
     assert!(has(&section(&sdp, 0), &format!("a={LINE}")) && !has(&section(&sdp, 1), &format!("a={LINE}")));
 }
 
@@ -135,7 +135,7 @@ fn an_empty_candidate_ends_a_generation() {
     let init = RemoteCandidateInit { username_fragment: Some("Yd0t".into()), ..add("") };
     phone.add_remote_candidate(init).unwrap();
     assert!(transport(&phone).ice.remote_complete);
-    assert!(has(&phone.snapshot().current_remote.unwrap().sdp, "a=end-of-candidates"));
+    assert!(has(&phone.descriptions().current_remote.unwrap().sdp, "a=end-of-candidates"));
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn a_candidate_of_the_present_generation_counts_while_a_restart_is_offered() {
     phone.set_remote(SdpType::Offer, &fixture("chromium-offer").replace("Yd0t", "new1")).unwrap();
     phone.add_remote_candidate(add(LINE)).unwrap();
     assert_eq!(addresses(&phone), ["198.51.100.9"]);
-    let shown = phone.snapshot();
+    let shown = phone.descriptions();
     assert!(has(&shown.current_remote.unwrap().sdp, &format!("a={LINE}")));
     assert!(!has(&shown.pending_remote.unwrap().sdp, &format!("a={LINE}")));
 }
@@ -170,7 +170,7 @@ fn a_candidate_cannot_smuggle_lines_into_the_description() {
     let (mut phone, _) = called_by("chromium-offer");
     let evil = format!("{LINE}\r\na=setup:passive");
     let _ = phone.add_remote_candidate(add(&evil));
-    assert!(!has(&phone.snapshot().current_remote.unwrap().sdp, "a=setup:passive"));
+    assert!(!has(&phone.descriptions().current_remote.unwrap().sdp, "a=setup:passive"));
 }
 
 #[test]
@@ -215,11 +215,11 @@ fn the_default_candidate_is_the_most_reachable_ipv4_udp_one() {
     ];
     for (candidate, address, port) in wanted {
         phone.add_local_candidate(TransportId(0), &candidate);
-        let sdp = phone.snapshot().current_local.unwrap().sdp;
+        let sdp = phone.descriptions().current_local.unwrap().sdp;
         assert!(has(&sdp, address), "{candidate}: {sdp}");
         assert!(line(&sdp, "m=").starts_with(&format!("m=audio {port} ")), "{candidate}");
     }
-    let sdp = phone.snapshot().current_local.unwrap().sdp;
+    let sdp = phone.descriptions().current_local.unwrap().sdp;
     assert!(sdp.contains("typ srflx raddr 192.0.2.5 rport 4000\r\n"));
 }
 
@@ -230,7 +230,7 @@ fn bundled_sections_list_candidates_once_and_share_the_port() {
     negotiate(&mut a, &mut b);
     let id = transport(&b).id;
     assert_eq!(b.add_local_candidate(id, &host("192.0.2.5", 4000)).len(), 1);
-    let sdp = b.snapshot().current_local.unwrap().sdp;
+    let sdp = b.descriptions().current_local.unwrap().sdp;
     assert_eq!(lines(&sdp, "a=candidate").len(), 1);
     assert_eq!(lines(&sdp, "m=audio 4000 ").len(), 2);
 }
@@ -267,5 +267,5 @@ fn random_candidates_never_panic() {
         };
         let _ = phone.add_remote_candidate(init);
     }
-    assert!(phone.snapshot().current_remote.is_some());
+    assert!(phone.descriptions().current_remote.is_some());
 }

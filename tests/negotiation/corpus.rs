@@ -76,10 +76,10 @@ fn corpus() -> Vec<Case> {
 
 /// Checks one case against a negotiator: the result is the expected one, and an error changes nothing.
 fn check(negotiator: &mut Negotiator, case: &Case) {
-    let before = (negotiator.snapshot(), negotiator.plan());
+    let before = seen(negotiator);
     let result = negotiator.set_remote(SdpType::Offer, &case.sdp);
     if let Err(error) = &result {
-        assert_eq!((negotiator.snapshot(), negotiator.plan()), before, "{}", case.name);
+        assert_eq!(seen(negotiator), before, "{}", case.name);
         assert_eq!(error.kind == ErrorKind::SdpSyntax, error.sdp_line.is_some(), "{}", case.name);
     }
     match case.expect.as_str() {
@@ -126,7 +126,7 @@ fn what_is_accepted_can_be_answered_and_answered_again() {
 #[test]
 fn no_case_disturbs_an_established_call() {
     let (mut phone, _) = called_by("ringcentral-2022-offer");
-    let (shown, plan) = (phone.snapshot(), phone.plan());
+    let (_, shown, plan) = seen(&phone);
     for case in corpus() {
         if phone.set_remote(SdpType::Offer, &case.sdp).is_ok() {
             phone.set_remote(SdpType::Rollback, "").unwrap();
@@ -137,7 +137,7 @@ fn no_case_disturbs_an_established_call() {
             continue;
         }
         assert_eq!(phone.plan(), plan, "{}", case.name);
-        assert_eq!(phone.snapshot().current_remote, shown.current_remote, "{}", case.name);
+        assert_eq!(phone.descriptions().current_remote, shown.current_remote, "{}", case.name);
     }
 }
 
@@ -150,9 +150,9 @@ fn as_an_answer_no_case_panics_or_leaves_half_a_state() {
     for case in corpus() {
         let mut phone = phone();
         offer(&mut phone);
-        let before = (phone.snapshot(), phone.plan());
+        let before = seen(&phone);
         if phone.set_remote(SdpType::Answer, &case.sdp).is_err() {
-            assert_eq!((phone.snapshot(), phone.plan()), before, "{}", case.name);
+            assert_eq!(seen(&phone), before, "{}", case.name);
         } else {
             assert_eq!(phone.snapshot().signaling_state, SignalingState::Stable);
         }
@@ -165,9 +165,9 @@ fn every_prefix_of_every_fixture_is_an_error_or_a_description() {
         let text = fixture(name);
         for end in 0..text.len() {
             let mut phone = phone();
-            let before = phone.snapshot();
+            let before = seen(&phone);
             if phone.set_remote(SdpType::Offer, &text[..end]).is_err() {
-                assert_eq!(phone.snapshot(), before);
+                assert_eq!(seen(&phone), before);
             }
         }
     }

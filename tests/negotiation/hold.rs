@@ -106,7 +106,7 @@ fn an_old_answer_sent_back_as_an_offer_keeps_role_and_association() {
     negotiate(&mut caller, &mut phone);
     let before = transport(&caller);
     assert_eq!(before.dtls.as_ref().unwrap().role, DtlsRole::Server);
-    let old_answer = phone.snapshot().current_local.unwrap().sdp;
+    let old_answer = phone.descriptions().current_local.unwrap().sdp;
     assert!(has(&old_answer, "a=setup:active"));
     let held = old_answer.replace("a=sendrecv", "a=sendonly");
     let sdp = answer(&mut caller, &held);

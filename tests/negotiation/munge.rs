@@ -20,7 +20,7 @@ fn without(sdp: &str, prefixes: &[&str]) -> String {
 fn call(a: &mut Negotiator, b: &mut Negotiator, munge: impl Fn(&str) -> String) -> String {
     let offer = munge(&a.create_offer(OfferOptions::default()).unwrap());
     a.set_local(SdpType::Offer, &offer).unwrap();
-    let shown = a.snapshot().pending_local.unwrap().sdp;
+    let shown = a.descriptions().pending_local.unwrap().sdp;
     let sdp = answer(b, &shown);
     a.set_remote(SdpType::Answer, &sdp).unwrap();
     shown
@@ -55,7 +55,7 @@ fn an_answer_can_leave_codecs_out_too() {
     b.set_remote(SdpType::Offer, &offer(&mut a)).unwrap();
     let sdp = narrowband(&b.create_answer().unwrap());
     b.set_local(SdpType::Answer, &sdp).unwrap();
-    a.set_remote(SdpType::Answer, &b.snapshot().current_local.unwrap().sdp).unwrap();
+    a.set_remote(SdpType::Answer, &b.descriptions().current_local.unwrap().sdp).unwrap();
     assert_eq!(media(&a).send.unwrap().codec.name, "PCMA");
     assert_eq!(names(&media(&b).recv.unwrap().codecs), NARROWBAND);
 }
@@ -97,7 +97,7 @@ fn candidates_found_meanwhile_are_shown_whatever_was_taken_out() {
     a.add_local_candidate(TransportId(0), &host("192.0.2.5", 4000));
     let sdp = a.create_offer(OfferOptions::default()).unwrap();
     a.set_local(SdpType::Offer, &without(&sdp, &["a=candidate"])).unwrap();
-    assert_eq!(lines(&a.snapshot().pending_local.unwrap().sdp, "a=candidate").len(), 1);
+    assert_eq!(lines(&a.descriptions().pending_local.unwrap().sdp, "a=candidate").len(), 1);
 }
 
 #[test]
@@ -106,14 +106,14 @@ fn bare_line_feeds_and_a_missing_end_of_line_change_nothing() {
     let sdp = a.create_offer(OfferOptions::default()).unwrap();
     let bare = sdp.replace("\r\n", "\n");
     a.set_local(SdpType::Offer, bare.trim_end()).unwrap();
-    assert_eq!(a.snapshot().pending_local.unwrap().sdp, sdp);
+    assert_eq!(a.descriptions().pending_local.unwrap().sdp, sdp);
 }
 
 #[test]
 fn what_the_call_goes_by_cannot_be_changed_and_a_refusal_changes_nothing() {
     let mut a = phone();
     let sdp = a.create_offer(OfferOptions::default()).unwrap();
-    let before = a.snapshot();
+    let before = seen(&a);
     let credential = line(&sdp, "a=ice-pwd:");
     let cases = [
         change(&sdp, credential, "a=ice-pwd:0123456789012345678901"),
@@ -142,7 +142,7 @@ fn what_the_call_goes_by_cannot_be_changed_and_a_refusal_changes_nothing() {
     for text in cases {
         let error = a.set_local(SdpType::Offer, &text).map_err(|error| error.kind);
         assert_eq!(error, Err(ErrorKind::InvalidModification), "{text:.3000}");
-        assert_eq!(a.snapshot(), before);
+        assert_eq!(seen(&a), before);
     }
     a.set_local(SdpType::Offer, &sdp).unwrap();
 }

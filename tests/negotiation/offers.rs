@@ -61,7 +61,7 @@ fn the_version_rises_with_each_description_and_leaves_room_for_a_client_that_cou
 fn candidates_do_not_change_the_version() {
     let (mut phone, answered) = called_by("ringcentral-2022-offer");
     phone.add_local_candidate(TransportId(0), &host("192.0.2.5", 4000));
-    assert_eq!(version(&phone.snapshot().current_local.unwrap().sdp), version(&answered));
+    assert_eq!(version(&phone.descriptions().current_local.unwrap().sdp), version(&answered));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn a_later_section_joins_the_bundled_transport() {
 fn an_offer_before_any_media_is_empty_and_can_be_answered() {
     let (mut a, mut b) = (with(config(), 1), with(config(), 2));
     negotiate(&mut a, &mut b);
-    assert!(lines(&a.snapshot().current_local.unwrap().sdp, "m=").is_empty());
+    assert!(lines(&a.descriptions().current_local.unwrap().sdp, "m=").is_empty());
 }
 
 #[test]

@@ -231,7 +231,7 @@ impl End {
             false => self.negotiator.create_offer(OfferOptions { ice_restart, ..OfferOptions::default() }).unwrap(),
         };
         self.negotiator.set_local(SdpType::Offer, &text).unwrap();
-        let set = self.negotiator.snapshot().pending_local.unwrap().sdp;
+        let set = self.negotiator.descriptions().pending_local.unwrap().sdp;
         Some(Signal::Description(SdpType::Offer, set))
     }
 
@@ -283,8 +283,8 @@ impl End {
         let ty = if provisional { SdpType::PrAnswer } else { SdpType::Answer };
         let text = if implicit { String::new() } else { self.negotiator.create_answer().unwrap() };
         self.negotiator.set_local(ty, &text).unwrap();
-        let snapshot = self.negotiator.snapshot();
-        let set = if provisional { snapshot.pending_local } else { snapshot.current_local };
+        let descriptions = self.negotiator.descriptions();
+        let set = if provisional { descriptions.pending_local } else { descriptions.current_local };
         Some(Signal::Description(ty, set.unwrap().sdp))
     }
 
@@ -395,6 +395,11 @@ fn assert_converged(ends: &[End; 2]) {
     }
 }
 
+/// All that can be seen of a negotiator.
+pub fn seen(negotiator: &Negotiator) -> (Snapshot, Descriptions, Plan) {
+    (negotiator.snapshot(), negotiator.descriptions(), negotiator.plan())
+}
+
 /// Any method in any state with any text there was: it does what it is asked, or fails and has changed nothing.
 pub fn any_call(ops: &[Op]) {
     let mut ends = [End::new(0), End::new(1)];
@@ -402,7 +407,7 @@ pub fn any_call(ops: &[Op]) {
     let mut candidates: Vec<SurfacedCandidate> = Vec::new();
     for op in ops {
         let end = &mut ends[op.end];
-        let before = (end.negotiator.snapshot(), end.negotiator.plan());
+        let before = seen(&end.negotiator);
         let text = |choice: u8| texts[usize::from(choice) % texts.len()].clone();
         let made = match op.act {
             Act::CreateOffer(ice_restart) => {
@@ -432,7 +437,7 @@ pub fn any_call(ops: &[Op]) {
         };
         match made {
             Ok(made) => texts.extend(made),
-            Err(_) => assert_eq!((end.negotiator.snapshot(), end.negotiator.plan()), before, "{op:?}"),
+            Err(_) => assert_eq!(seen(&end.negotiator), before, "{op:?}"),
         }
     }
     for end in &mut ends {

@@ -99,7 +99,7 @@ fn while_our_restart_is_open_the_current_description_keeps_its_candidates() {
     let (mut phone, _) = called_by("ringcentral-2022-offer");
     phone.add_local_candidate(TransportId(0), &host("192.0.2.5", 4000));
     restart(&mut phone);
-    let shown = phone.snapshot();
+    let shown = phone.descriptions();
     assert_eq!(lines(&shown.current_local.unwrap().sdp, "a=candidate").len(), 1);
     assert!(lines(&shown.pending_local.unwrap().sdp, "a=candidate").is_empty());
 }

@@ -65,7 +65,7 @@ fn a_refused_line_is_used_again_with_a_new_mid() {
     a.add_track(Kind::Audio, "second", &[]).unwrap();
     negotiate(&mut a, &mut b);
     let shown = a.snapshot();
-    let sdp = shown.current_local.unwrap().sdp;
+    let sdp = a.descriptions().current_local.unwrap().sdp;
     assert_eq!(lines(&sdp, "m=").len(), 1);
     assert_eq!((shown.transceivers[1].mid.as_deref(), shown.transceivers[1].m_line_index), (Some("1"), Some(0)));
     assert_eq!(a.plan().media.len(), 1);

@@ -17,14 +17,14 @@ fn offer_and_answer_move_both_ends_through_the_states() {
     assert_eq!(state(&b), SignalingState::HaveRemoteOffer);
     b.set_local(SdpType::PrAnswer, "").unwrap();
     assert_eq!(state(&b), SignalingState::HaveLocalPrAnswer);
-    let provisional = b.snapshot().pending_local.unwrap();
+    let provisional = b.descriptions().pending_local.unwrap();
     assert_eq!(provisional.ty, SdpType::PrAnswer);
     a.set_remote(SdpType::PrAnswer, &provisional.sdp).unwrap();
     assert_eq!(state(&a), SignalingState::HaveRemotePrAnswer);
     b.set_local(SdpType::Answer, &provisional.sdp).unwrap();
     a.set_remote(SdpType::Answer, &provisional.sdp).unwrap();
     assert_eq!((state(&a), state(&b)), (SignalingState::Stable, SignalingState::Stable));
-    assert!(a.snapshot().pending_remote.is_none() && b.snapshot().pending_local.is_none());
+    assert!(a.descriptions().pending_remote.is_none() && b.descriptions().pending_local.is_none());
 }
 
 #[test]
@@ -100,13 +100,13 @@ fn an_offer_and_an_answer_can_be_set_without_their_promise_to_trickle() {
     let offer = without(a.create_offer(OfferOptions::default()).unwrap());
     a.set_local(SdpType::Offer, &offer).unwrap();
     a.add_local_candidate(TransportId(0), &host("192.0.2.5", 4000));
-    let described = a.snapshot().pending_local.unwrap().sdp;
+    let described = a.descriptions().pending_local.unwrap().sdp;
     assert_eq!((lines(&described, "a=ice-options").len(), lines(&described, "a=candidate").len()), (0, 1));
     b.set_remote(SdpType::Offer, &described).unwrap();
     assert_eq!(b.snapshot().can_trickle, Some(false));
     let answer = without(b.create_answer().unwrap());
     b.set_local(SdpType::Answer, &answer).unwrap();
-    a.set_remote(SdpType::Answer, &b.snapshot().current_local.unwrap().sdp).unwrap();
+    a.set_remote(SdpType::Answer, &b.descriptions().current_local.unwrap().sdp).unwrap();
     assert_eq!(a.snapshot().can_trickle, Some(false));
     assert_eq!(lines(&a.create_offer(OfferOptions::default()).unwrap(), "a=ice-options:trickle").len(), 1);
 }
@@ -115,9 +115,9 @@ fn an_offer_and_an_answer_can_be_set_without_their_promise_to_trickle() {
 fn an_empty_text_sets_what_would_be_created_now() {
     let (mut a, mut b) = (phone(), peer());
     a.set_local(SdpType::Offer, "").unwrap();
-    b.set_remote(SdpType::Offer, &a.snapshot().pending_local.unwrap().sdp).unwrap();
+    b.set_remote(SdpType::Offer, &a.descriptions().pending_local.unwrap().sdp).unwrap();
     b.set_local(SdpType::Answer, "").unwrap();
-    a.set_remote(SdpType::Answer, &b.snapshot().current_local.unwrap().sdp).unwrap();
+    a.set_remote(SdpType::Answer, &b.descriptions().current_local.unwrap().sdp).unwrap();
     assert_eq!(state(&a), SignalingState::Stable);
 }
 
@@ -127,7 +127,7 @@ fn an_empty_text_takes_the_last_offer_while_it_is_up_to_date() {
     let options = OfferOptions { ice_restart: true, ..OfferOptions::default() };
     let sdp = phone.create_offer(options).unwrap();
     phone.set_local(SdpType::Offer, "").unwrap();
-    assert_eq!(phone.snapshot().pending_local.unwrap().sdp, sdp);
+    assert_eq!(phone.descriptions().pending_local.unwrap().sdp, sdp);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn an_empty_text_does_not_take_a_stale_offer() {
     let sdp = phone.create_offer(OfferOptions::default()).unwrap();
     phone.set_direction(only(&phone).id, Direction::RecvOnly).unwrap();
     phone.set_local(SdpType::Offer, "").unwrap();
-    let set = phone.snapshot().pending_local.unwrap().sdp;
+    let set = phone.descriptions().pending_local.unwrap().sdp;
     assert_ne!(set, sdp);
     assert_eq!(direction(&set), "recvonly");
 }
@@ -145,13 +145,13 @@ fn an_empty_text_does_not_take_a_stale_offer() {
 fn the_remote_description_is_kept_as_it_came() {
     let offered = fixture("ringcentral-2019-offer");
     let (phone, _) = called_by("ringcentral-2019-offer");
-    assert_eq!(phone.snapshot().current_remote.unwrap(), Description { ty: SdpType::Offer, sdp: offered });
+    assert_eq!(phone.descriptions().current_remote.unwrap(), Description { ty: SdpType::Offer, sdp: offered });
 }
 
 #[test]
 fn an_error_changes_nothing() {
     let (mut phone, _) = called_by("chromium-offer");
-    let before = (phone.snapshot(), phone.plan());
+    let before = seen(&phone);
     let offered = fixture("chromium-offer");
     phone.set_remote(SdpType::Offer, &offered.replace("a=mid:0", "a=mid:")).unwrap_err();
     phone.set_remote(SdpType::Offer, &offered.replace("a=ice-pwd", "a=ice-pwx")).unwrap_err();
@@ -159,7 +159,7 @@ fn an_error_changes_nothing() {
     phone.set_remote(SdpType::Answer, &offered).unwrap_err();
     phone.set_direction(TransceiverId(99), Direction::SendRecv).unwrap_err();
     phone.add_track(Kind::Audio, "mic", &[]).unwrap_err();
-    assert_eq!((phone.snapshot(), phone.plan()), before);
+    assert_eq!(seen(&phone), before);
 }
 
 #[test]

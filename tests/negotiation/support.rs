@@ -1,6 +1,7 @@
 //! What every table needs: seeded negotiators, fixtures, and ways to look into a description.
 
 use super::ice;
+pub use super::operations::seen;
 use std::net::SocketAddr;
 use webphone_rtc::error::{ErrorKind, Result};
 use webphone_rtc::negotiation::*;
