@@ -119,7 +119,7 @@ fn jitter_that_comes_is_learned_and_jitter_that_goes_is_forgotten() {
         let during = outcome.delay_between(30 * SECOND, 40 * SECOND);
         let after = outcome.delay_between(80 * SECOND, 100 * SECOND);
         outcome.note = format!("{:.0} ms, then {:.0} ms", during.mean, after.mean);
-        table.row(&outcome, &Bounds { concealed: 0.005, speech: (0.15, 0.011), ..Bounds::default() });
+        table.row(&outcome, &Bounds { concealed: 0.005, speech: (0.15, 0.012), ..Bounds::default() });
         table.at_most(&outcome, "delay during jitter in ms", during.mean, 100.0);
         table.at_most(&outcome, "delay 40 s after it in ms", after.mean, 31.0);
         if encoding.sound == Sound::Tone {

@@ -146,10 +146,10 @@ impl OpusEncoder {
     }
 }
 
-/// CPU against quality, 0 to 10. SILK alone, up to 16 kHz, is better at 5 than browsers' 48 kHz at 9 (the figures are in
+/// CPU against quality, 0 to 10. SILK alone, up to 16 kHz, is better at 6 than browsers' 48 kHz at 9 (the figures are in
 /// docs/architecture.md). Above, the analysis that libopus does from 7 on chooses between SILK and CELT, and pays.
 fn complexity(rate_hz: u32) -> u8 {
-    if rate_hz <= 16_000 { 5 } else { 9 }
+    if rate_hz <= 16_000 { 6 } else { 9 }
 }
 
 /// The widest audio band that a receiver which plays at `playback_hz` has a use for.
