@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 /// The first retransmission; each further one waits twice as long up to [`MAX_INTERVAL`].
 const INTERVAL: Duration = Duration::from_millis(200);
-/// With which the RFC would begin. Doubling on, eight attempts would fill [`super::guard::HANDSHAKE_LIMIT`]: where four of
-/// ten datagrams are lost, one call in nine did not come up. A flight a second is a fifth of the audio to come.
+/// The RFC would begin with a second. Doubling on, eight attempts would fill [`super::guard::HANDSHAKE_LIMIT`]: where four of
+/// ten datagrams are lost, one call in nine did not come up. A flight a second is less than the audio to come.
 const MAX_INTERVAL: Duration = Duration::from_secs(1);
 /// Repeats are answered no faster than this.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
@@ -65,7 +65,7 @@ impl Flight {
     pub(super) fn sent(&mut self, now: Instant, role: DtlsRole, datagrams: &[BytesMut]) {
         let records = || datagrams.iter().flat_map(|datagram| records(datagram));
         let messages = || records().filter_map(message);
-        // A server asks for no cookie twice (RFC 6347 section 4.2.1).
+        // A server does not repeat its request for a cookie: the client asks again (RFC 6347 section 4.2.1).
         if !records().any(|record| record[0] == HANDSHAKE) || messages().any(|kind| kind == HELLO_VERIFY_REQUEST) {
             return;
         }
