@@ -26,8 +26,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Without an acknowledgement after this time what is in flight is sent again: far longer than a far end delays its own
-/// (0.2 s), and than [`RETRY_ROUND_TRIPS`].
+/// Without an acknowledgement after this time what is in flight, or opens the association, is sent again: far longer than
+/// a far end delays its own (0.2 s), and than [`RETRY_ROUND_TRIPS`].
 const RETRY: Duration = Duration::from_millis(400);
 const RETRY_ROUND_TRIPS: u32 = 3;
 /// The machine's own timer begins at 1 s and backs off to 60 s, in which a call has long since gone another way.
@@ -113,7 +113,7 @@ pub(super) struct Association {
     ledgers: BTreeMap<u16, Ledger>,
     unsent: usize,
     in_flight: usize,
-    /// What is in flight is sent again at this time, and then after twice as long.
+    /// What awaits its acknowledgement is sent again at this time, and then after twice as long.
     retry_at: Option<Instant>,
     retry: Duration,
     /// Streams of which something has left since it was asked last.
@@ -200,6 +200,13 @@ impl Association {
 
     /// Brings the machine's timer for retransmission, and those before it, to their end.
     fn retransmit(&mut self) {
+        if self.machine.is_handshaking() {
+            // That of INIT or COOKIE ECHO is the only one.
+            if let Some(due) = self.machine.poll_timeout() {
+                self.machine.handle_timeout(due);
+            }
+            return;
+        }
         let before = self.machine.stats().get_num_t3timeouts();
         for _ in 0..MACHINE_TIMERS {
             let Some(due) = self.machine.poll_timeout() else { return };
@@ -487,7 +494,7 @@ impl Association {
             }
         }
         self.collect(now);
-        if self.in_flight == 0 {
+        if self.in_flight == 0 && !self.machine.is_handshaking() {
             self.retry_at = None;
         } else if self.retry_at.is_none() {
             self.begin_retry(now);
@@ -556,16 +563,21 @@ impl Association {
         self.unanswered.extend(reset::request_in(value));
     }
 
-    /// The machine knows one port, and after an INIT that came to it as its own, the wrong tag.
+    /// The machine knows one port, and after an INIT that came to it as its own, the wrong tag. With that, and not without
+    /// one, it also repeats its own INIT, which no far end takes then (RFC 9260 section 8.5.1).
     fn address(&mut self, packet: Bytes) {
-        let misnamed = self.far_tag != 0 && packet::header(&packet).is_some_and(|header| header.tag == self.own_tag);
-        if !misnamed && self.far_port == PORT {
+        let given = packet::header(&packet).map_or(0, |header| header.tag);
+        let opens = packet::chunks(&packet).next().is_some_and(|chunk| chunk.kind == packet::INIT);
+        let tag = match opens {
+            true => 0,
+            false if given == self.own_tag && self.far_tag != 0 => self.far_tag,
+            false => given,
+        };
+        if tag == given && self.far_port == PORT {
             return self.out.push_back(packet);
         }
         let mut packet = BytesMut::from(packet);
-        if misnamed {
-            packet::set_tag(&mut packet, self.far_tag);
-        }
+        packet::set_tag(&mut packet, tag);
         packet::set_ports(&mut packet, PORT, self.far_port);
         packet::seal(&mut packet);
         self.out.push_back(packet.freeze());
@@ -580,6 +592,7 @@ impl Association {
         while let Some(event) = self.machine.poll() {
             match event {
                 MachineEvent::Connected => {
+                    self.retry_at = None;
                     self.reset = Some(Reset::new(self.own_first_tsn, self.far_first_tsn));
                     let streams = self.machine.negotiated_max_streams().unwrap_or_default();
                     self.events.push_back(Event::Up(streams));
