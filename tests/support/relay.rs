@@ -54,6 +54,8 @@ pub struct Server {
     pub refuses: Option<u16>,
     /// It signs its answers.
     pub signs: bool,
+    /// Its answers are errors without a code.
+    pub garbles: bool,
     pub held_until: Option<Instant>,
     pub permissions: BTreeMap<IpAddr, Instant>,
     pub channels: BTreeMap<u16, (SocketAddr, Instant)>,
@@ -75,6 +77,7 @@ impl Server {
             lifetime: Duration::from_secs(600),
             refuses: None,
             signs: true,
+            garbles: false,
             held_until: None,
             permissions: BTreeMap::new(),
             channels: BTreeMap::new(),
@@ -142,6 +145,11 @@ impl Server {
 
     fn answer(&mut self, now: Instant, method: Method, request: &mut Message) -> Vec<u8> {
         let id = request.transaction_id;
+        if self.garbles {
+            let mut answer = Message::new();
+            answer.build(&[Box::new(MessageType::new(method, CLASS_ERROR_RESPONSE)), Box::new(id)]).unwrap();
+            return answer.raw;
+        }
         let Ok(nonce) = request.get(ATTR_NONCE) else { return self.refusal(method, id, 401) };
         if MessageIntegrity::check(request, &self.key(), self.crypto.crypto()).is_err() {
             return self.refusal(method, id, 401);

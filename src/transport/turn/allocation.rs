@@ -27,12 +27,12 @@ pub(super) const MAX_PERMISSIONS: usize = 64;
 pub(super) const MAX_CHANNELS: u16 = 8;
 /// RFC 8656 section 12. A number is never given to another far end.
 const FIRST_CHANNEL: u16 = 0x4000;
-/// First retransmission; each further one waits twice as long.
+/// First retransmission; each further one waits twice as long up to [`MAX_INTERVAL`].
 const RETRANSMIT: Duration = Duration::from_millis(150);
-/// How often a request is sent: for 19 s.
-const MAX_SENDINGS: u8 = 7;
-/// How long an answer may take where nothing is repeated: as long as the last repetition is waited for.
-const RELIABLE_LIMIT: Duration = RETRANSMIT.saturating_mul((1 << MAX_SENDINGS) - 1);
+/// Doubling on, one renewal in fifty would be given up where a third of all datagrams are lost each way.
+const MAX_INTERVAL: Duration = Duration::from_millis(1500);
+/// How long an answer is waited for.
+const SILENCE: Duration = Duration::from_secs(19);
 /// New nonces that one request is repeated for.
 const MAX_CHALLENGES: u8 = 3;
 /// A permission lives 5 minutes, a channel 10 (RFC 8656 sections 9 and 12).
@@ -129,7 +129,7 @@ struct Transaction {
     request: BytesMut,
     due: Instant,
     interval: Duration,
-    sendings: u8,
+    ends: Instant,
     challenges: u8,
 }
 
@@ -409,12 +409,10 @@ impl Allocation {
         let request = self.request(id, purpose, None).unwrap_or_default();
         self.transmit(request.clone());
         self.asked = Some(now);
-        let (interval, sendings) = match self.reliable {
-            true => (RELIABLE_LIMIT, MAX_SENDINGS),
-            false => (RETRANSMIT, 1),
-        };
-        let due = now + interval;
-        self.transactions.push(Transaction { id, purpose, request, due, interval, sendings, challenges });
+        // A stream loses nothing, so there nothing is repeated.
+        let interval = if self.reliable { SILENCE } else { RETRANSMIT };
+        let (due, ends) = (now + interval, now + SILENCE);
+        self.transactions.push(Transaction { id, purpose, request, due, interval, ends, challenges });
     }
 
     fn request(&self, id: TransactionId, purpose: Purpose, lifetime: Option<Duration>) -> Result<BytesMut> {
@@ -576,20 +574,32 @@ impl Allocation {
     fn repeat(&mut self, now: Instant) {
         let mut run_out = Vec::new();
         for transaction in self.transactions.iter_mut().filter(|transaction| transaction.due <= now) {
-            if transaction.sendings == MAX_SENDINGS {
+            if transaction.ends <= now {
                 run_out.push((transaction.id, transaction.purpose));
                 continue;
             }
-            transaction.sendings += 1;
-            transaction.interval *= 2;
-            transaction.due = now + transaction.interval;
+            transaction.interval = (transaction.interval * 2).min(MAX_INTERVAL);
+            transaction.due = (now + transaction.interval).min(transaction.ends);
             if self.state != State::Abandoned && !transaction.request.is_empty() {
                 self.out.push_back(transaction.request.clone());
             }
         }
         for (id, purpose) in run_out {
             self.transactions.retain(|transaction| transaction.id != id);
-            self.fail(now, purpose, UNREACHABLE, "the server did not answer".to_owned());
+            self.run_out(now, purpose);
+        }
+    }
+
+    /// Silence is no refusal: what was granted stays so, and what is in use is asked for again.
+    fn run_out(&mut self, now: Instant, purpose: Purpose) {
+        match purpose {
+            Purpose::Permit(ip) => {
+                if let Some(permission) = self.permissions.iter_mut().find(|permission| permission.ip == ip) {
+                    permission.renew_at = now;
+                }
+            }
+            Purpose::Bind(_) => self.ask(now, purpose, 0),
+            _ => self.fail(now, purpose, UNREACHABLE, "the server did not answer".to_owned()),
         }
     }
 
