@@ -17,7 +17,8 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-/// First retransmission; each further one waits twice as long.
+/// A question is asked again after so long, as often as the limit leaves time for: seven times within a second. Were it to
+/// double, one in five would have no answer where a third of all datagrams is lost each way.
 const RETRANSMIT: Duration = Duration::from_millis(150);
 /// RFC 7064 and RFC 7065.
 const PORT: u16 = 3478;
@@ -97,7 +98,6 @@ struct Query {
     to: SocketAddr,
     id: TransactionId,
     retransmit_at: Instant,
-    interval: Duration,
 }
 
 /// What candidates of one foundation share: kind, base address, server, and how that is reached to relay.
@@ -223,14 +223,7 @@ impl Gatherer {
             {
                 self.ask_relay(now, server, protocol, base, to);
             } else if reaches {
-                let query = Query {
-                    server,
-                    base,
-                    to,
-                    id: TransactionId::new(),
-                    retransmit_at: now + RETRANSMIT,
-                    interval: RETRANSMIT,
-                };
+                let query = Query { server, base, to, id: TransactionId::new(), retransmit_at: now + RETRANSMIT };
                 self.out.extend(request(&query));
                 self.queries.push(query);
             }
@@ -449,8 +442,7 @@ impl Gatherer {
         }
         for query in &mut self.queries {
             if query.retransmit_at <= now {
-                query.interval *= 2;
-                query.retransmit_at = now + query.interval;
+                query.retransmit_at = now + RETRANSMIT;
                 self.out.extend(request(query));
             }
         }
