@@ -124,6 +124,35 @@ fn loss_and_reordering_change_nothing_for_a_reliable_channel() {
 }
 
 #[test]
+fn a_channel_opens_and_carries_and_closes_whatever_the_network_does() {
+    for seed in 0..100 {
+        let mut wire = Wire::new();
+        let mut dice = wire.trouble(seed);
+        wire.mtu = usize::MAX; // SCTP's packets are longer than 576 bytes, as browsers' are
+        negotiate_data(&mut wire);
+        wire.signal(0);
+        wire.signal(1);
+        let stands = |wire: &Wire| [0, 1].iter().all(|side| ups(wire, *side) == 1);
+        assert!(wire.run_until(ms(60_000), stands), "{seed}: {:?}", wire.states());
+        open(&mut wire, 0, 0, 0, ChannelInit::default());
+        for number in 0..10 {
+            send(&mut wire, 0, ChannelId(0), number, 4 + dice.roll(10_000) as usize);
+        }
+        wire.run(ms(dice.roll(1000)));
+        wire.cut = [dice.roll(2) == 1, dice.roll(2) == 1];
+        wire.run(ms(dice.roll(6000)));
+        wire.cut = [false; 2];
+        let all = |wire: &Wire| received(wire, 1).values().any(|messages| messages.len() == 10);
+        assert!(wire.run_until(ms(200_000), all), "{seed}: {:?}", received(&wire, 1));
+        let now = wire.now;
+        wire.sides[0].transport.close_channel(now, ChannelId(0));
+        let closed =
+            |wire: &Wire, side| data_events(wire, side).any(|event| matches!(event, DataEvent::Closed(_, None)));
+        assert!(wire.run_until(ms(60_000), |wire| closed(wire, 0) && closed(wire, 1)), "{seed}");
+    }
+}
+
+#[test]
 fn closing_under_loss_reaches_both_ends() {
     let mut wire = Wire::new();
     (wire.loss_percent, wire.jitter) = (20, ms(20));

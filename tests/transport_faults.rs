@@ -144,6 +144,22 @@ fn at_forty_percent_loss_a_call_is_seldom_disconnected_and_not_for_long() {
 }
 
 #[test]
+fn a_call_comes_up_whatever_the_network_does_meanwhile() {
+    for seed in 0..400 {
+        let mut wire = Wire::new();
+        let mut dice = wire.trouble(seed);
+        wire.signal(0);
+        wire.run(ms(dice.roll(500)));
+        wire.signal(1);
+        wire.run(ms(dice.roll(1500)));
+        wire.cut = [dice.roll(2) == 1, dice.roll(2) == 1];
+        wire.run(ms(dice.roll(6000)));
+        wire.cut = [false; 2];
+        assert!(wire.run_until(25 * SECOND, Wire::is_up), "{seed}: {:?}", wire.states());
+    }
+}
+
+#[test]
 fn a_blackout_of_a_second_is_not_even_noticed() {
     let mut wire = talking();
     let from = wire.elapsed();

@@ -55,6 +55,18 @@ fn a_restart_loses_no_packet() {
 }
 
 #[test]
+fn a_restart_comes_through_on_bad_networks() {
+    for seed in 0..300 {
+        let mut wire = Wire::connected();
+        let mut dice = wire.trouble(seed);
+        wire.media = true;
+        wire.run(ms(500));
+        restart(&mut wire, dice.roll(2) == 1);
+        assert!(wire.run_until(ms(10_000), is_restarted), "{seed}: {:?}", wire.states());
+    }
+}
+
+#[test]
 fn a_restart_moves_to_a_new_address_without_a_lost_packet() {
     let mut wire = Wire::connected();
     wire.media = true;

@@ -18,7 +18,7 @@ use webphone_rtc::transport::{
     CandidateSource, Certificate, DtlsState, GatherEvent, Gatherer, IceServer, IceState, LinkId, LinkOrder, Transmit,
     Transport, TransportConfig, TransportEvent, Unframed,
 };
-use wire::{address, credentials, host, ms, sha256};
+use wire::{Dice, address, credentials, host, ms, sha256};
 
 const URL: &str = "turn:198.51.100.1:3478?transport=udp";
 const LIMIT: Duration = Duration::from_millis(1000);
@@ -56,7 +56,7 @@ struct End {
     orders: Vec<LinkOrder>,
     /// Of 100 datagrams between client and server so many are lost, each way.
     loss_percent: u64,
-    seed: u64,
+    dice: Dice,
 }
 
 impl End {
@@ -68,8 +68,8 @@ impl End {
         let gatherer = Gatherer::new(now, &[base()], &[with(password)], LIMIT);
         let (events, relayed, received) = (Vec::new(), Vec::new(), Vec::new());
         let (own, orders) = (Vec::new(), Vec::new());
-        let (loss_percent, seed) = (0, 0x2545_F491_4F6C_DD1D);
-        Self { now, server, gatherer, events, relayed, received, requests: 0, own, orders, loss_percent, seed }
+        let (loss_percent, dice) = (0, Dice::new(0));
+        Self { now, server, gatherer, events, relayed, received, requests: 0, own, orders, loss_percent, dice }
     }
 
     fn gathered(prepare: impl FnOnce(&mut Server)) -> Self {
@@ -90,10 +90,7 @@ impl End {
     }
 
     fn is_lost(&mut self) -> bool {
-        self.seed ^= self.seed << 13;
-        self.seed ^= self.seed >> 7;
-        self.seed ^= self.seed << 17;
-        (self.seed >> 20) % 100 < self.loss_percent
+        self.dice.roll(100) < self.loss_percent
     }
 
     fn carry(&mut self, transmit: Transmit) {
@@ -645,10 +642,10 @@ fn a_call_whose_relay_is_lost_is_disconnected_at_once_and_revived_by_an_ice_rest
 /// 300 calls went silent in this time or did not come up.
 #[test]
 fn a_relayed_call_lasts_where_a_third_of_all_datagrams_is_lost_each_way() {
-    for seed in 1..=60_u64 {
+    for seed in 0..60 {
         let mut call = Call::new(true);
         call.end.loss_percent = 33;
-        call.end.seed ^= seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        call.end.dice = Dice::new(seed);
         assert!(call.run(Duration::from_secs(30), Call::is_up), "{seed}");
         for minute in 0..40 {
             call.run(Duration::from_secs(60), |_| false);

@@ -31,6 +31,23 @@ pub fn sha256(certificate: &Certificate) -> Vec<Fingerprint> {
     vec![Fingerprint { algorithm: HashAlgorithm::Sha256, bytes: certificate.fingerprint_sha256().to_vec() }]
 }
 
+/// xorshift64: what a seed makes of a test, the same on every machine.
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        Self(0x2545_F491_4F6C_DD1D ^ seed.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    /// Below `limit`.
+    pub fn roll(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 20) % limit
+    }
+}
+
 /// One end: its transport, what its signalling says, what it saw.
 pub struct Side {
     pub transport: Transport,
@@ -96,7 +113,7 @@ pub struct Wire {
     pub captured: Vec<(usize, Transmit)>,
     flight: VecDeque<InFlight>,
     next_media: Instant,
-    seed: u64,
+    dice: Dice,
 }
 
 impl Wire {
@@ -119,7 +136,7 @@ impl Wire {
             captured: Vec::new(),
             flight: VecDeque::new(),
             next_media: start,
-            seed: 0x2545_F491_4F6C_DD1D,
+            dice: Dice::new(0),
         }
     }
 
@@ -150,7 +167,20 @@ impl Wire {
 
     /// Which datagrams are lost, and for how long the others are on their way.
     pub fn seed(&mut self, seed: u64) {
-        self.seed ^= seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.dice = Dice::new(seed);
+    }
+
+    /// A bad network: up to 30 % loss each way, 80 ms of jitter, 200 ms of latency; perhaps each
+    /// datagram comes twice, perhaps none that is long.
+    pub fn trouble(&mut self, seed: u64) -> Dice {
+        let mut dice = Dice::new(!seed);
+        self.seed(seed);
+        self.loss_percent = dice.roll(31);
+        self.jitter = ms(dice.roll(81));
+        self.latency = ms(1 + dice.roll(200));
+        self.copies = dice.roll(3) as u32 / 2;
+        self.mtu = if dice.roll(4) == 0 { 576 } else { usize::MAX };
+        dice
     }
 
     /// Another endpoint with the same addresses takes this side over: other certificate, other credentials.
@@ -274,12 +304,12 @@ impl Wire {
         for index in 0..2 {
             while let Some(transmit) = self.sides[index].transport.poll_transmit() {
                 self.captured.push((index, transmit.clone()));
-                let lost = self.random() % 100 < self.loss_percent || self.cut[index];
+                let lost = self.dice.roll(100) < self.loss_percent || self.cut[index];
                 let dead = self.dead.contains(&transmit.local) || self.dead.contains(&transmit.peer);
                 let too_long = transmit.payload.len() > self.mtu;
                 let Some(transmit) = self.translate(index, transmit) else { continue };
                 if !lost && !dead && !too_long && self.sides[1 - index].addresses.contains(&transmit.peer) {
-                    let jitter = if self.jitter.is_zero() { 0.0 } else { (self.random() % 1000) as f64 / 1000.0 };
+                    let jitter = if self.jitter.is_zero() { 0.0 } else { self.dice.roll(1000) as f64 / 1000.0 };
                     let at = self.now + self.latency + self.jitter.mul_f64(jitter);
                     for copy in 0..=self.copies {
                         let transmit = transmit.clone();
@@ -352,13 +382,6 @@ impl Wire {
             let received = &self.sides[1 - from].received;
             self.sides[from].sent.iter().filter(|sequence| !received.contains(sequence)).count()
         })
-    }
-
-    fn random(&mut self) -> u64 {
-        self.seed ^= self.seed << 13;
-        self.seed ^= self.seed >> 7;
-        self.seed ^= self.seed << 17;
-        self.seed
     }
 
     /// The last datagram of a kind that a side sent.
