@@ -27,7 +27,7 @@ const MAX_STREAMS: usize = 256;
 pub(super) const MAX_PROBES: u32 = 64;
 
 /// Pieces of handshakes, and other records before a handshake has ended, that one association takes in its life. A handshake
-/// has some twenty, and is repeated eight times at most.
+/// has some twenty, and one of its flights may come again every second.
 const MAX_PIECES: usize = 1024;
 /// What these may hold, in bytes: a hundred times what a handshake has.
 const MAX_HANDSHAKE_BYTES: usize = 512 * 1024;
