@@ -126,7 +126,7 @@ fn what_is_accepted_can_be_answered_and_answered_again() {
 #[test]
 fn no_case_disturbs_an_established_call() {
     let (mut phone, _) = called_by("ringcentral-2022-offer");
-    let (_, shown, plan) = seen(&phone);
+    let (_, shown, _, plan) = seen(&phone);
     for case in corpus() {
         if phone.set_remote(SdpType::Offer, &case.sdp).is_ok() {
             phone.set_remote(SdpType::Rollback, "").unwrap();

@@ -396,8 +396,8 @@ fn assert_converged(ends: &[End; 2]) {
 }
 
 /// All that can be seen of a negotiator.
-pub fn seen(negotiator: &Negotiator) -> (Snapshot, Descriptions, Plan) {
-    (negotiator.snapshot(), negotiator.descriptions(), negotiator.plan())
+pub fn seen(negotiator: &Negotiator) -> (Snapshot, Descriptions, bool, Plan) {
+    (negotiator.snapshot(), negotiator.descriptions(), negotiator.negotiation_needed(), negotiator.plan())
 }
 
 /// Any method in any state with any text there was: it does what it is asked, or fails and has changed nothing.
