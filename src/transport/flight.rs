@@ -102,7 +102,7 @@ impl Flight {
         if !soon {
             self.sent = Some(now);
         }
-        self.datagrams.iter().filter(move |_| !soon).flat_map(|datagram| short(datagram))
+        self.copies(!soon)
     }
 
     pub(super) fn timeout(&self) -> Option<Instant> {
@@ -117,7 +117,12 @@ impl Flight {
             self.again_at = Some(now + self.interval);
             self.sent = Some(now);
         }
-        self.datagrams.iter().filter(move |_| due).flat_map(|datagram| short(datagram))
+        self.copies(due)
+    }
+
+    /// Of all its datagrams, or of none.
+    fn copies(&self, all: bool) -> impl Iterator<Item = BytesMut> {
+        self.datagrams.iter().filter(move |_| all).flat_map(|datagram| short(datagram))
     }
 }
 

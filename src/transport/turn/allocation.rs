@@ -324,7 +324,7 @@ impl Allocation {
         if relayed.is_ipv4() != peer.is_ipv4() {
             return None;
         }
-        match self.permissions.iter_mut().find(|permission| permission.ip == peer.ip()) {
+        match self.permission(peer.ip()) {
             Some(permission) => {
                 permission.used = true;
                 if !permission.granted {
@@ -355,6 +355,10 @@ impl Allocation {
             self.ask(now, Purpose::Bind(number), 0);
         }
         None
+    }
+
+    fn permission(&mut self, ip: IpAddr) -> Option<&mut Permission> {
+        self.permissions.iter_mut().find(|permission| permission.ip == ip)
     }
 
     fn permit(&mut self, now: Instant, ip: IpAddr) {
@@ -495,7 +499,7 @@ impl Allocation {
                 }
             }
             Purpose::Permit(ip) => {
-                if let Some(permission) = self.permissions.iter_mut().find(|permission| permission.ip == ip) {
+                if let Some(permission) = self.permission(ip) {
                     (permission.granted, permission.used) = (true, false);
                     permission.renew_at = now + PERMISSION_RENEWAL;
                 }
@@ -531,7 +535,7 @@ impl Allocation {
             // It lives until it expires, and may be renewed before.
             Purpose::Refresh => {}
             Purpose::Permit(ip) => {
-                if let Some(permission) = self.permissions.iter_mut().find(|permission| permission.ip == ip) {
+                if let Some(permission) = self.permission(ip) {
                     (permission.granted, permission.renew_at) = (false, now + REFUSAL);
                 }
             }
@@ -594,7 +598,7 @@ impl Allocation {
     fn run_out(&mut self, now: Instant, purpose: Purpose) {
         match purpose {
             Purpose::Permit(ip) => {
-                if let Some(permission) = self.permissions.iter_mut().find(|permission| permission.ip == ip) {
+                if let Some(permission) = self.permission(ip) {
                     permission.renew_at = now;
                 }
             }
