@@ -148,7 +148,8 @@ fn a_channel_opens_and_carries_and_closes_whatever_the_network_does() {
         wire.sides[0].transport.close_channel(now, ChannelId(0));
         let closed =
             |wire: &Wire, side| data_events(wire, side).any(|event| matches!(event, DataEvent::Closed(_, None)));
-        assert!(wire.run_until(ms(60_000), |wire| closed(wire, 0) && closed(wire, 1)), "{seed}");
+        // Of 6000 at 29 % loss the slowest took 120 s: requests for it back off.
+        assert!(wire.run_until(ms(200_000), |wire| closed(wire, 0) && closed(wire, 1)), "{seed}");
     }
 }
 
