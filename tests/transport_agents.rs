@@ -10,8 +10,8 @@ use rtc::stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_USE_
 use rtc::stun::message::Message;
 use std::net::SocketAddr;
 use stub::{Role, Stub, is_request, is_success};
-use webphone_rtc::negotiation::Candidate;
-use webphone_rtc::transport::Transmit;
+use webphone_rtc::negotiation::{Candidate, DtlsRole};
+use webphone_rtc::transport::{IceState, Transmit};
 use wire::{address, host, ms};
 
 fn far(last: u8) -> SocketAddr {
@@ -55,20 +55,80 @@ fn a_lite_far_end_that_never_checks_is_nominated() {
 #[test]
 fn the_best_pair_is_nominated_as_soon_as_it_has_answered_and_another_one_when_the_best_had_its_time() {
     let candidates = [2, 1].map(|last| Candidate { priority: u32::from(last), ..host(far(last)) });
+    let nominated = |sent: &[Transmit]| {
+        let checks = sent.iter().filter(|transmit| is_request(&transmit.payload));
+        checks.filter(|check| decoded(check).contains(ATTR_USE_CANDIDATE)).map(|check| check.peer).collect::<Vec<_>>()
+    };
     for answering in [2, 1] {
         let mut stub = Stub::new(true, false, candidates.to_vec());
+        let mut seen = Vec::new();
         for _ in 0..2 {
             stub.now += ms(5);
-            for check in stub.sent().iter().filter(|sent| sent.peer == far(answering)) {
+            let sent = stub.sent();
+            for check in sent.iter().filter(|sent| sent.peer == far(answering)) {
                 let answer = stub.success(&check.payload, check.local);
                 stub.deliver(check.peer, &answer);
             }
+            seen.extend(sent);
         }
-        assert_eq!(stub.path(), (answering == 2).then(|| far(2)));
-        stub.wait();
-        answer_checks(&mut stub);
-        assert_eq!(stub.path(), Some(far(answering)));
+        assert_eq!(stub.path(), Some(far(answering)), "it is used from its first answer on");
+        assert_eq!(nominated(&seen), vec![far(2); usize::from(answering == 2)]);
+        if answering == 1 {
+            stub.wait();
+            assert_eq!(nominated(&answer_checks(&mut stub)), [far(1)]);
+            assert_eq!(stub.path(), Some(far(1)));
+        }
     }
+}
+
+#[test]
+fn a_better_pair_that_answers_later_is_nominated_and_used() {
+    let candidates = [2, 1].map(|last| Candidate { priority: u32::from(last), ..host(far(last)) });
+    let mut stub = Stub::new(true, false, candidates.to_vec());
+    let checks = stub.sent();
+    for answering in [1, 2] {
+        assert_eq!(stub.path(), (answering == 2).then(|| far(1)));
+        stub.now += ms(5);
+        let check = checks.iter().find(|sent| sent.peer == far(answering)).unwrap();
+        let answer = stub.success(&check.payload, check.local);
+        stub.deliver(check.peer, &answer);
+    }
+    answer_checks(&mut stub);
+    assert_eq!(stub.path(), Some(far(2)));
+}
+
+#[test]
+fn a_controlled_side_waits_for_no_nomination_and_checks_no_pair_that_has_answered() {
+    let mut stub = Stub::new(false, false, vec![host(far(1))]);
+    answer_checks(&mut stub);
+    assert_eq!((stub.path(), stub.transport.state().0), (Some(far(1)), IceState::Connected));
+    for nominates in [false, true] {
+        stub.now += ms(30);
+        let request = stub.request(Role::Controlling(9), nominates).raw;
+        stub.deliver(far(1), &request);
+        let sent = stub.sent();
+        assert!(sent.iter().all(|transmit| is_success(&transmit.payload)) && sent.len() == 1, "{sent:?}");
+    }
+}
+
+#[test]
+fn a_far_end_that_dropped_the_first_client_hello_gets_another_one_when_it_nominates() {
+    let mut stub = Stub::new(false, false, vec![host(far(1))]);
+    stub.begin_dtls(DtlsRole::Client);
+    let hellos = |sent: Vec<Transmit>| sent.iter().filter(|transmit| transmit.payload[0] == 22).count();
+    answer_checks(&mut stub);
+    assert_eq!(hellos(stub.sent()), 1);
+    stub.now += ms(5);
+    let nomination = stub.request(Role::Controlling(9), true).raw;
+    stub.deliver(far(1), &nomination);
+    assert_eq!(hellos(stub.sent()), 0, "the answer may be on its way");
+    let mut sent = 0;
+    let end = stub.now + ms(100);
+    while stub.transport.timeout().is_some_and(|at| at < end) {
+        stub.wait();
+        sent += hellos(stub.sent());
+    }
+    assert_eq!(sent, 1);
 }
 
 #[test]
@@ -107,7 +167,7 @@ fn a_controlled_side_follows_each_further_nomination_and_lives_by_it() {
         stub.wait();
     }
     assert_eq!(stub.path(), Some(far(2)));
-    assert_eq!(stub.transport.state().0, webphone_rtc::transport::IceState::Connected, "far(1) is silent");
+    assert_eq!(stub.transport.state().0, IceState::Connected, "far(1) is silent");
 }
 
 #[test]

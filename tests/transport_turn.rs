@@ -607,15 +607,18 @@ fn a_call_comes_up_over_the_relay_alone_and_its_media_takes_a_channel() {
 }
 
 #[test]
-fn a_relayed_pair_waits_for_direct_ones_only_where_there_may_be_some() {
-    let until_up = |relay_only| {
+fn a_relayed_pair_is_used_at_once_but_not_nominated_before_direct_ones_had_their_time() {
+    let until = |relay_only, state| {
         let mut call = Call::new(relay_only);
+        call.plans[0].ice.remote_complete = true;
+        call.ours.apply(call.end.now, &call.plans[0]).unwrap();
         let start = call.end.now;
-        assert!(call.run(Duration::from_secs(5), Call::is_up));
+        assert!(call.run(Duration::from_secs(5), |call| call.is_up() && call.ours.state().0 == state));
         call.end.now - start
     };
-    assert!(until_up(false) >= ms(500));
-    assert!(until_up(true) < ms(200));
+    assert!(until(false, IceState::Connected) < ms(200));
+    assert!(until(false, IceState::Completed) >= ms(500));
+    assert!(until(true, IceState::Completed) < ms(200), "there is no direct one");
 }
 
 #[test]

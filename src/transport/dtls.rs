@@ -105,23 +105,31 @@ impl Association {
         self.agreed.as_ref()
     }
 
-    /// There is a path now. The deadline runs from here.
+    /// There is a path now.
     pub(super) fn start(&mut self, now: Instant) -> Option<DtlsEvent> {
-        if self.deadline.is_none() && self.agreed.is_none() {
-            self.deadline = Some(Deadline::from(now));
-        }
         let (Some(config), Some(endpoint)) = (self.hello.take(), self.endpoint.as_mut()) else { return None };
         let outcome = endpoint.connect(now, peer(), config, None);
         self.collect(now);
         outcome.err().map(|error| self.fail(DtlsFailure::of(error.to_string())))
     }
 
+    /// The far end takes part from now on: it has nominated the path, or been heard. Before that, signaling may not have told
+    /// it of us yet, and that may take its time.
+    pub(super) fn expect(&mut self, now: Instant) {
+        if self.deadline.is_none() && self.agreed.is_none() && self.endpoint.is_some() {
+            self.deadline = Some(Deadline::from(now));
+            self.flight.hasten(now);
+        }
+    }
+
     pub(super) fn receive(&mut self, now: Instant, datagram: &[u8]) -> Option<DtlsEvent> {
         if is_forged_ccs(datagram) {
             return None;
         }
-        let endpoint = self.endpoint.as_mut()?;
+        self.endpoint.as_ref()?;
         self.heard = true;
+        self.expect(now);
+        let endpoint = self.endpoint.as_mut()?;
         if !self.handshakes.admit(datagram, self.agreed.is_some()) {
             self.trouble.get_or_insert_with(|| "malformed handshake records, or too many".to_owned());
             return None;

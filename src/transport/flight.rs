@@ -14,6 +14,8 @@ const INTERVAL: Duration = Duration::from_millis(200);
 /// The RFC would begin with a second. Doubling on, eight attempts would fill [`super::guard::HANDSHAKE_LIMIT`]: where four of
 /// ten datagrams are lost, one call in nine did not come up. A flight a second is less than the audio to come.
 const MAX_INTERVAL: Duration = Duration::from_secs(1);
+/// From a ClientHello that may have come too early to the next.
+const PATIENCE: Duration = Duration::from_millis(50);
 /// Repeats are answered no faster than this.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -103,6 +105,18 @@ impl Flight {
             self.sent = Some(now);
         }
         self.copies(!soon)
+    }
+
+    /// The far end may have dropped a ClientHello that it was not ready for: it gets another one as soon as an answer to the
+    /// first may be missed.
+    pub(super) fn hasten(&mut self, now: Instant) {
+        if let (None, Some(sent), Some(at)) = (self.answered, self.sent, self.again_at)
+            && sent < now
+        {
+            self.again_at = Some(at.min(now.max(sent + PATIENCE)));
+            // Those that went out before count for nothing.
+            self.interval = INTERVAL / 2;
+        }
     }
 
     pub(super) fn timeout(&self) -> Option<Instant> {

@@ -2,7 +2,8 @@
 //! old one until the new has a pair.
 //!
 //! Invariant: the agent inside sees a message only after its MESSAGE-INTEGRITY was checked; what keeps a selected pair
-//! alive is [`Consent`], never the agent's own timers.
+//! alive is [`Consent`], never the agent's own timers. Only a pair on which the far end has answered is selected: at first
+//! whichever answers first (RFC 8445 section 12.1), then the nominated one.
 
 use super::consent::{Consent, Freshness};
 use super::{Transmit, failed, guard};
@@ -26,8 +27,9 @@ use rtc::stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_USE_
 use rtc::stun::error_code::{CODE_ROLE_CONFLICT, ErrorCodeAttribute};
 use rtc::stun::fingerprint::FINGERPRINT;
 use rtc::stun::integrity::MessageIntegrity;
-use rtc::stun::message::{BINDING_REQUEST, Getter, Message, Setter, TransactionId};
+use rtc::stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Getter, Message, Setter, TransactionId};
 use rtc::stun::textattrs::Username;
+use rtc::stun::xoraddr::XorMappedAddress;
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -98,6 +100,12 @@ pub(super) struct Session {
     /// A USE-CANDIDATE that the agent will answer once our own check of that pair has succeeded.
     nomination: Option<(Pair, Vec<u8>)>,
     selected: Option<(Pair, Consent)>,
+    /// The far end has answered a check of these.
+    valid: Vec<Pair>,
+    /// There was a nomination; until then checks go on.
+    nominated: bool,
+    /// There is another pair to use until then.
+    patient: bool,
     checks: Checks,
     /// The last answer, from whatever pair.
     answered: Option<(Pair, Duration)>,
@@ -136,6 +144,9 @@ impl Session {
             tie_breaker: 0,
             nomination: None,
             selected: None,
+            valid: Vec::new(),
+            nominated: false,
+            patient: false,
             checks: Checks::default(),
             answered: None,
             out: VecDeque::new(),
@@ -175,6 +186,15 @@ impl Session {
 
     pub(super) fn is_controlling(&self) -> bool {
         self.agent.role()
+    }
+
+    /// No pair is selected before one is nominated.
+    pub(super) fn await_nomination(&mut self) {
+        self.patient = true;
+    }
+
+    pub(super) fn is_nominated(&self) -> bool {
+        self.nominated
     }
 
     pub(super) fn selected(&self) -> Option<Pair> {
@@ -295,6 +315,9 @@ impl Session {
     /// `false` where it comes from one address too many.
     fn receive_request(&mut self, now: Instant, pair: Pair, datagram: &[u8], message: &Message) -> bool {
         self.checks.requests_received += 1;
+        if self.remote.is_none() {
+            return self.answer_early(now, pair, message);
+        }
         let known = self.agent.get_remote_candidates();
         let (news, count) = (!known.iter().any(|known| known.addr() == pair.peer), known.len());
         if news && count >= MAX_ADDRESSES {
@@ -317,6 +340,34 @@ impl Session {
         true
     }
 
+    /// RFC 8445 section 7.3: the far end's answer may come after its checks, which need not wait for it. The agent inside
+    /// would; whose roles conflict has to.
+    fn answer_early(&mut self, now: Instant, pair: Pair, message: &Message) -> bool {
+        let mut name = Username::new(ATTR_USERNAME, String::new());
+        let ours = name.get_from(message).is_ok()
+            && name.text.split_once(':').is_some_and(|(ufrag, _)| ufrag == self.local.ufrag);
+        let same_role = if self.agent.role() { ATTR_ICE_CONTROLLING } else { ATTR_ICE_CONTROLLED };
+        if !ours || message.contains(same_role) {
+            return false;
+        }
+        let crypto = self.crypto.clone();
+        let integrity =
+            MessageIntegrity::new_short_term_integrity_with_provider(self.local.pwd.clone(), crypto.crypto());
+        let attributes: [Box<dyn Setter>; 5] = [
+            Box::new(message.transaction_id),
+            Box::new(BINDING_SUCCESS),
+            Box::new(XorMappedAddress { ip: pair.peer.ip(), port: pair.peer.port() }),
+            Box::new(integrity),
+            Box::new(FINGERPRINT),
+        ];
+        let mut answer = Message::new();
+        let built = answer.build(&attributes).is_ok();
+        if built {
+            self.send(now, pair, BytesMut::from(&answer.raw[..]), false);
+        }
+        built
+    }
+
     fn receive_answer(&mut self, now: Instant, pair: Pair, datagram: &[u8], message: &Message, success: bool) -> bool {
         let asked = |sent: &Transaction| sent.id == message.transaction_id && sent.pair == pair;
         let Some(at) = self.transactions.iter().position(asked) else { return false };
@@ -337,11 +388,17 @@ impl Session {
             self.checks.round_trip = Some(round_trip);
         }
         if sent.consent && self.is_silent(now) {
-            self.select(now, pair);
+            self.take(now, pair);
         }
         if !sent.consent {
+            if !self.valid.contains(&pair) {
+                self.valid.push(pair);
+            }
             self.feed(now, pair, datagram, message.transaction_id);
             self.nominate_late(now, pair);
+            if self.selected.is_none() && !self.patient {
+                self.take(now, pair);
+            }
             if self.may_nominate(pair) || self.may_check_again(now) {
                 self.check(now);
             }
@@ -354,7 +411,7 @@ impl Session {
         let best = |(local, remote): (&AgentCandidate, &AgentCandidate)| {
             Pair { local: local.base_addr(), peer: remote.addr() } == pair
         };
-        self.agent.role() && self.selected.is_none() && self.agent.get_best_available_candidate_pair().is_some_and(best)
+        self.agent.role() && !self.nominated && self.agent.get_best_available_candidate_pair().is_some_and(best)
     }
 
     fn may_check_again(&self, now: Instant) -> bool {
@@ -426,7 +483,7 @@ impl Session {
 
     /// There are new pairs. More may be told in the same breath, and the best of all is to be checked first.
     fn check_soon(&mut self, now: Instant) {
-        if self.started.is_some() && self.selected.is_none() {
+        if self.started.is_some() && !self.nominated {
             self.next_check = Some(now);
         }
     }
@@ -436,7 +493,7 @@ impl Session {
         self.last_check = Some(now);
         self.pump(now);
         let pace = |started: Instant| now + check_interval(now.saturating_duration_since(started));
-        self.next_check = self.started.filter(|_| self.selected.is_none()).map(pace);
+        self.next_check = self.started.filter(|_| !self.nominated).map(pace);
     }
 
     fn pump(&mut self, now: Instant) {
@@ -448,6 +505,11 @@ impl Session {
             let is_check = message.starts_with(&REQUEST);
             (is_check, is_check.then(|| Reverse(self.priority(*pair))))
         });
+        // RFC 8445 section 7.3.1.4: a request on a pair that has succeeded triggers no check. A nomination would be one more.
+        let idle = |(pair, message): &(Pair, BytesMut)| {
+            message.starts_with(&REQUEST) && !self.agent.role() && self.valid.contains(pair)
+        };
+        messages.retain(|message| !idle(message));
         for (pair, message) in messages {
             self.send(now, pair, message, false);
         }
@@ -486,10 +548,15 @@ impl Session {
 
     /// The agent never leaves its first selected pair; when controlled we follow each further nomination.
     fn select(&mut self, now: Instant, pair: Pair) {
+        self.nominated = true;
+        self.nomination = None;
+        self.next_check = None;
+        self.take(now, pair);
+    }
+
+    fn take(&mut self, now: Instant, pair: Pair) {
         if self.selected() != Some(pair) {
             self.selected = Some((pair, Consent::granted(now)));
-            self.nomination = None;
-            self.next_check = None;
             self.checks.round_trip = self.answered.filter(|(answered, _)| *answered == pair).map(|(_, time)| time);
         }
     }

@@ -30,6 +30,9 @@ use std::time::{Duration, Instant};
 /// Without a pair after this time ICE has failed.
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 
+/// In bytes. That of a browser with post-quantum keys is cut into datagrams, of which the first is kept.
+const LONGEST_HELLO: usize = 1500;
+
 /// Type of a DTLS record that carries SCTP.
 const APPLICATION_DATA: u8 = 23;
 
@@ -138,6 +141,8 @@ pub struct Transport {
     /// With the far end that an ICE restart leads to; begins when the restart has found a pair, or the far end before
     /// would answer in its place.
     dtls_next: Option<Association>,
+    /// A handshake that has begun before signaling told of it: the far end may know more than we do.
+    early: Option<Vec<u8>>,
     srtp: Option<Srtp>,
     sctp: Sctp,
     /// The far end's SCTP port, while data channels are negotiated.
@@ -170,6 +175,7 @@ impl Transport {
             peers: Peers::default(),
             dtls: None,
             dtls_next: None,
+            early: None,
             srtp: None,
             sctp: Sctp::new(),
             sctp_port: None,
@@ -239,6 +245,7 @@ impl Transport {
         }
         let before = std::mem::replace(&mut self.ice, session);
         if before.selected().is_some() {
+            self.ice.await_nomination();
             self.ice_before = Some(before);
         }
         Ok(())
@@ -265,6 +272,9 @@ impl Transport {
         self.stalled.clear();
         if self.path.is_some() {
             self.start_dtls(now);
+        }
+        if let Some(hello) = self.early.take() {
+            self.receive_dtls(now, &hello);
         }
     }
 
@@ -347,6 +357,9 @@ impl Transport {
     }
 
     fn receive_dtls(&mut self, now: Instant, datagram: &[u8]) {
+        if self.dtls.is_none() && datagram.len() <= LONGEST_HELLO {
+            self.early = Some(datagram.to_vec());
+        }
         let event = self.dtls.as_mut().and_then(|association| association.receive(now, datagram));
         if self.dtls.as_ref().is_some_and(Association::has_data) {
             self.traffic.packets_received += 1;
@@ -525,6 +538,11 @@ impl Transport {
         }
         let path = self.ice.selected().or_else(|| self.ice_before.as_ref().and_then(Session::selected));
         self.follow(now, path.or(self.path));
+        if self.ice.is_nominated()
+            && let Some(association) = &mut self.dtls
+        {
+            association.expect(now);
+        }
         if self.ice_before.is_none() {
             self.go_over_to_next_dtls(now);
         }
@@ -555,7 +573,7 @@ impl Transport {
     }
 
     fn judge(&mut self, now: Instant) -> IceState {
-        let connected = match self.remotes_complete && self.ice.is_controlling() {
+        let connected = match self.remotes_complete && self.ice.is_controlling() && self.ice.is_nominated() {
             true => IceState::Completed,
             false => IceState::Connected,
         };

@@ -16,7 +16,9 @@ use rtc::stun::xoraddr::XorMappedAddress;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
-use webphone_rtc::negotiation::{Candidate, IceCredentials, IcePlan, TransportId, TransportPlan};
+use webphone_rtc::negotiation::{
+    Candidate, DtlsPlan, DtlsRole, Fingerprint, HashAlgorithm, IceCredentials, IcePlan, TransportId, TransportPlan,
+};
 use webphone_rtc::transport::{Certificate, Transmit, Transport, TransportConfig};
 
 struct Attribute(AttrType, Vec<u8>);
@@ -42,6 +44,7 @@ pub struct Stub {
     pub local: SocketAddr,
     pub own: IceCredentials,
     pub theirs: IceCredentials,
+    plan: TransportPlan,
     crypto: Arc<dyn RTCCryptoProvider>,
 }
 
@@ -65,7 +68,14 @@ impl Stub {
         let plan = TransportPlan { id: TransportId(0), ice, dtls: None, gather: true, generation: 0, gathered: false };
         transport.apply(now, &plan).unwrap();
         transport.handle_timeout(now);
-        Self { transport, now, local, own, theirs, crypto: default_provider().unwrap() }
+        Self { transport, now, local, own, theirs, plan, crypto: default_provider().unwrap() }
+    }
+
+    /// Signaling tells of DTLS as well; nobody has the certificate that it names.
+    pub fn begin_dtls(&mut self, role: DtlsRole) {
+        let fingerprints = vec![Fingerprint { algorithm: HashAlgorithm::Sha256, bytes: vec![7; 32] }];
+        self.plan.dtls = Some(DtlsPlan { role, fingerprints });
+        self.transport.apply(self.now, &self.plan).unwrap();
     }
 
     /// A request as the far end would send it.
