@@ -54,7 +54,7 @@ impl ConnectionConfig<'_> {
     pub fn open(&self, outbox: Arc<Outbox>) -> Result<Connection> {
         let certificate = match self.certificates.first() {
             Some(certificate) => certificate.certificate.clone(),
-            None => transport::Certificate::generate(DEFAULT_LIFETIME)?,
+            None => transport::fresh_certificate(DEFAULT_LIFETIME)?,
         };
         let bundle_policy = match self.bundle_policy.as_str() {
             "max-bundle" => BundlePolicy::MaxBundle,

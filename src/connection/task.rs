@@ -20,7 +20,7 @@ use crate::fault::{self, Place};
 use crate::media::{Detour, FrameQueue, Ring, Sources};
 use crate::negotiation::{CandidateKind, Plan, TransceiverId, TransportId, TransportPlan};
 use crate::transport::{
-    Certificate, ChannelId, ChannelInit, GatherEvent, IceServer, Lookup, Message, Transmit, look_up,
+    Certificate, ChannelId, ChannelInit, GatherEvent, IceServer, Lookup, Message, Transmit, look_up, restock,
 };
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -105,14 +105,14 @@ impl Mailbox {
         Self { id, outbox, commands: sender, unborn: Some(unborn), rouser: None, intake }
     }
 
-    /// The task exists from now on.
+    /// The task exists from now on, and has done what it was told so far.
     pub fn start(&mut self) -> Result<()> {
         let Some(task) = self.unborn.take() else { return Ok(()) };
         let (id, outbox) = (task.id, task.outbox.clone());
         let run = task.run();
         #[cfg(feature = "faults")]
         let run = fault::subject(id.0, run);
-        self.rouser = Some(runtime::spawn(log::speaking(id, outbox, run))?);
+        self.rouser = Some(runtime::begin(log::speaking(id, outbox, run))?);
         Ok(())
     }
 
@@ -188,6 +188,7 @@ impl Task {
             gathering: false,
         };
         let mut commands = self.commands;
+        let mut restocked = false;
         let mut alarm = pin!(tokio::time::sleep_until(Instant::now().into()));
         loop {
             driver.advance(Instant::now());
@@ -208,7 +209,13 @@ impl Task {
                     session.receive(now, id, local, peer, datagram);
                 }) => {}
                 Some(Ok(found)) = lookups.join_next() => driver.note_lookup(found),
-                () = &mut alarm => continue,
+                () = &mut alarm => {
+                    // Whoever waited for the connection has been told by now.
+                    if !driver.session.is_beginning() && !std::mem::replace(&mut restocked, true) {
+                        restock();
+                    }
+                    continue;
+                }
             }
             if driver.session.is_beginning() {
                 runtime::hurry(Instant::now());

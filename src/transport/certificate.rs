@@ -29,7 +29,7 @@ impl Certificate {
     pub fn generate(lifetime: Duration) -> Result<Self> {
         let dtls = DtlsCertificate::generate_self_signed(vec!["webrtc".to_owned()], crypto()?.crypto())
             .map_err(|error| failed("certificate", error))?;
-        Ok(Self::lasting(dtls, lifetime))
+        Ok(Self { dtls, expires_unix_ms: 0 }.lasting(lifetime))
     }
 
     /// A certificate for an RSA key pair of 2048 to 4096 bits that was made elsewhere (PKCS #8, DER), signed with SHA-256.
@@ -43,12 +43,14 @@ impl Certificate {
             .map_err(|error| failed("certificate", error))?;
         let private_key =
             CryptoPrivateKey::from_key_pair(&key, crypto()?.crypto()).map_err(|error| failed("RSA key", error))?;
-        Ok(Self::lasting(DtlsCertificate { certificate: vec![certificate.der().to_owned()], private_key }, lifetime))
+        let dtls = DtlsCertificate { certificate: vec![certificate.der().to_owned()], private_key };
+        Ok(Self { dtls, expires_unix_ms: 0 }.lasting(lifetime))
     }
 
-    fn lasting(dtls: DtlsCertificate, lifetime: Duration) -> Self {
+    /// To be used for `lifetime` from now.
+    pub(super) fn lasting(self, lifetime: Duration) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { dtls, expires_unix_ms: (now + lifetime).as_millis() as u64 }
+        Self { expires_unix_ms: (now + lifetime).as_millis() as u64, ..self }
     }
 
     /// SHA-256 of the DER form.

@@ -20,6 +20,7 @@ mod sctp;
 mod socket;
 mod srtp;
 mod stats;
+mod stock;
 mod streams;
 mod turn;
 mod udp;
@@ -35,6 +36,7 @@ pub use sctp::{
 };
 pub use socket::{AddressPolicy, LoopbackPolicy, Sockets};
 pub use stats::{PairInfo, TransportStats};
+pub use stock::{fresh_certificate, restock};
 pub use streams::{StreamEvent, Streams};
 pub use turn::{LinkId, LinkOrder, Trust, Unframed};
 
