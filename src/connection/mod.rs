@@ -373,11 +373,9 @@ impl Connection {
         for media in plan.media.iter().filter(|media| media.kind == Kind::Audio) {
             self.receiver_ring(media.transceiver);
         }
-        if plan.transports.iter().any(|transport| transport.gather) {
-            self.mailbox.start()?;
-        }
+        let gathers = plan.transports.iter().any(|transport| transport.gather);
         self.mailbox.follow(plan);
-        Ok(())
+        if gathers { self.mailbox.start() } else { Ok(()) }
     }
 }
 

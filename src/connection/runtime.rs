@@ -16,6 +16,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle};
@@ -42,6 +43,7 @@ thread_local! {
     static BELLS: RefCell<Option<Vec<Arc<dyn Doorbell>>>> = const { RefCell::new(None) };
 }
 
+#[derive(Clone)]
 struct Shard {
     handle: Handle,
     rouser: Rouser,
@@ -61,27 +63,24 @@ impl Rouser {
 
 /// Runs `task` on the shard that suits it best. Fails when the system gives no more threads.
 pub fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Result<Rouser> {
-    let mut shards = SHARDS.lock().unwrap_or_else(PoisonError::into_inner);
-    let crowded = shards.iter().all(|shard| shard.tasks.load(Ordering::Relaxed) >= CROWD);
-    if crowded && shards.len() < most_shards() {
-        match Shard::start(shards.len()) {
-            Ok(shard) => shards.push(shard),
-            Err(error) if shards.is_empty() => {
-                let reason = format!("the engine cannot start its threads: {error}");
-                return Err(Error::new(ErrorKind::Operation, reason));
-            }
-            // Those that are there take more.
-            Err(_) => {}
-        }
+    Ok(best_shard()?.take(task))
+}
+
+/// As [`spawn`], but what `task` can do without waiting is done before this returns, by the thread that calls: what comes
+/// of it need not wait for a shard that has other calls to serve.
+pub fn begin(task: impl Future<Output = ()> + Send + 'static) -> Result<Rouser> {
+    let shard = best_shard()?;
+    let mut task = Box::pin(task);
+    let entered = shard.handle.enter();
+    let done = task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+    drop(entered);
+    if done {
+        return Ok(shard.rouser);
     }
-    let shard = suitable(&shards).ok_or_else(|| Error::new(ErrorKind::Operation, "the engine has no thread"))?;
-    let presence = Presence::new(&shard.tasks);
-    shard.handle.spawn(async move {
-        let _presence = presence;
+    Ok(shard.take(async move {
+        hurry(Instant::now());
         task.await;
-    });
-    shard.rouser.rouse();
-    Ok(shard.rouser.clone())
+    }))
 }
 
 /// A connection of this shard has taken a step of its beginning, and another will follow.
@@ -99,6 +98,24 @@ pub fn ring(bell: &Arc<dyn Doorbell>) {
 
 fn most_shards() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).min(MAX_SHARDS)
+}
+
+/// The shard for the next task. Fails when the system gives no more threads.
+fn best_shard() -> Result<Shard> {
+    let mut shards = SHARDS.lock().unwrap_or_else(PoisonError::into_inner);
+    let crowded = shards.iter().all(|shard| shard.tasks.load(Ordering::Relaxed) >= CROWD);
+    if crowded && shards.len() < most_shards() {
+        match Shard::start(shards.len()) {
+            Ok(shard) => shards.push(shard),
+            Err(error) if shards.is_empty() => {
+                let reason = format!("the engine cannot start its threads: {error}");
+                return Err(Error::new(ErrorKind::Operation, reason));
+            }
+            // Those that are there take more.
+            Err(_) => {}
+        }
+    }
+    suitable(&shards).cloned().ok_or_else(|| Error::new(ErrorKind::Operation, "the engine has no thread"))
 }
 
 /// The first that is not crowded, else the least crowded.
@@ -146,6 +163,16 @@ impl Shard {
         })?;
         let handle = receiver.recv().map_err(std::io::Error::other)??;
         Ok(Self { handle, rouser: Rouser(thread.thread().clone()), tasks: Arc::default() })
+    }
+
+    fn take(self, task: impl Future<Output = ()> + Send + 'static) -> Rouser {
+        let presence = Presence::new(&self.tasks);
+        self.handle.spawn(async move {
+            let _presence = presence;
+            task.await;
+        });
+        self.rouser.rouse();
+        self.rouser
     }
 }
 
@@ -225,6 +252,24 @@ mod tests {
         })?;
         assert_eq!(outcomes.recv(), Ok(Err("lost track".to_owned())));
         assert_eq!(outcomes.recv(), Ok(Ok(())));
+        Ok(())
+    }
+
+    #[test]
+    fn what_begins_does_what_it_can_at_once_and_the_rest_on_a_shard() -> Result<()> {
+        let here = std::thread::current().id();
+        let (sender, steps) = channel();
+        let (go, gone) = tokio::sync::oneshot::channel();
+        begin(async move {
+            let _ = sender.send(std::thread::current().id());
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let _ = gone.await;
+            let _ = sender.send(std::thread::current().id());
+        })?;
+        assert_eq!(steps.try_recv(), Ok(here));
+        let _ = go.send(());
+        assert_ne!(steps.recv().expect("the second step"), here);
+        begin(async move {})?;
         Ok(())
     }
 
