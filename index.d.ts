@@ -419,10 +419,15 @@ export interface PcmSinkOptions {
    * 'speechstart' or 'speechend'.
    */
   speech?: boolean | SpeechOptions;
+  /**
+   * The frames of 'data' events share one memory, which is theirs until the listener returns: what is to be kept must be
+   * copied, and a frame costs no allocation. Otherwise, and where frames are read or iterated over, each has its own.
+   */
+  reuseFrames?: boolean;
 }
 
 export interface PcmFrame {
-  /** Mono; yours to keep. */
+  /** Mono; yours to keep, unless `reuseFrames` says otherwise. */
   samples: Int16Array;
   sampleRate: number;
   channels: 1;

@@ -305,6 +305,31 @@ describe('PcmSink', () => {
     expect(positions).toEqual([960, 1280, 1600]);
   });
 
+  test('frames of data events share one memory on request, those that are read do not', async () => {
+    const { track } = await microphone();
+    const heard = async (options) => {
+      const sink = new PcmSink(track, options);
+      const frames = [];
+      const values = [];
+      sink.on('data', ({ samples }) => {
+        frames.push(samples);
+        values.push(samples[0]);
+      });
+      for (const value of [1, 2, 3]) lastSink().push(value);
+      await settled();
+      expect(values).toEqual([1, 2, 3]);
+      sink.removeAllListeners('data');
+      const reads = [sink.read(), sink.read()];
+      for (const value of [4, 5]) lastSink().push(value);
+      const [four, five] = await Promise.all(reads);
+      expect([four.samples[0], five.samples[0]]).toEqual([4, 5]);
+      sink.close();
+      return new Set(frames.map(({ buffer }) => buffer)).size;
+    };
+    expect(await heard({ reuseFrames: true })).toBe(1);
+    expect(await heard({})).toBe(3);
+  });
+
   test('speech and levels are looked at while somebody listens to them, and not before or after', async () => {
     const { track } = await microphone();
     const sink = new PcmSink(track);

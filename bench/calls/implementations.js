@@ -26,7 +26,7 @@ class PcmEnds {
     this.createTrack = () => source.createTrack();
     this.push = (samples) => source.write(samples);
     this.listen = (track) => {
-      this.sink = new rtc.PcmSink(track, { sampleRate: rateHz, frameMs: PACKET_MS });
+      this.sink = new rtc.PcmSink(track, { sampleRate: rateHz, frameMs: PACKET_MS, reuseFrames: true });
       this.sink.on('data', ({ samples, sampleRate }) => onPcm(samples, sampleRate));
     };
   }

@@ -25,10 +25,12 @@ export interface PcmSinkOptions {
   queueFrames?: number;
   /** Detects speech from the start, or how; without it that begins with a listener to 'speechstart' or 'speechend'. */
   speech?: boolean | SpeechOptions;
+  /** The frames of 'data' events share one memory, which is theirs until the listener returns. Otherwise each has its own. */
+  reuseFrames?: boolean;
 }
 
 export interface PcmFrame {
-  /** Mono; yours to keep. */
+  /** Mono; yours to keep, unless `reuseFrames` says otherwise. */
   samples: Int16Array;
   sampleRate: number;
   channels: 1;
@@ -63,6 +65,8 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
   #closed = false;
   readonly #speech: { settings: SpeechData; always: boolean };
   #speaking = false;
+  /** What all frames of 'data' events are read into. */
+  readonly #shared: Int16Array | null;
 
   constructor(track: MediaStreamTrack, options: PcmSinkOptions = {}) {
     super();
@@ -75,6 +79,7 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     const queueFrames = toIntegerBetween(options.queueFrames ?? 50, 1, 10_000, 'queueFrames');
     this.#speech = { settings: toSpeechData(options.speech), always: Boolean(options.speech) };
     this.#frameLength = (this.sampleRate * this.frameMs) / 1000;
+    this.#shared = options.reuseFrames ? new Int16Array(this.#frameLength) : null;
     const ring = trackSlots(track).signal.ring();
     this.#native = ring && new binding.Sink(theEngine(), ring, this.sampleRate, this.frameMs, queueFrames);
     if (this.#native) listen('sink', this.#native.id, this, PcmSink.#deliver);
@@ -160,7 +165,7 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     while (!this.#closed) {
       const flowing = this.listenerCount('data') > 0;
       if (!flowing && this.#waiting.length === 0) return;
-      const frame = this.#take();
+      const frame = this.#take(this.#waiting.length > 0 ? null : this.#shared);
       if (!frame) return;
       const more = this.#more;
       const resolve = this.#waiting.shift();
@@ -170,8 +175,8 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     }
   }
 
-  #take(): PcmFrame | null {
-    const samples = new Int16Array(this.#frameLength);
+  #take(into: Int16Array | null = null): PcmFrame | null {
+    const samples = into ?? new Int16Array(this.#frameLength);
     const read = this.#native?.read(samples) ?? -1;
     if (read < 0) return null;
     this.#more = read >= MORE;
