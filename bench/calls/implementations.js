@@ -19,7 +19,10 @@ const NAMES = {
 };
 const BUILDS = { own: ownFolder, dropin: ownFolder, before: beforeFolder };
 
-/** What is pushed and heard of a call by this package's own classes: a frame for each packet, as node-datachannel's application has. */
+/**
+ * What is pushed and heard of a call by this package's own classes: a frame for each packet, as node-datachannel's application
+ * has. Another build may not know `reuseFrames`; then each frame has its own memory.
+ */
 class PcmEnds {
   constructor(rtc, rateHz, onPcm) {
     const source = new rtc.PcmSource({ sampleRate: rateHz });
