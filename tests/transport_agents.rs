@@ -224,3 +224,22 @@ fn a_far_end_of_a_thousand_addresses_is_answered_at_two_hundred_and_not_flooded_
     stub.deliver(address(7), &request);
     assert!(stub.sent().iter().any(|sent| is_success(&sent.payload) && sent.peer == address(7)));
 }
+
+#[test]
+fn a_far_end_that_never_nominates_is_not_checked_for_ever() {
+    let mut stub = Stub::new(false, false, vec![host(far(1)), host(far(2))]);
+    let start = stub.now;
+    let mut late = 0;
+    while stub.now < start + ms(120_000) {
+        let sent = stub.sent();
+        for check in sent.iter().filter(|sent| is_request(&sent.payload)) {
+            late += usize::from(check.peer == far(2) && stub.now > start + ms(31_000));
+            if check.peer == far(1) {
+                let answer = stub.success(&check.payload, check.local);
+                stub.deliver(check.peer, &answer);
+            }
+        }
+        stub.wait();
+    }
+    assert_eq!((late, stub.path(), stub.transport.state().0), (0, Some(far(1)), IceState::Connected));
+}

@@ -132,3 +132,25 @@ fn a_restart_that_is_never_answered_keeps_the_call() {
     assert!(wire.is_up(), "{:?}", wire.states());
     assert_eq!(wire.lost(), [0, 0]);
 }
+
+#[test]
+fn a_restart_that_the_controlled_side_offers_loses_no_packet() {
+    let mut wire = Wire::connected();
+    wire.media = true;
+    wire.run(ms(500));
+    let mut offered = wire.plan(1);
+    wire.renew_credentials(1, 1);
+    offered.ice.local = wire.sides[1].local.clone();
+    offered.ice.remote = None;
+    offered.ice.remote_candidates.clear();
+    wire.apply(1, &offered);
+    wire.run(ms(300));
+    wire.renew_credentials(0, 1);
+    wire.signal(0);
+    wire.run(ms(300));
+    wire.signal(1);
+    assert!(wire.run_until(ms(2000), is_restarted));
+    wire.run(ms(40_000));
+    assert!(wire.is_up(), "{:?}", wire.states());
+    assert_eq!(wire.lost(), [0, 0]);
+}

@@ -24,7 +24,10 @@ use rtc::srtp::protection_profile::ProtectionProfile;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// What signaling may need to tell the far end of us, after it has answered our checks already.
+const SIGNALING_LIMIT: Duration = Duration::from_secs(90);
 
 /// What an association reports.
 pub(super) enum DtlsEvent {
@@ -55,6 +58,8 @@ pub(super) struct Association {
     numbers: RecordNumbers,
     handshakes: Handshakes,
     agreed: Option<Agreed>,
+    /// The far end is known to take part.
+    expected: bool,
     /// Something has come from the far end.
     heard: bool,
     /// The last complaint of the machine that did not end the handshake.
@@ -81,6 +86,7 @@ impl Association {
             numbers: RecordNumbers::default(),
             handshakes: Handshakes::new(),
             agreed: None,
+            expected: false,
             heard: false,
             trouble: None,
             data: VecDeque::new(),
@@ -107,6 +113,9 @@ impl Association {
 
     /// There is a path now.
     pub(super) fn start(&mut self, now: Instant) -> Option<DtlsEvent> {
+        if self.deadline.is_none() && self.agreed.is_none() {
+            self.deadline = Some(Deadline::from(now + SIGNALING_LIMIT));
+        }
         let (Some(config), Some(endpoint)) = (self.hello.take(), self.endpoint.as_mut()) else { return None };
         let outcome = endpoint.connect(now, peer(), config, None);
         self.collect(now);
@@ -116,7 +125,7 @@ impl Association {
     /// The far end takes part from now on: it has nominated the path, or been heard. Before that, signaling may not have told
     /// it of us yet, and that may take its time.
     pub(super) fn expect(&mut self, now: Instant) {
-        if self.deadline.is_none() && self.agreed.is_none() && self.endpoint.is_some() {
+        if self.agreed.is_none() && self.endpoint.is_some() && !std::mem::replace(&mut self.expected, true) {
             self.deadline = Some(Deadline::from(now));
             self.flight.hasten(now);
         }
@@ -330,7 +339,6 @@ mod tests {
     use super::*;
     use crate::negotiation::{Fingerprint, HashAlgorithm};
     use crate::transport::crypto;
-    use std::time::Duration;
 
     /// A far end that knows one SRTP profile only, which we do not.
     fn stranger(role: DtlsRole, now: Instant) -> Endpoint {

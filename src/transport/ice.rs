@@ -27,9 +27,8 @@ use rtc::stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_USE_
 use rtc::stun::error_code::{CODE_ROLE_CONFLICT, ErrorCodeAttribute};
 use rtc::stun::fingerprint::FINGERPRINT;
 use rtc::stun::integrity::MessageIntegrity;
-use rtc::stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Getter, Message, Setter, TransactionId};
+use rtc::stun::message::{BINDING_REQUEST, Getter, Message, Setter, TransactionId};
 use rtc::stun::textattrs::Username;
-use rtc::stun::xoraddr::XorMappedAddress;
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -51,6 +50,11 @@ const RELAY_WAIT: Duration = Duration::from_millis(500);
 const MIN_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 /// RFC 8445 section 5.1.2.1 with the type preference of peer-reflexive candidates.
 const PRFLX_PRIORITY: u32 = (110 << 24) | (65_535 << 8) | 255;
+
+/// Where a pair has answered, but none was nominated, others are checked for so long.
+const CHECK_LIMIT: Duration = Duration::from_secs(30);
+/// The agent takes no answer that comes later, and the pair has not succeeded for it.
+const AGENT_PATIENCE: Duration = Duration::from_secs(4);
 
 const REQUEST: [u8; 2] = [0x00, 0x01];
 const SUCCESS: [u8; 2] = [0x01, 0x01];
@@ -315,9 +319,6 @@ impl Session {
     /// `false` where it comes from one address too many.
     fn receive_request(&mut self, now: Instant, pair: Pair, datagram: &[u8], message: &Message) -> bool {
         self.checks.requests_received += 1;
-        if self.remote.is_none() {
-            return self.answer_early(now, pair, message);
-        }
         let known = self.agent.get_remote_candidates();
         let (news, count) = (!known.iter().any(|known| known.addr() == pair.peer), known.len());
         if news && count >= MAX_ADDRESSES {
@@ -338,34 +339,6 @@ impl Session {
             self.check(now);
         }
         true
-    }
-
-    /// RFC 8445 section 7.3: the far end's answer may come after its checks, which need not wait for it. The agent inside
-    /// would; whose roles conflict has to.
-    fn answer_early(&mut self, now: Instant, pair: Pair, message: &Message) -> bool {
-        let mut name = Username::new(ATTR_USERNAME, String::new());
-        let ours = name.get_from(message).is_ok()
-            && name.text.split_once(':').is_some_and(|(ufrag, _)| ufrag == self.local.ufrag);
-        let same_role = if self.agent.role() { ATTR_ICE_CONTROLLING } else { ATTR_ICE_CONTROLLED };
-        if !ours || message.contains(same_role) {
-            return false;
-        }
-        let crypto = self.crypto.clone();
-        let integrity =
-            MessageIntegrity::new_short_term_integrity_with_provider(self.local.pwd.clone(), crypto.crypto());
-        let attributes: [Box<dyn Setter>; 5] = [
-            Box::new(message.transaction_id),
-            Box::new(BINDING_SUCCESS),
-            Box::new(XorMappedAddress { ip: pair.peer.ip(), port: pair.peer.port() }),
-            Box::new(integrity),
-            Box::new(FINGERPRINT),
-        ];
-        let mut answer = Message::new();
-        let built = answer.build(&attributes).is_ok();
-        if built {
-            self.send(now, pair, BytesMut::from(&answer.raw[..]), false);
-        }
-        built
     }
 
     fn receive_answer(&mut self, now: Instant, pair: Pair, datagram: &[u8], message: &Message, success: bool) -> bool {
@@ -391,7 +364,7 @@ impl Session {
             self.take(now, pair);
         }
         if !sent.consent {
-            if !self.valid.contains(&pair) {
+            if round_trip < AGENT_PATIENCE && !self.valid.contains(&pair) {
                 self.valid.push(pair);
             }
             self.feed(now, pair, datagram, message.transaction_id);
@@ -492,8 +465,10 @@ impl Session {
         let _ = self.agent.handle_timeout(now);
         self.last_check = Some(now);
         self.pump(now);
-        let pace = |started: Instant| now + check_interval(now.saturating_duration_since(started));
-        self.next_check = self.started.filter(|_| !self.nominated).map(pace);
+        let running = self.started.filter(|_| !self.nominated).map(|started| now.saturating_duration_since(started));
+        // A far end that answers and never nominates is not asked for ever about its other addresses.
+        let running = running.filter(|running| self.selected.is_none() || *running < CHECK_LIMIT);
+        self.next_check = running.map(|running| now + check_interval(running));
     }
 
     fn pump(&mut self, now: Instant) {
@@ -507,7 +482,8 @@ impl Session {
         });
         // RFC 8445 section 7.3.1.4: a request on a pair that has succeeded triggers no check. A nomination would be one more.
         let idle = |(pair, message): &(Pair, BytesMut)| {
-            message.starts_with(&REQUEST) && !self.agent.role() && self.valid.contains(pair)
+            let nominated = self.nomination.as_ref().is_some_and(|(nominated, _)| nominated == pair);
+            message.starts_with(&REQUEST) && !self.agent.role() && !nominated && self.valid.contains(pair)
         };
         messages.retain(|message| !idle(message));
         for (pair, message) in messages {

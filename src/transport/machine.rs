@@ -30,9 +30,6 @@ use std::time::{Duration, Instant};
 /// Without a pair after this time ICE has failed.
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 
-/// In bytes. That of a browser with post-quantum keys is cut into datagrams, of which the first is kept.
-const LONGEST_HELLO: usize = 1500;
-
 /// Type of a DTLS record that carries SCTP.
 const APPLICATION_DATA: u8 = 23;
 
@@ -141,8 +138,6 @@ pub struct Transport {
     /// With the far end that an ICE restart leads to; begins when the restart has found a pair, or the far end before
     /// would answer in its place.
     dtls_next: Option<Association>,
-    /// A handshake that has begun before signaling told of it: the far end may know more than we do.
-    early: Option<Vec<u8>>,
     srtp: Option<Srtp>,
     sctp: Sctp,
     /// The far end's SCTP port, while data channels are negotiated.
@@ -175,7 +170,6 @@ impl Transport {
             peers: Peers::default(),
             dtls: None,
             dtls_next: None,
-            early: None,
             srtp: None,
             sctp: Sctp::new(),
             sctp_port: None,
@@ -245,8 +239,10 @@ impl Transport {
         }
         let before = std::mem::replace(&mut self.ice, session);
         if before.selected().is_some() {
-            self.ice.await_nomination();
             self.ice_before = Some(before);
+        }
+        if self.ice_before.is_some() {
+            self.ice.await_nomination();
         }
         Ok(())
     }
@@ -272,9 +268,6 @@ impl Transport {
         self.stalled.clear();
         if self.path.is_some() {
             self.start_dtls(now);
-        }
-        if let Some(hello) = self.early.take() {
-            self.receive_dtls(now, &hello);
         }
     }
 
@@ -357,9 +350,6 @@ impl Transport {
     }
 
     fn receive_dtls(&mut self, now: Instant, datagram: &[u8]) {
-        if self.dtls.is_none() && datagram.len() <= LONGEST_HELLO {
-            self.early = Some(datagram.to_vec());
-        }
         let event = self.dtls.as_mut().and_then(|association| association.receive(now, datagram));
         if self.dtls.as_ref().is_some_and(Association::has_data) {
             self.traffic.packets_received += 1;

@@ -228,15 +228,6 @@ impl Wire {
         self.apply(side, &plan);
     }
 
-    /// Side 0 knows nothing of the other but answers its checks.
-    pub fn offer(&mut self) {
-        let mut plan = self.plan(0);
-        plan.ice.remote = None;
-        plan.ice.remote_candidates.clear();
-        plan.dtls = None;
-        self.apply(0, &plan);
-    }
-
     /// Signals both ways and waits until both are up.
     pub fn connect(&mut self) {
         self.signal(0);
