@@ -10,20 +10,26 @@ use wire::{Wire, address, host, ms};
 /// Side 0 offers a restart at once, side 1 answers 300 ms later, the answer takes 300 ms back. `remote_meanwhile`: does
 /// the offerer's plan still name the old remote credentials while it waits?
 fn restart(wire: &mut Wire, remote_meanwhile: bool) {
-    let mut offered = wire.plan(0);
-    wire.renew_credentials(0, 1);
-    offered.ice.local = wire.sides[0].local.clone();
+    restart_by(wire, 0, remote_meanwhile);
+}
+
+/// The same, with side `offerer` in the place of side 0.
+fn restart_by(wire: &mut Wire, offerer: usize, remote_meanwhile: bool) {
+    let answerer = 1 - offerer;
+    let mut offered = wire.plan(offerer);
+    wire.renew_credentials(offerer, 1);
+    offered.ice.local = wire.sides[offerer].local.clone();
     offered.generation = 1;
     if !remote_meanwhile {
         offered.ice.remote = None;
         offered.ice.remote_candidates.clear();
     }
-    wire.apply(0, &offered);
+    wire.apply(offerer, &offered);
     wire.run(ms(300));
-    wire.renew_credentials(1, 1);
-    wire.signal(1);
+    wire.renew_credentials(answerer, 1);
+    wire.signal(answerer);
     wire.run(ms(300));
-    wire.signal(0);
+    wire.signal(offerer);
 }
 
 fn is_restarted(wire: &Wire) -> bool {
@@ -138,17 +144,7 @@ fn a_restart_that_the_controlled_side_offers_loses_no_packet() {
     let mut wire = Wire::connected();
     wire.media = true;
     wire.run(ms(500));
-    let mut offered = wire.plan(1);
-    wire.renew_credentials(1, 1);
-    offered.ice.local = wire.sides[1].local.clone();
-    offered.ice.remote = None;
-    offered.ice.remote_candidates.clear();
-    wire.apply(1, &offered);
-    wire.run(ms(300));
-    wire.renew_credentials(0, 1);
-    wire.signal(0);
-    wire.run(ms(300));
-    wire.signal(1);
+    restart_by(&mut wire, 1, false);
     assert!(wire.run_until(ms(2000), is_restarted));
     wire.run(ms(40_000));
     assert!(wire.is_up(), "{:?}", wire.states());
