@@ -2,7 +2,7 @@
 
 const path = require('node:path');
 const { UsageError, describeMachine, main, parseOptions, warnUnlessRealTime, writeDocuments } = require('../program');
-const { floor } = require('./floor');
+const { compile, floor, parts } = require('./floor');
 const { KEYS, NAMES, RIVALS, version } = require('./implementations');
 const { CACHE, install } = require('./install');
 const { combine } = require('./repeats');
@@ -13,7 +13,7 @@ const USAGE = `npm run bench -- [options]
   --impl=own,dropin,ndc,roamhq  --codec=opus,pcmu  --calls=1,10,25,50,100,200   lists of what is measured
   --seconds=N    of each measure (4)
   --repeats=N    of each measure; the implementations take turns, and the median counts (3 with --docs, otherwise 1)
-  --no-floor     without codec, SRTP and sockets alone
+  --no-floor     without codec, SRTP and sockets alone, which otherwise take turns with the implementations
   --json=FILE    where the numbers go (bench/.cache/calls.json)
   --docs         and into docs/performance.md and docs/performance.svg
   --report=FILE  only that, from numbers of an earlier run
@@ -36,17 +36,25 @@ function counts(text, name, otherwise) {
   return list;
 }
 
-/** One row for each of `keys`; what the machine does meanwhile strikes all of them. */
-async function measureRepeatedly(keys, parameters, repeats) {
+/** One row for each of `keys`, and the floor; what the machine does meanwhile strikes all of them. */
+async function measureRepeatedly(keys, parameters, repeats, withFloor) {
   const rows = new Map(keys.map((key) => [key, []]));
+  const floors = [];
   for (let repeat = 0; repeat < repeats; repeat++) {
     for (const [key, of] of rows) {
       const row = await measure({ key, ...parameters });
       of.push(row);
       console.log(line(row));
     }
+    if (withFloor) floors.push(floorRow(parameters));
   }
-  return [...rows.values()].map(combine);
+  return [...rows.values(), ...(withFloor ? [floors] : [])].map(combine);
+}
+
+function floorRow({ codec, calls, seconds }) {
+  const row = { key: 'floor', codec, calls, cpuPercent: floor({ codec, calls, seconds }), sound: true };
+  console.log(line(row));
+  return row;
 }
 
 async function measureAll(values) {
@@ -56,6 +64,8 @@ async function measureAll(values) {
   const [seconds] = counts(values.seconds, 'seconds', [4]);
   const [repeats] = counts(values.repeats, 'repeats', [values.docs ? 3 : 1]);
   install(keys);
+  const withFloor = !values['no-floor'];
+  if (withFloor) compile();
   warnUnlessRealTime();
   const made = new Date().toISOString();
   const rows = [];
@@ -63,15 +73,13 @@ async function measureAll(values) {
   for (const codec of codecs) {
     for (const n of calls) {
       const tried = keys.filter((key) => !failed.has(`${key} ${codec}`));
-      for (const row of await measureRepeatedly(tried, { codec, calls: n, seconds }, repeats)) {
+      for (const row of await measureRepeatedly(tried, { codec, calls: n, seconds }, repeats, withFloor)) {
         rows.push(row);
         // More calls than it can carry tell nothing new, and hold up the others.
         if (!row.sound) failed.add(`${row.key} ${codec}`);
       }
     }
   }
-  const floors = values['no-floor'] ? [] : codecs.map(floor);
-  for (const { codec, cpuPercent } of floors) console.log(`${codec}: floor ${cpuPercent.toFixed(3)} % of a core`);
   const versions = Object.fromEntries(keys.map((key) => [NAMES[key], version(key)]));
   return {
     made,
@@ -81,7 +89,7 @@ async function measureAll(values) {
     seconds,
     repeats,
     rows,
-    floors,
+    parts: withFloor ? codecs.map(parts) : [],
   };
 }
 

@@ -22,7 +22,7 @@ function combine(rows) {
   if (failed) return failed;
   return {
     ...middle(rows),
-    configurations: sum(rows.map(({ configurations }) => configurations)),
+    configurations: sum(rows.map(({ configurations }) => configurations ?? {})),
     sound: 2 * rows.filter(({ sound }) => sound).length > rows.length,
     /** Of each repeat, for whoever wants to know how far they are apart. */
     cpuPercents: rows.map(({ cpuPercent }) => cpuPercent),

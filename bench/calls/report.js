@@ -4,12 +4,14 @@ const { drawChart } = require('../quality/plot');
 const { NAMES } = require('./implementations');
 
 const COLOURS = { own: 'first', dropin: 'first', ndc: 'second', roamhq: 'third', before: 'third', floor: 'fourth' };
+/** What stands in the tables. */
+const TITLES = { ...NAMES, floor: 'floor: codec, SRTP and sockets alone' };
 const CODEC_NAMES = { opus: 'Opus', pcmu: 'PCMU' };
 const BEGIN = '<!-- measured: begin -->';
 const END = '<!-- measured: end -->';
 
 const number = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : '–');
-const pair = ({ p50, p95, p99 }, digits) => `${number(p50, digits)} / ${number(p95 ?? p99, digits)}`;
+const pair = ({ p50, p95, p99 } = {}, digits) => `${number(p50, digits)} / ${number(p95 ?? p99, digits)}`;
 
 const COLUMNS = [
   ['CPU per call, % of a core', ({ cpuPercent }) => number(cpuPercent, 3)],
@@ -25,20 +27,25 @@ const COLUMNS = [
 
 /** One measure in one line. */
 function line(row) {
-  const title = `${CODEC_NAMES[row.codec]} ${String(row.calls).padStart(3)} × ${NAMES[row.key].padEnd(28)}`;
+  const title = `${CODEC_NAMES[row.codec]} ${String(row.calls).padStart(3)} × ${TITLES[row.key].padEnd(28)}`;
+  if (row.key === 'floor') return `${title} ${COLUMNS[0][0]} ${COLUMNS[0][1](row)}`;
   if (row.error) return `${title} failed: ${row.error}`;
   return `${title} ${COLUMNS.map(([name, show]) => `${name} ${show(row)}`).join(', ')}`;
 }
 
 const cells = (values) => `| ${values.join(' | ')} |`;
 
+function shown(row) {
+  if (row.error) return [row.error];
+  // The floor has no event loop, no setup, and nobody who could not keep up.
+  return COLUMNS.map(([, show], n) => (row.key === 'floor' && n > 0 ? '' : show(row)));
+}
+
 function table(rows, codec) {
   const head = ['calls', 'implementation', ...COLUMNS.map(([name]) => name)];
   const body = rows
     .filter((row) => row.codec === codec)
-    .map((row) =>
-      cells([row.calls, NAMES[row.key], ...(row.error ? [row.error] : COLUMNS.map(([, show]) => show(row)))]),
-    );
+    .map((row) => cells([row.calls, TITLES[row.key], ...shown(row)]));
   return [`### ${CODEC_NAMES[codec]}`, '', cells(head), cells(head.map(() => '---')), ...body].join('\n');
 }
 
@@ -73,23 +80,20 @@ function modes(rows, keys) {
   return `Opus packets sent: ${of.join('; ')}.`;
 }
 
-function floorTable(floors) {
-  const body = floors.map(({ codec, codecUs, transportUs, socketUs, kbps, cpuPercent }) =>
-    cells([
-      CODEC_NAMES[codec],
-      number(kbps, 0),
-      ...[codecUs, transportUs, socketUs].map((us) => number(us, 1)),
-      number(cpuPercent, 3),
-    ]),
+function partsTable(parts) {
+  const body = parts.map(({ codec, codecUs, transportUs, socketUs, kbps }) =>
+    cells([CODEC_NAMES[codec], number(kbps, 0), ...[codecUs, transportUs, socketUs].map((us) => number(us, 1))]),
   );
-  const head = ['', 'kbit/s', 'codec, µs', 'SRTP and transport, µs', 'sockets, µs', '% of a core'];
+  const head = ['', 'kbit/s', 'codec, µs', 'SRTP and transport, µs', 'sockets, µs'];
   return [cells(head), cells(head.map(() => '---')), ...body].join('\n');
 }
 
+const keysOf = (rows) => [...new Set(rows.map(({ key }) => key))].filter((key) => key !== 'floor');
+
 /** What was measured, as it stands in the document. */
-function describe({ made, machine, command, versions, seconds, repeats, rows, floors }) {
+function describe({ made, machine, command, versions, seconds, repeats, rows, parts }) {
   const codecs = [...new Set(rows.map(({ codec }) => codec))];
-  const keys = [...new Set(rows.map(({ key }) => key))];
+  const keys = keysOf(rows);
   const most = codecs.map((codec) => {
     const of = keys.map((key) => {
       const { most: calls, limited } = mostSound(rows, key, codec);
@@ -105,8 +109,8 @@ function describe({ made, machine, command, versions, seconds, repeats, rows, fl
     ...(codecs.includes('opus') ? [modes(rows, keys)] : []),
     '### Calls without a glitch',
     most.join('\n'),
-    '### The floor, per 20 ms of a call, both ways',
-    floorTable(floors),
+    '### The parts of the floor in the caches, per 20 ms of a call, both ways',
+    partsTable(parts),
   ].join('\n\n');
 }
 
@@ -116,37 +120,32 @@ function fillDocument(document, result) {
   return `${document.slice(0, begin + BEGIN.length)}\n\n${describe(result)}\n\n${document.slice(end)}`;
 }
 
-function chart({ rows, floors }) {
+function chart({ rows }) {
   const codecs = [...new Set(rows.map(({ codec }) => codec))];
-  const keys = [...new Set(rows.map(({ key }) => key))];
+  const keys = keysOf(rows);
   const calls = [...new Set(rows.map((row) => row.calls))];
-  const series = (codec, value) =>
-    keys.map((key) => ({
+  const dashed = (key) => ['dropin', 'floor'].includes(key);
+  const series = (codec, value, of) =>
+    of.map((key) => ({
       colour: COLOURS[key],
-      dashed: key === 'dropin',
+      dashed: dashed(key),
       points: rows
         .filter((row) => row.key === key && row.codec === codec && !row.error)
         .map((row) => [row.calls, value(row)]),
     }));
-  const row = (label, value, floor) => ({
+  const row = (label, value, of = keys) => ({
     x: { label: 'calls', values: calls },
-    y: { label, most: Math.max(...rows.filter(({ error }) => !error).map(value)) },
-    panels: codecs.map((codec) => {
-      const least = floor && floors.find((it) => it.codec === codec);
-      const line = { colour: COLOURS.floor, dashed: true, points: calls.map((n) => [n, least?.cpuPercent ?? 0]) };
-      return { title: CODEC_NAMES[codec], series: [...series(codec, value), ...(least ? [line] : [])] };
-    }),
+    y: { label, most: Math.max(...rows.filter(({ key, error }) => of.includes(key) && !error).map(value)) },
+    panels: codecs.map((codec) => ({ title: CODEC_NAMES[codec], series: series(codec, value, of) })),
   });
+  const withFloor = [...new Set(rows.map(({ key }) => key))];
   return drawChart({
     title: 'CPU, memory and setup over the number of calls',
-    legend: [
-      ...keys.map((key) => ({ label: NAMES[key], colour: COLOURS[key], dashed: key === 'dropin' })),
-      ...(floors.length > 0 ? [{ label: 'floor', colour: COLOURS.floor, dashed: true }] : []),
-    ],
+    legend: [...withFloor.map((key) => ({ label: NAMES[key] ?? 'floor', colour: COLOURS[key], dashed: dashed(key) }))],
     rows: [
-      row('% of a core', ({ cpuPercent }) => cpuPercent, true),
-      row('MB', ({ memoryMB }) => memoryMB, false),
-      row('setup, ms', ({ setupMs }) => setupMs.p50 ?? 0, false),
+      row('% of a core', ({ cpuPercent }) => cpuPercent, withFloor),
+      row('MB', ({ memoryMB }) => memoryMB),
+      row('setup, ms', ({ setupMs }) => setupMs.p50 ?? 0),
     ],
   });
 }
