@@ -11,7 +11,7 @@ use rtc::stun::message::Message;
 use std::net::SocketAddr;
 use stub::{Role, Stub, is_request, is_success};
 use webphone_rtc::negotiation::{Candidate, DtlsRole};
-use webphone_rtc::transport::{IceState, Transmit};
+use webphone_rtc::transport::{DtlsState, IceState, Transmit};
 use wire::{address, host, ms};
 
 fn far(last: u8) -> SocketAddr {
@@ -242,4 +242,68 @@ fn a_far_end_that_never_nominates_is_not_checked_for_ever() {
         stub.wait();
     }
     assert_eq!((late, stub.path(), stub.transport.state().0), (0, Some(far(1)), IceState::Connected));
+}
+
+#[test]
+fn an_answer_that_the_agent_takes_no_more_spares_its_pair_no_check() {
+    let mut stub = Stub::new(false, false, vec![host(far(1))]);
+    let first = stub.sent().remove(0);
+    stub.now += ms(4500);
+    let answer = stub.success(&first.payload, first.local);
+    stub.deliver(far(1), &answer);
+    assert_eq!(stub.path(), Some(far(1)), "it has answered");
+    stub.sent();
+    stub.now += ms(30);
+    let request = stub.request(Role::Controlling(9), false).raw;
+    stub.deliver(far(1), &request);
+    assert!(stub.sent().iter().any(|sent| is_request(&sent.payload)), "the pair has not succeeded yet");
+}
+
+#[test]
+fn restarts_one_after_the_other_wait_for_the_nomination_on_the_pair_from_before() {
+    let mut stub = Stub::new(false, false, vec![host(far(1))]);
+    answer_checks(&mut stub);
+    let nomination = stub.request(Role::Controlling(9), true).raw;
+    stub.deliver(far(1), &nomination);
+    stub.restart("first", vec![]);
+    stub.restart("second", vec![host(far(2))]);
+    let answered = answer_checks(&mut stub).iter().filter(|sent| is_request(&sent.payload)).count();
+    assert_eq!((answered, stub.path()), (1, Some(far(1))), "the new pair has answered");
+    stub.now += ms(30);
+    let nomination = stub.request(Role::Controlling(9), true).raw;
+    stub.deliver(far(2), &nomination);
+    assert_eq!(stub.path(), Some(far(2)));
+}
+
+#[test]
+fn a_far_end_has_30_s_for_the_handshake_and_signaling_90_s_before_to_tell_it_of_us() {
+    for (nominates, limit_s) in [(true, 30), (false, 120)] {
+        let mut stub = Stub::new(false, false, vec![host(far(1))]);
+        stub.begin_dtls(DtlsRole::Client);
+        answer_checks(&mut stub);
+        if nominates {
+            let nomination = stub.request(Role::Controlling(9), true).raw;
+            stub.deliver(far(1), &nomination);
+        }
+        let start = stub.now;
+        while stub.transport.state().1 == DtlsState::Connecting && stub.now < start + ms(200_000) {
+            stub.wait();
+            answer_checks(&mut stub);
+        }
+        assert_eq!((stub.transport.state().1, (stub.now - start).as_secs()), (DtlsState::Failed, limit_s));
+    }
+}
+
+#[test]
+fn a_far_end_that_consents_no_more_is_sent_no_more_client_hellos() {
+    let mut stub = Stub::new(false, false, vec![host(far(1))]);
+    stub.begin_dtls(DtlsRole::Client);
+    answer_checks(&mut stub);
+    let (start, mut hellos) = (stub.now, [0; 2]);
+    while stub.now < start + ms(60_000) {
+        stub.wait();
+        let failed = stub.transport.state().0 == IceState::Failed;
+        hellos[usize::from(failed)] += stub.sent().iter().filter(|sent| sent.payload[0] == 22).count();
+    }
+    assert!(hellos[0] > 10 && hellos[1] == 0, "before and after consent expired: {hellos:?}");
 }

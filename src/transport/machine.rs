@@ -648,7 +648,10 @@ impl Transport {
             }
             self.stalled.push_back(record);
         }
-        if let Some(path) = self.path {
+        if self.ice_state == IceState::Failed {
+            // The far end has withdrawn its consent (RFC 7675 section 5.1).
+            self.stalled.clear();
+        } else if let Some(path) = self.path {
             let framed = |payload| Transmit { local: path.local, peer: path.peer, payload };
             self.out.extend(self.stalled.drain(..).map(framed));
         }

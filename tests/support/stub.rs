@@ -78,6 +78,18 @@ impl Stub {
         self.transport.apply(self.now, &self.plan).unwrap();
     }
 
+    /// Signaling begins an ICE restart, with candidates that the far end has told already.
+    pub fn restart(&mut self, name: &str, remote_candidates: Vec<Candidate>) {
+        self.theirs = credentials(name);
+        self.own = credentials(&format!("stub{name}"));
+        self.plan.generation += 1;
+        self.plan.ice.local = self.theirs.clone();
+        self.plan.ice.remote = Some(self.own.clone());
+        self.plan.ice.remote_candidates = remote_candidates;
+        self.transport.apply(self.now, &self.plan).unwrap();
+        self.transport.handle_timeout(self.now);
+    }
+
     /// A request as the far end would send it.
     pub fn request(&self, role: Role, use_candidate: bool) -> Message {
         let (kind, tie_breaker) = match role {
