@@ -119,6 +119,11 @@ export declare class Detour {
 export declare class Engine {
   /** `doorbell` is called, coalesced, when `drain()` has something. */
   constructor(doorbell: () => void)
+  /**
+   * Fills `into` with the names of sinks that have frames, if that is what was told first, and returns how many they are,
+   * and on top of 16 bits whether [`drain`](Self::drain) has something too.
+   */
+  drainFrames(into: Uint32Array): number
   /** Everything that happened since the last call, in order. */
   drain(): Report[]
   /**
@@ -195,8 +200,8 @@ export declare class Ring {
   constructor(engine: Engine, sampleRate: number, channels: number, queueMs: number, captured?: boolean | undefined | null)
   /** The name that its reports carry. */
   get id(): number
-  /** Interleaved PCM: all of it, or nothing and `false`; `false` arms one `drain` report. */
-  write(pcm: Int16Array, sampleRate: number, channels: number): boolean
+  /** What writes this signal, interleaved PCM: all of it, or nothing and `false`; `false` arms one `drain` report. */
+  writer(): (pcm: Int16Array, sampleRate: number, channels: number) => boolean
   /** Frames at `sample_rate` that fit now. */
   space(sampleRate?: number | undefined | null): number
   /** Drops what has not been played, and the marks in it, which are not reported any more. */
@@ -222,11 +227,11 @@ export declare class Sink {
   /** The name that its reports carry. */
   get id(): number
   /**
-   * Copies the oldest frame into the caller's array; -1 when there is none, and otherwise a number of 53 bits: the RTP
+   * What copies the oldest frame into the caller's array; -1 when there is none, and otherwise a number of 53 bits: the RTP
    * timestamp of its first sample (0 for a signal without one), above these 32 bits how many frames were dropped just
    * before it because nobody read in time (20 bits), and on top whether another one waits.
    */
-  read(into: Int16Array): number
+  reader(): (into: Int16Array) => number
   /** What is computed from the next frame on. */
   listen(config: ListenersConfig): void
   /** No more frames are wanted. */

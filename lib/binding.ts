@@ -433,6 +433,11 @@ export interface RemoteOutboundStatsData extends RtpStreamStatsData {
 }
 
 export interface NativeEngine {
+  /**
+   * Fills the array with ids of sinks that have frames, if that is what was told first. 16 bits of how many, and above them
+   * whether drain() has something too.
+   */
+  drainFrames(into: Uint32Array): number;
   drain(): Report[];
   /** 'off' at first. */
   setLogLevel(level: Level | 'off'): void;
@@ -519,8 +524,8 @@ export interface NativeCertificate {
 
 export interface NativeRing {
   readonly id: number;
-  /** All or nothing; false arms one 'drain' report. */
-  write(pcm: Int16Array, sampleRate: number, channels: number): boolean;
+  /** What writes it: all or nothing; false arms one 'drain' report. */
+  writer(): (pcm: Int16Array, sampleRate: number, channels: number) => boolean;
   /** Frames at that rate that fit now. */
   space(sampleRate: number): number;
   /** Drops what has not been played. `marks` are not reported any more. */
@@ -547,10 +552,10 @@ export interface SpeechData {
 export interface NativeSink {
   readonly id: number;
   /**
-   * Fills the caller's array with one frame; -1 when there is none. Otherwise 32 bits of timestamp, 20 bits of frames lost just
+   * What fills the caller's array with one frame; -1 when there is none. Otherwise 32 bits of timestamp, 20 bits of frames lost just
    * before it, and one bit that says that another waits. After that bit was 0, or -1, the next frames are reported anew.
    */
-  read(into: Int16Array): number;
+  reader(): (into: Int16Array) => number;
   /** What is computed from the next frame on; nothing but frames at first. A track that is not enabled is silence. */
   listen(listeners: { levels: boolean; speech: SpeechData | undefined; enabled: boolean }): void;
   close(): void;

@@ -24,6 +24,7 @@ const QUEUE_MS = 1000;
 
 export class RTCAudioSource {
   readonly #ring: NativeRing = new binding.Ring(theEngine(), 48000, 1, QUEUE_MS, true);
+  readonly #write = this.#ring.writer();
   readonly #signal: Signal = createSignal({ kind: 'audio', label: 'RTCAudioSource', ring: () => this.#ring });
 
   createTrack(): MediaStreamTrack {
@@ -40,7 +41,7 @@ export class RTCAudioSource {
     if (frames !== sampleRate / 100 || frames !== (data.numberOfFrames ?? frames)) {
       throw new RangeError(`samples holds ${frames} frames, not 10 ms at ${sampleRate} Hz`);
     }
-    this.#ring.write(samples, sampleRate, channels);
+    this.#write(samples, sampleRate, channels);
   }
 }
 

@@ -76,7 +76,7 @@ describeWithBystander('the binding', (bystander) => {
     const ring = new binding.Ring(engine, 16000, 1, 100);
     for (const rate of [0, 1, 7999, 48001, 2 ** 32 - 1]) {
       expect(() => new binding.Ring(engine, rate, 1, 100)).toThrow('sample_rate');
-      expect(() => ring.write(new Int16Array(160), rate, 1)).toThrow('sample_rate');
+      expect(() => ring.writer()(new Int16Array(160), rate, 1)).toThrow('sample_rate');
       expect(() => new binding.Sink(engine, ring, rate, 20, 5)).toThrow('sample_rate');
     }
     for (const frameMs of [0, 1001, 2 ** 32 - 1])

@@ -29,6 +29,9 @@ class Engine {
     if (this.reports.length === 0) setTimeout(this.doorbell, 0).unref();
     this.reports.push(...reports);
   }
+  drainFrames() {
+    return 2 ** 16;
+  }
   drain() {
     return this.reports.splice(0);
   }
@@ -468,6 +471,9 @@ class Ring {
     this.written = [];
     made.rings.push(this);
   }
+  writer() {
+    return (pcm, sampleRate, channels) => this.write(pcm, sampleRate, channels);
+  }
   write(pcm, sampleRate, channels) {
     const ms = (pcm.length / channels / sampleRate) * 1000;
     if (this.queued + ms > this.queueMs) {
@@ -529,6 +535,9 @@ class Sink {
       this.dropped++;
     }
     this.engine.report({ type: 'frames', sinks: [this.id] });
+  }
+  reader() {
+    return (into) => this.read(into);
   }
   read(into) {
     if (this.frames.length === 0) return -1;

@@ -41,7 +41,7 @@ export interface PcmFrame {
 }
 
 const FRAME_MS = [10, 20, 30, 40, 60];
-/** What a number of NativeSink.read() is made of. */
+/** What a number of NativeSink.reader() is made of. */
 const DROPPED = { unit: 2 ** 32, mask: 2 ** 20 - 1 };
 const MORE = 2 ** 52;
 const HEARD = ['speechstart', 'speechend', 'level'];
@@ -56,6 +56,7 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
   readonly #frameLength: number;
   /** null for a track that ended with its connection before anybody read it. */
   readonly #native: NativeSink | null;
+  readonly #read: ReturnType<NativeSink['reader']> | undefined;
   readonly #observer = { trackChanged: () => this.#trackChanged() };
   #waiting: ((result: IteratorResult<PcmFrame>) => void)[] = [];
   #dropped = 0;
@@ -82,6 +83,7 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     this.#shared = options.reuseFrames ? new Int16Array(this.#frameLength) : null;
     const ring = trackSlots(track).signal.ring();
     this.#native = ring && new binding.Sink(theEngine(), ring, this.sampleRate, this.frameMs, queueFrames);
+    this.#read = this.#native?.reader();
     if (this.#native) listen('sink', this.#native.id, this, PcmSink.#deliver);
     // The track holds the sink: reading goes on without anybody else holding it.
     observe(track, this.#observer);
@@ -177,7 +179,7 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
 
   #take(into: Int16Array | null = null): PcmFrame | null {
     const samples = into ?? new Int16Array(this.#frameLength);
-    const read = this.#native?.read(samples) ?? -1;
+    const read = this.#read?.(samples) ?? -1;
     if (read < 0) return null;
     this.#more = read >= MORE;
     const dropped = Math.floor(read / DROPPED.unit) & DROPPED.mask;

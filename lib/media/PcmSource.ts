@@ -56,6 +56,7 @@ export class PcmSource extends EventEmitter {
   readonly channels: number;
   readonly queueMs: number;
   readonly #ring: NativeRing;
+  readonly #write: ReturnType<NativeRing['writer']>;
   readonly #signal: Signal;
   /** What the queue has not taken yet. */
   #waiting: (Chunk | Mark)[] = [];
@@ -72,6 +73,7 @@ export class PcmSource extends EventEmitter {
     this.channels = toIntegerBetween(options.channels ?? 1, 1, 2, 'channels');
     this.queueMs = toIntegerBetween(options.queueMs ?? 1000, 20, 3_600_000, 'queueMs');
     this.#ring = new binding.Ring(theEngine(), this.sampleRate, this.channels, this.queueMs);
+    this.#write = this.#ring.writer();
     listen('ring', this.#ring.id, this, PcmSource.#deliver);
     this.#signal = createSignal({
       kind: 'audio',
@@ -187,7 +189,7 @@ export class PcmSource extends EventEmitter {
     const samples = toSamples(pcm, this.channels, 'pcm');
     const sampleRate =
       options.sampleRate === undefined ? this.sampleRate : toSampleRate(options.sampleRate, 'sampleRate');
-    if (this.#waiting.length > 0 || !this.#ring.write(samples, sampleRate, this.channels)) {
+    if (this.#waiting.length > 0 || !this.#write(samples, sampleRate, this.channels)) {
       const bytes = samples.byteLength + CHUNK_BYTES;
       if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
         throw new RangeError(`pcm does not fit: at most ${MAX_WAITING_BYTES} bytes may wait for room in the queue`);
@@ -212,7 +214,7 @@ export class PcmSource extends EventEmitter {
   #fill(chunk: Chunk): void {
     const frames = this.#ring.space(chunk.sampleRate);
     const samples = Math.min(frames * this.channels, chunk.pcm.length);
-    if (samples > 0 && this.#ring.write(chunk.pcm.subarray(0, samples), chunk.sampleRate, this.channels)) {
+    if (samples > 0 && this.#write(chunk.pcm.subarray(0, samples), chunk.sampleRate, this.channels)) {
       chunk.pcm = chunk.pcm.subarray(samples);
     }
   }
@@ -221,7 +223,7 @@ export class PcmSource extends EventEmitter {
   #refill(): void {
     for (let item = this.#waiting[0]; item; item = this.#waiting[0]) {
       if ('key' in item) this.#ring.mark(item.key);
-      else if (this.#ring.write(item.pcm, item.sampleRate, this.channels)) {
+      else if (this.#write(item.pcm, item.sampleRate, this.channels)) {
         // All of the copy was held until now, also where parts of it were taken before.
         this.#waitingBytes -= item.pcm.buffer.byteLength + CHUNK_BYTES;
         item.taken?.();

@@ -6,7 +6,7 @@ use crate::census::{Kind, Live};
 use crate::connection::{Doorbell, Notice, Outbox, contain_now, log};
 use crate::fault::{self, Place};
 use napi::Env;
-use napi::bindgen_prelude::Function;
+use napi::bindgen_prelude::{Function, Uint32ArraySlice};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
@@ -22,6 +22,9 @@ impl Doorbell for Bell {
         self.0.call((), ThreadsafeFunctionCallMode::NonBlocking);
     }
 }
+
+/// The names of so many sinks are told by one number.
+const MOST_FRAMES: usize = (1 << 16) - 1;
 
 /// What every other object of the binding is made with.
 #[napi_derive::napi]
@@ -46,6 +49,17 @@ impl Engine {
             connections.close_all();
         })?;
         Ok(Self { outbox, connections, _live: Live::new(Kind::Engine) })
+    }
+
+    /// Fills `into` with the names of sinks that have frames, if that is what was told first, and returns how many they are,
+    /// and on top of 16 bits whether [`drain`](Self::drain) has something too.
+    #[napi(catch_unwind)]
+    pub fn drain_frames(&self, mut into: Uint32ArraySlice<'_>) -> u32 {
+        // SAFETY: nobody else has a view of this memory in Rust while JavaScript waits for this function.
+        let into = unsafe { into.as_mut() };
+        let room = into.len().min(MOST_FRAMES);
+        let (count, more) = self.outbox.drain_frames(&mut into[..room]);
+        count as u32 | u32::from(more) << 16
     }
 
     /// Everything that happened since the last call, in order.

@@ -5,7 +5,8 @@ use crate::census::{Kind, Live};
 use crate::connection::{Connection, Metered, Notice, Outbox, Outlet};
 use crate::media::{self, FrameInfo, Listeners, RingEvent, Sink as Frames, SinkQueue, SpeechSettings};
 use crate::negotiation::TransceiverId;
-use napi::bindgen_prelude::Int16ArraySlice;
+use napi::Env;
+use napi::bindgen_prelude::{Function, Int16ArraySlice};
 use napi_derive::napi;
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
@@ -13,6 +14,9 @@ use std::rc::Weak;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+/// What JavaScript calls for each packet: a method looks its object up and books a borrow of it, which takes longer than to copy
+/// the packet.
+type PacketFunction<'env, Arguments, Return> = Function<'env, Arguments, Return>;
 type Owner = (Weak<RefCell<Connection>>, TransceiverId);
 
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);
@@ -94,12 +98,17 @@ impl Ring {
         self.id
     }
 
-    /// Interleaved PCM: all of it, or nothing and `false`; `false` arms one `drain` report.
-    #[napi(catch_unwind)]
-    pub fn write(&self, pcm: Int16ArraySlice<'_>, sample_rate: u32, channels: u32) -> napi::Result<bool> {
-        let sample_rate = checked("sample_rate", sample_rate, RATES_HZ)?;
-        let outcome = self.signal.write(&pcm, sample_rate, channels.clamp(1, 2) as u8);
-        Ok(outcome.accepted_ms > 0.0 || pcm.is_empty())
+    /// What writes this signal, interleaved PCM: all of it, or nothing and `false`; `false` arms one `drain` report.
+    #[napi(catch_unwind, ts_return_type = "(pcm: Int16Array, sampleRate: number, channels: number) => boolean")]
+    pub fn writer<'env>(&self, env: &'env Env) -> napi::Result<PacketFunction<'env, (), bool>> {
+        let signal = self.signal.clone();
+        env.create_function_from_closure("write", move |call| {
+            let (pcm, sample_rate, channels): (Int16ArraySlice<'_>, u32, u32) =
+                (call.get(0)?, call.get(1)?, call.get(2)?);
+            let sample_rate = checked("sample_rate", sample_rate, RATES_HZ)?;
+            let outcome = signal.write(&pcm, sample_rate, channels.clamp(1, 2) as u8);
+            Ok(outcome.accepted_ms > 0.0 || pcm.is_empty())
+        })
     }
 
     /// Frames at `sample_rate` that fit now.
@@ -182,7 +191,7 @@ pub struct Sink {
     _live: Live,
 }
 
-/// [`Sink::read`] found nothing.
+/// A reader found nothing.
 const NO_FRAME: f64 = -1.0;
 /// More than a number has room for are told as so many.
 const MOST_DROPPED: u64 = (1 << 20) - 1;
@@ -215,22 +224,17 @@ impl Sink {
         self.id
     }
 
-    /// Copies the oldest frame into the caller's array; -1 when there is none, and otherwise a number of 53 bits: the RTP
+    /// What copies the oldest frame into the caller's array; -1 when there is none, and otherwise a number of 53 bits: the RTP
     /// timestamp of its first sample (0 for a signal without one), above these 32 bits how many frames were dropped just
     /// before it because nobody read in time (20 bits), and on top whether another one waits.
-    #[napi(catch_unwind)]
-    pub fn read(&self, mut into: Int16ArraySlice<'_>) -> f64 {
-        let Some(info) = self.queue.read(unsafe { into.as_mut() }) else {
-            self.announced.store(false, Ordering::Release);
-            // One that was cut just before rang for nobody.
-            return self.queue.read(unsafe { into.as_mut() }).map_or(NO_FRAME, |info| frame_data(info, true));
-        };
-        let mut more = self.queue.waiting() > 0;
-        if !more {
-            self.announced.store(false, Ordering::Release);
-            more = self.queue.waiting() > 0;
-        }
-        frame_data(info, more)
+    #[napi(catch_unwind, ts_return_type = "(into: Int16Array) => number")]
+    pub fn reader<'env>(&self, env: &'env Env) -> napi::Result<PacketFunction<'env, (), f64>> {
+        let (queue, announced) = (self.queue.clone(), self.announced.clone());
+        env.create_function_from_closure("read", move |call| {
+            let mut into: Int16ArraySlice<'_> = call.get(0)?;
+            // SAFETY: nobody else has a view of this memory in Rust while JavaScript waits for this function.
+            Ok(read(&queue, &announced, unsafe { into.as_mut() }))
+        })
     }
 
     /// What is computed from the next frame on.
@@ -247,6 +251,20 @@ impl Sink {
     pub fn close(&self) {
         self.queue.close();
     }
+}
+
+fn read(queue: &SinkQueue, announced: &AtomicBool, into: &mut [i16]) -> f64 {
+    let Some(info) = queue.read(into) else {
+        announced.store(false, Ordering::Release);
+        // One that was cut just before rang for nobody.
+        return queue.read(into).map_or(NO_FRAME, |info| frame_data(info, true));
+    };
+    let mut more = queue.waiting() > 0;
+    if !more {
+        announced.store(false, Ordering::Release);
+        more = queue.waiting() > 0;
+    }
+    frame_data(info, more)
 }
 
 /// What comes with a frame, in one number: an object for each would cost more than the frame.

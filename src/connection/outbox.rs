@@ -136,6 +136,24 @@ impl Outbox {
         std::mem::take(&mut state.notices)
     }
 
+    /// Takes the sinks that have frames, if that is the first notice and they fit: how many, and whether something else is
+    /// there. Where nothing is, the next push rings again.
+    pub fn drain_frames(&self, into: &mut [u32]) -> (usize, bool) {
+        let mut state = self.state();
+        let count = match state.notices.front_mut() {
+            Some(Notice::Frames(sinks)) if sinks.len() <= into.len() => {
+                into[..sinks.len()].copy_from_slice(sinks);
+                let count = sinks.len();
+                state.notices.pop_front();
+                count
+            }
+            _ => 0,
+        };
+        let more = !state.notices.is_empty() || !state.levels.is_empty();
+        state.rung &= more;
+        (count, more)
+    }
+
     /// From now on pushes are dropped and the doorbell is silent.
     pub fn close(&self) {
         let mut state = self.state();
@@ -206,6 +224,28 @@ mod tests {
             panic!("{notices:?}");
         };
         assert_eq!((&first[..], &second[..]), (&[1, 2][..], &[3][..]));
+    }
+
+    #[test]
+    fn frames_come_out_alone_where_they_were_told_first() {
+        let (outbox, rings) = outbox();
+        let mut names = [0; 2];
+        assert_eq!(outbox.drain_frames(&mut names), (0, false));
+        outbox.announce(7);
+        outbox.announce(8);
+        assert_eq!((outbox.drain_frames(&mut names), names), ((2, false), [7, 8]));
+        outbox.announce(9);
+        assert_eq!(rings.load(Ordering::Relaxed), 2, "nothing was left");
+        outbox.push(Notice::Drain(1));
+        assert_eq!((outbox.drain_frames(&mut names), names[0]), ((1, true), 9));
+        outbox.announce(9);
+        assert_eq!(outbox.drain_frames(&mut names), (0, true), "something else was told before");
+        assert_eq!((rings.load(Ordering::Relaxed), outbox.drain().len()), (2, 2));
+        for sink in 0..3 {
+            outbox.announce(sink);
+        }
+        assert_eq!(outbox.drain_frames(&mut names), (0, true), "three do not fit");
+        assert_eq!(outbox.drain().len(), 1);
     }
 
     #[test]
