@@ -3,6 +3,7 @@
 
 #include "main_FLP.h"
 #include "cpu_support.h"
+#include "mathops.h"
 
 /* What opus_select_arch() gives for AVX2 with FMA, and the most it gives. */
 #define AVX2 4
@@ -54,5 +55,70 @@ int analysis_phases(ANALYSIS_PHASES)
         return 0;
     }
     analysis_phases_avx2(bins, angle, d_angle, d2_angle, tonality, tonality2, noisiness);
+    return 1;
+}
+
+float celt_largest_avx2(const float *x, int length);
+/* As celt_maxabs_res() of celt/mathops.h. */
+float celt_largest(const float *x, int length)
+{
+    return has_avx2() ? celt_largest_avx2(x, length) : celt_maxabs_res(x, length);
+}
+
+float celt_sum_of_sizes_avx2(const float *x, int length);
+float celt_sum_of_sizes(const float *x, int length)
+{
+    float sum = 0;
+    int i;
+    if (has_avx2()) {
+        return celt_sum_of_sizes_avx2(x, length);
+    }
+    for (i = 0; i < length; i++) {
+        sum += ABS32(x[i]);
+    }
+    return sum;
+}
+
+#define TONE_CORRELATIONS const float *x, int length, int delay, float *correlations
+void celt_tone_correlations_avx2(TONE_CORRELATIONS);
+/* 0 if it has done nothing. */
+int celt_tone_correlations(TONE_CORRELATIONS)
+{
+    if (!has_avx2()) {
+        return 0;
+    }
+    celt_tone_correlations_avx2(x, length, delay, correlations);
+    return 1;
+}
+
+#define TRANSIENT_ENVELOPE const float *x, float *envelope, int length, float forward_decay, float *largest
+float celt_transient_envelope_avx2(TRANSIENT_ENVELOPE);
+/* -1 if it has done nothing. */
+float celt_transient_envelope(TRANSIENT_ENVELOPE)
+{
+    return has_avx2() && length % 8 == 0 ? celt_transient_envelope_avx2(x, envelope, length, forward_decay, largest) : -1;
+}
+
+#define BIQUAD const float *in, const float *B, const float *A, float *S, float *out, int length
+void opus_biquad_avx2(BIQUAD);
+/* 0 if it has done nothing. */
+int opus_biquad(BIQUAD)
+{
+    if (!has_avx2() || length % 8 != 0) {
+        return 0;
+    }
+    opus_biquad_avx2(in, B, A, S, out, length);
+    return 1;
+}
+
+#define DEEMPHASIS const float *in, float *out, int length, float coefficient, float *memory, int accumulate
+void celt_deemphasis_avx2(DEEMPHASIS);
+/* 0 if it has done nothing. */
+int celt_deemphasis(DEEMPHASIS)
+{
+    if (!has_avx2() || length % 8 != 0) {
+        return 0;
+    }
+    celt_deemphasis_avx2(in, out, length, coefficient, memory, accumulate);
     return 1;
 }

@@ -11,7 +11,7 @@ struct Patch {
     places: &'static [(&'static str, &'static str)],
 }
 
-const PATCHES: [Patch; 2] = [
+const PATCHES: [Patch; 5] = [
     Patch {
         file: "silk/float/noise_shape_analysis_FLP.c",
         places: &[
@@ -50,6 +50,83 @@ static void tonality_analysis(",
                 "    for (i=1;i<N2;i++)\n    {\n       float X1r",
                 "    if( !analysis_phases( (const float *)out, A, dA, d2A, tonality, tonality2, noisiness ) )
     for (i=1;i<N2;i++)\n    {\n       float X1r",
+            ),
+        ],
+    },
+    Patch {
+        file: "celt/celt_encoder.c",
+        places: &[
+            (
+                "static int transient_analysis(",
+                "float celt_largest(const float *, int);
+float celt_sum_of_sizes(const float *, int);
+int celt_tone_correlations(const float *, int, int, float *);
+float celt_transient_envelope(const float *, float *, int, float, float *);
+static int transient_analysis(",
+            ),
+            (
+                "      mem0=0;\n      mem1=0;\n",
+                "      mean = celt_transient_envelope(in+c*len, tmp, len, forward_decay, &maxE);
+      if (mean < 0) {
+      mem0=0;
+      mem1=0;\n",
+            ),
+            ("      /*for (i=0;i<len2;i++)printf(\"%f \", tmp[i]/mean);printf(\"\\n\");*/\n", "      }\n"),
+            (
+                "   for (i=0;i<len-2*delay;i++) {\n      r00",
+                "   float correlations[3];
+   if (celt_tone_correlations(x, len, delay, correlations)) {
+      r00 = correlations[0];
+      r01 = correlations[1];
+      r02 = correlations[2];
+   } else
+   for (i=0;i<len-2*delay;i++) {\n      r00",
+            ),
+            (
+                "      for (i=0;i<N;i++) before[c] += ABS32(SHR32(in[c*(N+overlap)+overlap+i], 12));\n",
+                "      before[c] = celt_sum_of_sizes(in+c*(N+overlap)+overlap, N);\n",
+            ),
+            (
+                "      for (i=0;i<N;i++) after[c] += ABS32(SHR32(in[c*(N+overlap)+overlap+i], 12));\n",
+                "      after[c] = celt_sum_of_sizes(in+c*(N+overlap)+overlap, N);\n",
+            ),
+            (
+                "   sample_max=MAX32(st->overlap_max, celt_maxabs_res(",
+                "   sample_max=MAX32(st->overlap_max, celt_largest(",
+            ),
+            ("   st->overlap_max=celt_maxabs_res(", "   st->overlap_max=celt_largest("),
+        ],
+    },
+    Patch {
+        file: "celt/celt_decoder.c",
+        places: &[
+            (
+                "static void deemphasis_stereo_simple(",
+                "int celt_deemphasis(const float *, float *, int, float, float *, int);
+static void deemphasis_stereo_simple(",
+            ),
+            (
+                "   ALLOC(scratch, N, celt_sig);\n   coef0 = coef[0];\n",
+                "   if (downsample == 1 && C == 1 && celt_deemphasis(in[0], pcm, N, coef[0], mem, accum))
+      return;
+   ALLOC(scratch, N, celt_sig);\n   coef0 = coef[0];\n",
+            ),
+        ],
+    },
+    Patch {
+        file: "src/opus_encoder.c",
+        places: &[
+            (
+                "static void silk_biquad_res(\n",
+                "int opus_biquad(const float *, const float *, const float *, float *, float *, int);
+static void silk_biquad_res(\n",
+            ),
+            (
+                "    /* Negate A_Q28 values and split in two parts */\n\n    for( k = 0; k < len; k++ ) {\n        /* S[ 0 ], S[ 1 ]: Q12 */\n        inval",
+                "    if( stride == 1 && opus_biquad( in, B, A, S, out, len ) )
+        return;
+    for( k = 0; k < len; k++ ) {
+        inval",
             ),
         ],
     },
