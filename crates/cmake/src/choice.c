@@ -122,3 +122,29 @@ int celt_deemphasis(DEEMPHASIS)
     celt_deemphasis_avx2(in, out, length, coefficient, memory, accumulate);
     return 1;
 }
+
+#define PREEMPHASIS const float *pcm, float *out, int length, float coefficient, float *memory
+void celt_preemphasis_avx2(PREEMPHASIS);
+/* 0 if it has done nothing. */
+int celt_emphasize(PREEMPHASIS)
+{
+    if (!has_avx2() || length < 8 || length % 8 != 0) {
+        return 0;
+    }
+    celt_preemphasis_avx2(pcm, out, length, coefficient, memory);
+    return 1;
+}
+
+void celt_to_int16_avx2(const float *in, short *out, int length);
+/* As celt_float2int16_c(). */
+void celt_to_int16(const float *in, short *out, int length)
+{
+    if (has_avx2() && length % 16 == 0) {
+        celt_to_int16_avx2(in, out, length);
+    } else {
+        celt_float2int16_c(in, out, length);
+    }
+}
+
+/* No sample needs to be clipped, as far as is known. */
+int opus_within_one(const float *x, int length) { return has_avx2() && celt_largest_avx2(x, length) <= 1.f; }

@@ -32,13 +32,14 @@ const QUANTIZER: &str = "silk/x86/NSQ_del_dec_avx2.c";
 /// Compiled under another name: `choice.c` has the function, and chooses between that and `avx2/nlsf_encode.c`.
 const NLSF_ENCODE: &str = "silk/NLSF_encode.c";
 /// What is faster here than in libopus.
-const AVX2: [(&str, &str); 6] = [
+const AVX2: [(&str, &str); 7] = [
     ("noise_shape_quantizer.c", include_str!("avx2/noise_shape_quantizer.c")),
     ("nlsf_encode.c", include_str!("avx2/nlsf_encode.c")),
     ("shape_correlations.c", include_str!("avx2/shape_correlations.c")),
     ("analysis_phases.c", include_str!("avx2/analysis_phases.c")),
     ("transients.c", include_str!("avx2/transients.c")),
     ("recursions.c", include_str!("avx2/recursions.c")),
+    ("samples.c", include_str!("avx2/samples.c")),
 ];
 const CHOICE: (&str, &str) = ("choice.c", include_str!("choice.c"));
 

@@ -11,7 +11,7 @@ struct Patch {
     places: &'static [(&'static str, &'static str)],
 }
 
-const PATCHES: [Patch; 5] = [
+const PATCHES: [Patch; 7] = [
     Patch {
         file: "silk/float/noise_shape_analysis_FLP.c",
         places: &[
@@ -62,6 +62,7 @@ static void tonality_analysis(",
 float celt_sum_of_sizes(const float *, int);
 int celt_tone_correlations(const float *, int, int, float *);
 float celt_transient_envelope(const float *, float *, int, float, float *);
+int celt_emphasize(const float *, float *, int, float, float *);
 static int transient_analysis(",
             ),
             (
@@ -89,6 +90,12 @@ static int transient_analysis(",
             (
                 "      for (i=0;i<N;i++) after[c] += ABS32(SHR32(in[c*(N+overlap)+overlap+i], 12));\n",
                 "      after[c] = celt_sum_of_sizes(in+c*(N+overlap)+overlap, N);\n",
+            ),
+            (
+                "   if (coef[1] == 0 && upsample == 1 && !clip)\n   {\n",
+                "   if (coef[1] == 0 && upsample == 1 && !clip)
+   {
+      if (CC == 1 && celt_emphasize(pcmp, inp, N, coef0, mem)) return;\n",
             ),
             (
                 "   sample_max=MAX32(st->overlap_max, celt_maxabs_res(",
@@ -127,6 +134,34 @@ static void silk_biquad_res(\n",
         return;
     for( k = 0; k < len; k++ ) {
         inval",
+            ),
+        ],
+    },
+    Patch {
+        file: "src/opus_decoder.c",
+        places: &[
+            (
+                "#if defined(FIXED_POINT) && !defined(ENABLE_RES24)\nint opus_decode(",
+                "void celt_to_int16(const float *, short *, int);
+#if defined(FIXED_POINT) && !defined(ENABLE_RES24)\nint opus_decode(",
+            ),
+            (
+                "celt_float2int16(out, pcm, ret*st->channels, st->arch);",
+                "celt_to_int16(out, pcm, ret*st->channels);",
+            ),
+        ],
+    },
+    Patch {
+        file: "src/opus.c",
+        places: &[
+            (
+                "void opus_pcm_soft_clip_impl(",
+                "int opus_within_one(const float *, int);
+void opus_pcm_soft_clip_impl(",
+            ),
+            (
+                "   all_within_neg1pos1 = opus_limit2_checkwithin1(_x, N*C, arch);",
+                "   all_within_neg1pos1 = opus_within_one(_x, N*C) || opus_limit2_checkwithin1(_x, N*C, arch);",
             ),
         ],
     },
