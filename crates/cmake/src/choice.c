@@ -1,9 +1,11 @@
-/* What libopus does not choose by the processor itself: its own functions, or those for AVX2 with FMA in `avx2`, by which the
-   same bits come out. */
+/* What libopus does not choose by the processor itself: its own functions, or those for AVX2 with FMA in `avx2`. Integers come
+   out to the same bits, floating point with other rounding at most. */
 
 #include "main_FLP.h"
 #include "cpu_support.h"
+#include "mdct.h"
 #include "mathops.h"
+#include "analysis.h"
 
 /* What opus_select_arch() gives for AVX2 with FMA, and the most it gives. */
 #define AVX2 4
@@ -148,3 +150,89 @@ void celt_to_int16(const float *in, short *out, int length)
 
 /* No sample needs to be clipped, as far as is known. */
 int opus_within_one(const float *x, int length) { return has_avx2() && celt_largest_avx2(x, length) <= 1.f; }
+
+#define ANALYSIS_DENSE(version)                                                                                                \
+    void analysis_compute_dense##version(const AnalysisDenseLayer *layer, float *output, const float *input)
+ANALYSIS_DENSE(_any);
+ANALYSIS_DENSE(_avx2);
+ANALYSIS_DENSE()
+{
+    (has_avx2() && layer->nb_neurons == 32 ? analysis_compute_dense_avx2 : analysis_compute_dense_any)(layer, output, input);
+}
+
+#define ANALYSIS_GRU(version) void analysis_compute_gru##version(const AnalysisGRULayer *gru, float *state, const float *input)
+ANALYSIS_GRU(_any);
+ANALYSIS_GRU(_avx2);
+ANALYSIS_GRU()
+{
+    (has_avx2() && gru->nb_neurons == 24 ? analysis_compute_gru_avx2 : analysis_compute_gru_any)(gru, state, input);
+}
+
+float analysis_half_rate_avx2(float *state, float *out, const float *in, int length);
+/* 0 if it has done nothing. Rounds otherwise than libopus, as all that follows. */
+int analysis_half_rate(float *state, float *out, const float *in, int length, float *energy)
+{
+    if (!has_avx2()) {
+        return 0;
+    }
+    *energy = analysis_half_rate_avx2(state, out, in, length);
+    return 1;
+}
+
+#define ANALYSIS_BANDS                                                                                                         \
+    TonalityAnalysisState *state, const float *bins, const float *tonality, const float *noisiness, float *logE, float *log2E, \
+        float *sums
+int analysis_bands_avx2(ANALYSIS_BANDS);
+/* 0 if it has done nothing: also for the first frame, by which the state is set. */
+int analysis_bands(ANALYSIS_BANDS)
+{
+    return has_avx2() && state->count > 0 && analysis_bands_avx2(state, bins, tonality, noisiness, logE, log2E, sums);
+}
+
+float analysis_variability_avx2(const TonalityAnalysisState *state);
+/* 0 if it has done nothing. */
+int analysis_variability(const TonalityAnalysisState *state, float *sum)
+{
+    if (!has_avx2()) {
+        return 0;
+    }
+    *sum = analysis_variability_avx2(state);
+    return 1;
+}
+
+void opus_fft_avx2(const kiss_fft_state *st, kiss_fft_cpx *x);
+/* 0 if it has done nothing. */
+int opus_fft_fast(const kiss_fft_state *st, kiss_fft_cpx *x)
+{
+    /* The sizes of the 48 kHz mode: 60, 120, 240 and 480. */
+    if (!has_avx2() || st->nfft % 60 != 0 || 480 % st->nfft != 0) {
+        return 0;
+    }
+    opus_fft_avx2(st, x);
+    return 1;
+}
+
+static int is_48000(const mdct_lookup *l, int overlap) { return l->n == 1920 && overlap == 120; }
+
+#define MDCT const mdct_lookup *l, const float *in, float *out, const float *window, int overlap, int shift, int stride
+void clt_mdct_forward_avx2(MDCT);
+/* 0 if it has done nothing. */
+int clt_mdct_forward_fast(MDCT)
+{
+    if (!has_avx2() || !is_48000(l, overlap)) {
+        return 0;
+    }
+    clt_mdct_forward_avx2(l, in, out, window, overlap, shift, stride);
+    return 1;
+}
+
+void clt_mdct_backward_avx2(MDCT);
+/* 0 if it has done nothing. */
+int clt_mdct_backward_fast(MDCT)
+{
+    if (!has_avx2() || !is_48000(l, overlap)) {
+        return 0;
+    }
+    clt_mdct_backward_avx2(l, in, out, window, overlap, shift, stride);
+    return 1;
+}

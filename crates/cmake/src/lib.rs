@@ -32,7 +32,7 @@ const QUANTIZER: &str = "silk/x86/NSQ_del_dec_avx2.c";
 /// Compiled under another name: `choice.c` has the function, and chooses between that and `avx2/nlsf_encode.c`.
 const NLSF_ENCODE: &str = "silk/NLSF_encode.c";
 /// What is faster here than in libopus.
-const AVX2: [(&str, &str); 7] = [
+const AVX2: &[(&str, &str)] = &[
     ("noise_shape_quantizer.c", include_str!("avx2/noise_shape_quantizer.c")),
     ("nlsf_encode.c", include_str!("avx2/nlsf_encode.c")),
     ("shape_correlations.c", include_str!("avx2/shape_correlations.c")),
@@ -40,6 +40,11 @@ const AVX2: [(&str, &str); 7] = [
     ("transients.c", include_str!("avx2/transients.c")),
     ("recursions.c", include_str!("avx2/recursions.c")),
     ("samples.c", include_str!("avx2/samples.c")),
+    ("analysis_network.c", include_str!("avx2/analysis_network.c")),
+    ("analysis_half_rate.c", include_str!("avx2/analysis_half_rate.c")),
+    ("analysis_bands.c", include_str!("avx2/analysis_bands.c")),
+    ("fft.c", include_str!("avx2/fft.c")),
+    ("mdct.c", include_str!("avx2/mdct.c")),
 ];
 const CHOICE: (&str, &str) = ("choice.c", include_str!("choice.c"));
 
@@ -90,7 +95,8 @@ impl Config {
             let files = group.lists.iter().flat_map(|list| lists.files(list));
             let mut compiler = target.compiler(&self.sources, group.flags);
             if target.arch == Arch::X64 {
-                let as_it_is = files.filter(|file| [QUANTIZER, NLSF_ENCODE].iter().all(|name| *file != self.sources.join(name)));
+                let as_it_is =
+                    files.filter(|file| [QUANTIZER, NLSF_ENCODE].iter().all(|name| *file != self.sources.join(name)));
                 compiler.files(as_it_is.map(|file| patch::patched(&self.sources, &file, &out.join("patched"))));
             } else {
                 compiler.files(files);
@@ -114,7 +120,7 @@ impl Config {
             out.join(name)
         };
         let mut avx2 = target.compiler(&self.sources, target.avx2());
-        avx2.files(AVX2.map(written));
+        avx2.files(AVX2.iter().copied().map(written));
         if !target.msvc {
             // As without AVX2, but for what is written as fused.
             avx2.flag("-ffp-contract=off").flag("-Werror=implicit-function-declaration");
@@ -261,7 +267,9 @@ impl Target {
         let mut compiler = cc::Build::new();
         compiler.cargo_metadata(false).warnings(false).opt_level(3);
         // Patched files are compiled elsewhere than beside their headers.
-        compiler.includes(["include", "celt", "silk", "silk/float", "silk/fixed", "src", ""].map(|part| sources.join(part)));
+        compiler.includes(
+            ["include", "celt", "silk", "silk/float", "silk/fixed", "src", ""].map(|part| sources.join(part)),
+        );
         for name in self.definitions() {
             compiler.define(name, None);
         }

@@ -11,7 +11,7 @@ struct Patch {
     places: &'static [(&'static str, &'static str)],
 }
 
-const PATCHES: [Patch; 7] = [
+const PATCHES: &[Patch] = &[
     Patch {
         file: "silk/float/noise_shape_analysis_FLP.c",
         places: &[
@@ -44,12 +44,54 @@ const PATCHES: [Patch; 7] = [
             (
                 "static void tonality_analysis(",
                 "int analysis_phases(const float *, float *, float *, float *, float *, float *, float *);
+int analysis_bands(TonalityAnalysisState *, const float *, const float *, const float *, float *, float *, float *);
+int analysis_variability(const TonalityAnalysisState *, float *);
 static void tonality_analysis(",
             ),
             (
                 "    for (i=1;i<N2;i++)\n    {\n       float X1r",
                 "    if( !analysis_phases( (const float *)out, A, dA, d2A, tonality, tonality2, noisiness ) )
     for (i=1;i<N2;i++)\n    {\n       float X1r",
+            ),
+            (
+                "static opus_val32 silk_resampler_down2_hp(",
+                "int analysis_half_rate(float *, float *, const float *, int, float *);
+static opus_val32 silk_resampler_down2_hp(",
+            ),
+            (
+                "    /* Internal variables and state are in Q10 format */\n",
+                "    if( analysis_half_rate( S, out, in, len2, &hp_ener ) ) return hp_ener;\n",
+            ),
+            (
+                "    for (b=0;b<NB_TBANDS;b++)\n    {\n       float E=0, tE=0, nE=0;",
+                "    if( analysis_bands( tonal, (const float *)out, tonality, noisiness, logE, band_log2 + 1, sums ) ) {
+       frame_noisiness = sums[0];
+       frame_loudness = sums[1];
+       relativeE = sums[2];
+       frame_stationarity = sums[3];
+       slope = sums[4];
+       max_frame_tonality = sums[5];
+    } else
+    for (b=0;b<NB_TBANDS;b++)\n    {\n       float E=0, tE=0, nE=0;",
+            ),
+            ("    float spec_variability=0;\n", "    float spec_variability=0, sums[6];\n"),
+            (
+                "    for (i=0;i<NB_FRAMES;i++)\n    {\n       int j;",
+                "    if( !analysis_variability( tonal, &spec_variability ) )
+    for (i=0;i<NB_FRAMES;i++)\n    {\n       int j;",
+            ),
+            // Known already, to the bit where `analysis_bands` has done nothing.
+            (
+                "       for (i=band_start;i<band_end;i++)
+       {
+          float binE = out[i].r*(float)out[i].r + out[N-i].r*(float)out[N-i].r
+                     + out[i].i*(float)out[i].i + out[N-i].i*(float)out[N-i].i;
+          E += binE;
+       }
+       E = SCALE_ENER(E);
+       maxE",
+                "       E = tonal->E[tonal->E_count][b];
+       maxE",
             ),
         ],
     },
@@ -135,6 +177,17 @@ static void silk_biquad_res(\n",
     for( k = 0; k < len; k++ ) {
         inval",
             ),
+            (
+            "   sample_max = celt_maxabs_res(pcm, frame_size*channels);
+
+#ifdef FIXED_POINT",
+            "   /* Sound is told from silence by its first samples. */
+   int i;
+   for (i=0;i<frame_size*channels;i++)
+      if (!(ABS16(pcm[i]) <= (opus_val16) 1 / (1 << lsb_depth))) return 0;
+
+#ifdef FIXED_POINT",
+        ),
         ],
     },
     Patch {
@@ -162,6 +215,53 @@ void opus_pcm_soft_clip_impl(",
             (
                 "   all_within_neg1pos1 = opus_limit2_checkwithin1(_x, N*C, arch);",
                 "   all_within_neg1pos1 = opus_within_one(_x, N*C) || opus_limit2_checkwithin1(_x, N*C, arch);",
+            ),
+        ],
+    },
+    Patch {
+        file: "src/mlp.c",
+        places: &[
+            ("void analysis_compute_dense(", "void analysis_compute_dense_any("),
+            ("void analysis_compute_gru(", "void analysis_compute_gru_any("),
+        ],
+    },
+    Patch {
+        file: "celt/kiss_fft.c",
+        places: &[
+            (
+                "void opus_fft_impl(",
+                "int opus_fft_fast(const kiss_fft_state *, kiss_fft_cpx *);
+void opus_fft_impl(",
+            ),
+            (
+                "    /* st->shift can be -1 */\n",
+                "    if( opus_fft_fast( st, fout ) ) {
+        return;
+    }\n",
+            ),
+        ],
+    },
+    Patch {
+        file: "celt/mdct.c",
+        places: &[
+            (
+                "void clt_mdct_forward_c(",
+                "int clt_mdct_forward_fast(const mdct_lookup *, const float *, float *, const float *, int, int, int);
+int clt_mdct_backward_fast(const mdct_lookup *, const float *, float *, const float *, int, int, int);
+void clt_mdct_forward_c(",
+            ),
+            (
+                "   (void)arch;\n   scale = st->scale;\n",
+                "   if( clt_mdct_forward_fast( l, in, out, window, overlap, shift, stride ) ) {
+      return;
+   }
+   (void)arch;\n   scale = st->scale;\n",
+            ),
+            (
+                "   (void) arch;\n",
+                "   if( clt_mdct_backward_fast( l, in, out, window, overlap, shift, stride ) ) {
+      return;
+   }\n",
             ),
         ],
     },
