@@ -236,3 +236,123 @@ int clt_mdct_backward_fast(MDCT)
     clt_mdct_backward_avx2(l, in, out, window, overlap, shift, stride);
     return 1;
 }
+
+/* Of SILK's decoder: each 0 if it has done nothing that counts. */
+#define DECODE_EXCITATION                                                                                                      \
+    opus_int32 *exc_Q14, const opus_int16 *pulses, opus_int length, opus_int32 seed, opus_int32 offset_Q10
+void silk_decode_excitation_avx2(DECODE_EXCITATION);
+int silk_decode_excitation(DECODE_EXCITATION)
+{
+    if (!has_avx2()) {
+        return 0;
+    }
+    silk_decode_excitation_avx2(exc_Q14, pulses, length, seed, offset_Q10);
+    return 1;
+}
+
+#define DECODE_LONG_TERM                                                                                                       \
+    opus_int32 *res_Q14, opus_int32 *ltp_Q15, const opus_int32 *exc_Q14, const opus_int16 *b_Q14, opus_int lag, opus_int length
+void silk_decode_long_term_avx2(DECODE_LONG_TERM);
+int silk_decode_long_term(DECODE_LONG_TERM)
+{
+    /* Four at a time are predicted from what is there. */
+    if (!has_avx2() || lag < 4 + LTP_ORDER / 2) {
+        return 0;
+    }
+    silk_decode_long_term_avx2(res_Q14, ltp_Q15, exc_Q14, b_Q14, lag, length);
+    return 1;
+}
+
+#define DECODE_SHORT_TERM                                                                                                      \
+    opus_int16 *xq, opus_int32 *lpc_Q14, const opus_int32 *res_Q14, const opus_int16 *a_Q12, opus_int order,                   \
+        opus_int32 gain_Q10, opus_int length
+int silk_decode_short_term_avx2(DECODE_SHORT_TERM);
+int silk_decode_short_term(DECODE_SHORT_TERM)
+{
+    return has_avx2() && silk_decode_short_term_avx2(xq, lpc_Q14, res_Q14, a_Q12, order, gain_Q10, length);
+}
+
+#define LSF_ROOTS opus_int16 *NLSF, const opus_int32 *P, const opus_int32 *Q, const opus_int d
+int silk_lsf_roots_avx2(LSF_ROOTS);
+/* 0 if it has not found them all. */
+int silk_lsf_roots(LSF_ROOTS)
+{
+    return has_avx2() && silk_lsf_roots_avx2(NLSF, P, Q, d);
+}
+
+#define LPC_RESIDUAL opus_int16 *out, const opus_int16 *in, const opus_int16 *B, const opus_int32 len, const opus_int32 d
+void silk_lpc_residual_avx2(LPC_RESIDUAL);
+/* 0 if it has done nothing. */
+int silk_lpc_residual(LPC_RESIDUAL)
+{
+    if (!has_avx2() || len - d < 16) {
+        return 0;
+    }
+    silk_lpc_residual_avx2(out, in, B, len, d);
+    return 1;
+}
+
+/* Of SILK's resamplers: each 0 if it has done nothing. */
+#define RESAMPLE_UP2 opus_int32 *S, opus_int16 *out, const opus_int16 *in, opus_int32 len
+void silk_resample_up2_avx2(RESAMPLE_UP2);
+int silk_resample_up2(RESAMPLE_UP2)
+{
+    if (!has_avx2() || len % 4 != 0) {
+        return 0;
+    }
+    silk_resample_up2_avx2(S, out, in, len);
+    return 1;
+}
+
+/* From 16 to 48 kHz, through 32 kHz. */
+void silk_resample_three_halves_avx2(opus_int16 *out, const opus_int16 *x, opus_int32 len);
+int silk_resample_three_halves(const silk_resampler_state_struct *S, opus_int16 *out, const opus_int16 *x, opus_int32 len)
+{
+    if (!has_avx2() || S->Fs_in_kHz != 16 || S->Fs_out_kHz != 48 || len % 8 != 0) {
+        return 0;
+    }
+    silk_resample_three_halves_avx2(out, x, len);
+    return 1;
+}
+
+/* From 48 to 16 kHz. */
+void silk_resample_third_avx2(opus_int32 *S, opus_int16 *out, opus_int32 *buf, const opus_int16 *in, const opus_int16 *coefs,
+                              opus_int32 len);
+int silk_resample_third(silk_resampler_state_struct *S, opus_int16 *out, opus_int32 *buf, const opus_int16 *in, opus_int32 len)
+{
+    if (!has_avx2() || S->Fs_in_kHz != 48 || S->Fs_out_kHz != 16 || len % 24 != 0) {
+        return 0;
+    }
+    silk_resample_third_avx2(S->sIIR, out, buf, in, S->Coefs, len);
+    return 1;
+}
+
+#define LPC_RESIDUAL_FLP silk_float *out, const silk_float *b, const silk_float *in, opus_int32 len, opus_int32 order
+void silk_lpc_residual_flp_avx2(LPC_RESIDUAL_FLP);
+/* 0 if it has done nothing. */
+int silk_lpc_residual_flp(LPC_RESIDUAL_FLP)
+{
+    if (!has_avx2() || len - order < 16) {
+        return 0;
+    }
+    silk_lpc_residual_flp_avx2(out, b, in, len, order);
+    return 1;
+}
+
+void silk_burg_rows_avx2(double *first_row, const silk_float *x, opus_int length, opus_int count);
+/* 0 if it has done nothing. */
+int silk_burg_rows(double *first_row, const silk_float *x, opus_int length, opus_int count, opus_int order)
+{
+    if (!has_avx2() || length > 96 || count > MAX_NB_SUBFR || order > 16) {
+        return 0;
+    }
+    silk_burg_rows_avx2(first_row, x, length, count);
+    return 1;
+}
+
+double silk_energy_FLP_any(const silk_float *data, opus_int size);
+double silk_energy_flp_avx2(const silk_float *data, opus_int size);
+double silk_energy_FLP(const silk_float *data, opus_int size)
+{
+    return (has_avx2() ? silk_energy_flp_avx2 : silk_energy_FLP_any)(data, size);
+}

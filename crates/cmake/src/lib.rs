@@ -8,6 +8,7 @@
 //! of `opusic-sys` cannot silently get something else than it asks for.
 
 mod patch;
+mod patches;
 
 use std::env;
 use std::ffi::OsStr;
@@ -45,6 +46,11 @@ const AVX2: &[(&str, &str)] = &[
     ("analysis_bands.c", include_str!("avx2/analysis_bands.c")),
     ("fft.c", include_str!("avx2/fft.c")),
     ("mdct.c", include_str!("avx2/mdct.c")),
+    ("decode_core.c", include_str!("avx2/decode_core.c")),
+    ("lsf_roots.c", include_str!("avx2/lsf_roots.c")),
+    ("lpc_residual.c", include_str!("avx2/lpc_residual.c")),
+    ("resamplers.c", include_str!("avx2/resamplers.c")),
+    ("energies.c", include_str!("avx2/energies.c")),
 ];
 const CHOICE: (&str, &str) = ("choice.c", include_str!("choice.c"));
 
