@@ -120,10 +120,10 @@ export declare class Engine {
   /** `doorbell` is called, coalesced, when `drain()` has something. */
   constructor(doorbell: () => void)
   /**
-   * Fills `into` with the names of sinks that have frames, if that is what was told first, and returns how many they are,
-   * and on top of 16 bits whether [`drain`](Self::drain) has something too.
+   * What fills the caller's array with the names of sinks that have frames, if that is what was told first, and returns how
+   * many they are, and on top of 16 bits whether [`drain`](Self::drain) has something too.
    */
-  drainFrames(into: Uint32Array): number
+  frameDrain(): (into: Uint32Array) => number
   /** Everything that happened since the last call, in order. */
   drain(): Report[]
   /**

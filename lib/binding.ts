@@ -434,10 +434,10 @@ export interface RemoteOutboundStatsData extends RtpStreamStatsData {
 
 export interface NativeEngine {
   /**
-   * Fills the array with ids of sinks that have frames, if that is what was told first. 16 bits of how many, and above them
-   * whether drain() has something too.
+   * What fills the array with ids of sinks that have frames, if that is what was told first. 16 bits of how many, and above
+   * them whether drain() has something too.
    */
-  drainFrames(into: Uint32Array): number;
+  frameDrain(): (into: Uint32Array) => number;
   drain(): Report[];
   /** 'off' at first. */
   setLogLevel(level: Level | 'off'): void;

@@ -20,6 +20,7 @@ type Space = 'connection' | 'ring' | 'sink' | 'recorder' | 'frames';
 const FOREVER_MS = 2 ** 31 - 1;
 
 let engine: NativeEngine | undefined;
+let drainFrames: ReturnType<NativeEngine['frameDrain']> | undefined;
 const listeners: Record<Space, Map<number, Listener>> = {
   connection: new Map(),
   ring: new Map(),
@@ -94,14 +95,15 @@ export function queueTask(task: () => void): void {
   setImmediate(task);
 }
 
-/** What drainFrames() fills and what it answers. */
+/** What a frameDrain() fills and what it answers. */
 const framed = new Uint32Array(1024);
 const FRAMED = { count: 2 ** 16 - 1, more: 2 ** 16 };
 const FRAMES: Report = { type: 'frames', sinks: [] };
 
 /** Frames are told so often that an object for each time would be a tenth of what JavaScript has to do for a call. */
 function drain(): void {
-  const told = theEngine().drainFrames(framed);
+  drainFrames ??= theEngine().frameDrain();
+  const told = drainFrames(framed);
   const count = told & FRAMED.count;
   for (let n = 0; n < count; n++) hand('sink', framed[n] as number, FRAMES);
   if (told >= FRAMED.more) for (const report of theEngine().drain()) deliver(report);

@@ -95,3 +95,18 @@ fn the_encoder_is_as_good_as_the_one_that_is_published() {
     }
     assert!(worse.is_empty(), "Hz, complexity, FEC, dB, kbit/s: {worse:?}");
 }
+
+#[test]
+fn a_constant_is_silence_to_the_encoder() {
+    for rate_hz in [8000, 16_000, 48_000] {
+        let longest = |level: i16| {
+            let settings = EncoderSettings { complexity: Some(9), ..EncoderSettings::default() };
+            let mut encoder = Codec::Opus.encoder(rate_hz, &settings).unwrap();
+            let (frame, mut payload) = (vec![level; rate_hz as usize / 50], [0; 1275]);
+            let lengths: Vec<usize> = (0..500).map(|_| encoder.encode(&frame, &mut payload).unwrap()).collect();
+            lengths[400..].iter().copied().max()
+        };
+        let (constant, silence) = (longest(12_345), longest(0));
+        assert!(constant <= silence, "{constant:?} bytes, {silence:?} of silence, at {rate_hz} Hz");
+    }
+}

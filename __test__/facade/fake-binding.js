@@ -29,8 +29,8 @@ class Engine {
     if (this.reports.length === 0) setTimeout(this.doorbell, 0).unref();
     this.reports.push(...reports);
   }
-  drainFrames() {
-    return 2 ** 16;
+  frameDrain() {
+    return () => 2 ** 16;
   }
   drain() {
     return this.reports.splice(0);

@@ -1,6 +1,7 @@
 //! One per JavaScript environment: the outbox, its doorbell, and the connections that still report.
 
 use super::connection::Registry;
+use super::media::PacketFunction;
 use super::report::{self, ReportData};
 use crate::census::{Kind, Live};
 use crate::connection::{Doorbell, Notice, Outbox, contain_now, log};
@@ -51,15 +52,19 @@ impl Engine {
         Ok(Self { outbox, connections, _live: Live::new(Kind::Engine) })
     }
 
-    /// Fills `into` with the names of sinks that have frames, if that is what was told first, and returns how many they are,
-    /// and on top of 16 bits whether [`drain`](Self::drain) has something too.
-    #[napi(catch_unwind)]
-    pub fn drain_frames(&self, mut into: Uint32ArraySlice<'_>) -> u32 {
-        // SAFETY: nobody else has a view of this memory in Rust while JavaScript waits for this function.
-        let into = unsafe { into.as_mut() };
-        let room = into.len().min(MOST_FRAMES);
-        let (count, more) = self.outbox.drain_frames(&mut into[..room]);
-        count as u32 | u32::from(more) << 16
+    /// What fills the caller's array with the names of sinks that have frames, if that is what was told first, and returns how
+    /// many they are, and on top of 16 bits whether [`drain`](Self::drain) has something too.
+    #[napi(catch_unwind, ts_return_type = "(into: Uint32Array) => number")]
+    pub fn frame_drain<'env>(&self, env: &'env Env) -> napi::Result<PacketFunction<'env, (), u32>> {
+        let outbox = self.outbox.clone();
+        env.create_function_from_closure("drainFrames", move |call| {
+            let mut into: Uint32ArraySlice<'_> = call.get(0)?;
+            // SAFETY: nobody else has a view of this memory in Rust while JavaScript waits for this function.
+            let into = unsafe { into.as_mut() };
+            let room = into.len().min(MOST_FRAMES);
+            let (count, more) = outbox.drain_frames(&mut into[..room]);
+            Ok(count as u32 | u32::from(more) << 16)
+        })
     }
 
     /// Everything that happened since the last call, in order.

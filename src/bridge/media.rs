@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// What JavaScript calls for each packet: a method looks its object up and books a borrow of it, which takes longer than to copy
 /// the packet.
-type PacketFunction<'env, Arguments, Return> = Function<'env, Arguments, Return>;
+pub(super) type PacketFunction<'env, Arguments, Return> = Function<'env, Arguments, Return>;
 type Owner = (Weak<RefCell<Connection>>, TransceiverId);
 
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);

@@ -12,8 +12,8 @@
 
 static __m256 all(float v) { return _mm256_set1_ps(v); }
 
-/* What `length` samples of a block come out as, of nothing but one state of 1. */
-static void ring_out(float *out, const float *A, float first, float second)
+/* What a block comes out as, of nothing but these states. */
+static void ring_out(double *out, const float *A, double first, double second)
 {
     int i;
     for (i = 0; i < LANES; i++) {
@@ -23,41 +23,47 @@ static void ring_out(float *out, const float *A, float first, float second)
     }
 }
 
-/* `length` is a multiple of eight; `out` may be `in`. */
+/* `length` is a multiple of eight; `out` may be `in`. In double precision: the poles are so close to 1 that they make thousands of
+   what is rounded before them, and a constant would leave a sound. */
 void opus_biquad_avx2(const float *in, const float *B, const float *A, float *S, float *out, int length)
 {
     /* Eight zeros, then what comes out of a sample of 1. */
-    float response[2 * LANES] = {0}, of_first[LANES], of_second[LANES];
-    __m256 delayed[LANES];
-    float first = S[0], second = S[1];
+    double response[2 * LANES] = {0}, of_first[LANES], of_second[LANES], x[LANES], first = S[0], second = S[1];
+    const double b0 = B[0], b1 = B[1], b2 = B[2], a0 = A[0], a1 = A[1];
+    __m256d early[LANES / 2], late[LANES];
     int i, k;
     ring_out(of_first, A, 1, 0);
     ring_out(of_second, A, 0, 1);
     for (i = 0; i < LANES; i++) {
-        response[LANES + i] = i == 0 ? B[0] : (B[1] - A[0] * B[0]) * of_first[i - 1] + (B[2] - A[1] * B[0]) * of_second[i - 1];
+        response[LANES + i] = i == 0 ? b0 : (b1 - a0 * b0) * of_first[i - 1] + (b2 - a1 * b0) * of_second[i - 1];
     }
     for (k = 0; k < LANES; k++) {
-        delayed[k] = _mm256_loadu_ps(response + LANES - k);
+        late[k] = _mm256_loadu_pd(response + LANES + LANES / 2 - k);
+        early[k % (LANES / 2)] = _mm256_loadu_pd(response + LANES - k % (LANES / 2));
     }
     for (i = 0; i < length; i += LANES) {
-        const float *x = in + i;
-        const float x6 = x[6], x7 = x[7];
-        __m256 y = _mm256_mul_ps(all(x[0]), delayed[0]), other = _mm256_mul_ps(all(x[1]), delayed[1]);
-        for (k = 2; k < LANES; k += 2) {
-            y = _mm256_fmadd_ps(all(x[k]), delayed[k], y);
-            other = _mm256_fmadd_ps(all(x[k + 1]), delayed[k + 1], other);
+        __m256d y0 = _mm256_mul_pd(_mm256_set1_pd(second), _mm256_loadu_pd(of_second));
+        __m256d y1 = _mm256_mul_pd(_mm256_set1_pd(second), _mm256_loadu_pd(of_second + LANES / 2));
+        __m256d other0 = _mm256_setzero_pd(), other1 = other0;
+        _mm256_storeu_pd(x, _mm256_cvtps_pd(_mm_loadu_ps(in + i)));
+        _mm256_storeu_pd(x + LANES / 2, _mm256_cvtps_pd(_mm_loadu_ps(in + i + LANES / 2)));
+        for (k = 0; k < LANES / 2; k++) {
+            other0 = _mm256_fmadd_pd(_mm256_set1_pd(x[k]), early[k], other0);
         }
-        y = _mm256_add_ps(y, other);
-        y = _mm256_fmadd_ps(all(second), _mm256_loadu_ps(of_second), y);
-        y = _mm256_fmadd_ps(all(first), _mm256_loadu_ps(of_first), y);
-        _mm256_storeu_ps(out + i, y);
-        const __m128 last = _mm256_extractf128_ps(y, 1);
-        const float y6 = _mm_cvtss_f32(_mm_movehl_ps(last, last)), y7 = _mm_cvtss_f32(_mm_permute_ps(last, 0xFF));
-        first = B[2] * x6 - A[1] * y6 + B[1] * x7 - A[0] * y7 + VERY_SMALL;
-        second = B[2] * x7 - A[1] * y7 + VERY_SMALL;
+        for (k = 0; k < LANES; k++) {
+            other1 = _mm256_fmadd_pd(_mm256_set1_pd(x[k]), late[k], other1);
+        }
+        y0 = _mm256_fmadd_pd(_mm256_set1_pd(first), _mm256_loadu_pd(of_first), _mm256_add_pd(y0, other0));
+        y1 = _mm256_fmadd_pd(_mm256_set1_pd(first), _mm256_loadu_pd(of_first + LANES / 2), _mm256_add_pd(y1, other1));
+        _mm_storeu_ps(out + i, _mm256_cvtpd_ps(y0));
+        _mm_storeu_ps(out + i + LANES / 2, _mm256_cvtpd_ps(y1));
+        const __m128d last = _mm256_extractf128_pd(y1, 1);
+        const double y6 = _mm_cvtsd_f64(last), y7 = _mm_cvtsd_f64(_mm_unpackhi_pd(last, last));
+        first = b2 * x[6] - a1 * y6 + b1 * x[7] - a0 * y7 + VERY_SMALL;
+        second = b2 * x[7] - a1 * y7 + VERY_SMALL;
     }
-    S[0] = first;
-    S[1] = second;
+    S[0] = (float)first;
+    S[1] = (float)second;
 }
 
 static __m256 later(__m256 v, int lanes)
