@@ -21,6 +21,14 @@ static int has_avx2(void)
     return arch == AVX2;
 }
 
+/* The body of a function that tells whether it has done its work: 0 where libopus has to. */
+#define WITH_AVX2_IF(condition, call)                                                                                          \
+    if (!has_avx2() || !(condition)) {                                                                                         \
+        return 0;                                                                                                              \
+    }                                                                                                                          \
+    call;                                                                                                                      \
+    return 1
+
 #define NLSF_ENCODE(version)                                                                                                   \
     opus_int32 silk_NLSF_encode##version(opus_int8 *indices, opus_int16 *nlsf_Q15, const silk_NLSF_CB_struct *codebook,        \
                                          const opus_int16 *weights_Q2, const opus_int mu_Q20, const opus_int survivors,        \
@@ -40,11 +48,7 @@ void silk_shape_correlations_avx2(SHAPE_CORRELATIONS);
 /* 0 if it has done nothing. */
 int silk_shape_correlations(SHAPE_CORRELATIONS)
 {
-    if (!has_avx2() || common->warping_Q16 == 0) {
-        return 0;
-    }
-    silk_shape_correlations_avx2(correlations, x, common, warping);
-    return 1;
+    WITH_AVX2_IF(common->warping_Q16 != 0, silk_shape_correlations_avx2(correlations, x, common, warping));
 }
 
 #define ANALYSIS_PHASES                                                                                                        \
@@ -53,11 +57,7 @@ void analysis_phases_avx2(ANALYSIS_PHASES);
 /* 0 if it has done nothing. */
 int analysis_phases(ANALYSIS_PHASES)
 {
-    if (!has_avx2()) {
-        return 0;
-    }
-    analysis_phases_avx2(bins, angle, d_angle, d2_angle, tonality, tonality2, noisiness);
-    return 1;
+    WITH_AVX2_IF(1, analysis_phases_avx2(bins, angle, d_angle, d2_angle, tonality, tonality2, noisiness));
 }
 
 float celt_largest_avx2(const float *x, int length);
@@ -86,11 +86,7 @@ void celt_tone_correlations_avx2(TONE_CORRELATIONS);
 /* 0 if it has done nothing. */
 int celt_tone_correlations(TONE_CORRELATIONS)
 {
-    if (!has_avx2()) {
-        return 0;
-    }
-    celt_tone_correlations_avx2(x, length, delay, correlations);
-    return 1;
+    WITH_AVX2_IF(1, celt_tone_correlations_avx2(x, length, delay, correlations));
 }
 
 #define TRANSIENT_ENVELOPE const float *x, float *envelope, int length, float forward_decay, float *largest
@@ -106,11 +102,7 @@ void opus_biquad_avx2(BIQUAD);
 /* 0 if it has done nothing. */
 int opus_biquad(BIQUAD)
 {
-    if (!has_avx2() || length % 8 != 0) {
-        return 0;
-    }
-    opus_biquad_avx2(in, B, A, S, out, length);
-    return 1;
+    WITH_AVX2_IF(length % 8 == 0, opus_biquad_avx2(in, B, A, S, out, length));
 }
 
 #define DEEMPHASIS const float *in, float *out, int length, float coefficient, float *memory, int accumulate
@@ -118,11 +110,7 @@ void celt_deemphasis_avx2(DEEMPHASIS);
 /* 0 if it has done nothing. */
 int celt_deemphasis(DEEMPHASIS)
 {
-    if (!has_avx2() || length % 8 != 0) {
-        return 0;
-    }
-    celt_deemphasis_avx2(in, out, length, coefficient, memory, accumulate);
-    return 1;
+    WITH_AVX2_IF(length % 8 == 0, celt_deemphasis_avx2(in, out, length, coefficient, memory, accumulate));
 }
 
 #define PREEMPHASIS const float *pcm, float *out, int length, float coefficient, float *memory
@@ -130,11 +118,7 @@ void celt_preemphasis_avx2(PREEMPHASIS);
 /* 0 if it has done nothing. */
 int celt_emphasize(PREEMPHASIS)
 {
-    if (!has_avx2() || length < 8 || length % 8 != 0) {
-        return 0;
-    }
-    celt_preemphasis_avx2(pcm, out, length, coefficient, memory);
-    return 1;
+    WITH_AVX2_IF(length >= 8 && length % 8 == 0, celt_preemphasis_avx2(pcm, out, length, coefficient, memory));
 }
 
 void celt_to_int16_avx2(const float *in, short *out, int length);
@@ -169,14 +153,10 @@ ANALYSIS_GRU()
 }
 
 float analysis_half_rate_avx2(float *state, float *out, const float *in, int length);
-/* 0 if it has done nothing. Rounds otherwise than libopus, as all that follows. */
+/* 0 if it has done nothing. */
 int analysis_half_rate(float *state, float *out, const float *in, int length, float *energy)
 {
-    if (!has_avx2()) {
-        return 0;
-    }
-    *energy = analysis_half_rate_avx2(state, out, in, length);
-    return 1;
+    WITH_AVX2_IF(1, *energy = analysis_half_rate_avx2(state, out, in, length));
 }
 
 #define ANALYSIS_BANDS                                                                                                         \
@@ -193,11 +173,7 @@ float analysis_variability_avx2(const TonalityAnalysisState *state);
 /* 0 if it has done nothing. */
 int analysis_variability(const TonalityAnalysisState *state, float *sum)
 {
-    if (!has_avx2()) {
-        return 0;
-    }
-    *sum = analysis_variability_avx2(state);
-    return 1;
+    WITH_AVX2_IF(1, *sum = analysis_variability_avx2(state));
 }
 
 void opus_fft_avx2(const kiss_fft_state *st, kiss_fft_cpx *x);
@@ -205,11 +181,7 @@ void opus_fft_avx2(const kiss_fft_state *st, kiss_fft_cpx *x);
 int opus_fft_fast(const kiss_fft_state *st, kiss_fft_cpx *x)
 {
     /* The sizes of the 48 kHz mode: 60, 120, 240 and 480. */
-    if (!has_avx2() || st->nfft % 60 != 0 || 480 % st->nfft != 0) {
-        return 0;
-    }
-    opus_fft_avx2(st, x);
-    return 1;
+    WITH_AVX2_IF(st->nfft % 60 == 0 && 480 % st->nfft == 0, opus_fft_avx2(st, x));
 }
 
 static int is_48000(const mdct_lookup *l, int overlap) { return l->n == 1920 && overlap == 120; }
@@ -219,22 +191,14 @@ void clt_mdct_forward_avx2(MDCT);
 /* 0 if it has done nothing. */
 int clt_mdct_forward_fast(MDCT)
 {
-    if (!has_avx2() || !is_48000(l, overlap)) {
-        return 0;
-    }
-    clt_mdct_forward_avx2(l, in, out, window, overlap, shift, stride);
-    return 1;
+    WITH_AVX2_IF(is_48000(l, overlap), clt_mdct_forward_avx2(l, in, out, window, overlap, shift, stride));
 }
 
 void clt_mdct_backward_avx2(MDCT);
 /* 0 if it has done nothing. */
 int clt_mdct_backward_fast(MDCT)
 {
-    if (!has_avx2() || !is_48000(l, overlap)) {
-        return 0;
-    }
-    clt_mdct_backward_avx2(l, in, out, window, overlap, shift, stride);
-    return 1;
+    WITH_AVX2_IF(is_48000(l, overlap), clt_mdct_backward_avx2(l, in, out, window, overlap, shift, stride));
 }
 
 /* Of SILK's decoder: each 0 if it has done nothing that counts. */
@@ -243,11 +207,7 @@ int clt_mdct_backward_fast(MDCT)
 void silk_decode_excitation_avx2(DECODE_EXCITATION);
 int silk_decode_excitation(DECODE_EXCITATION)
 {
-    if (!has_avx2()) {
-        return 0;
-    }
-    silk_decode_excitation_avx2(exc_Q14, pulses, length, seed, offset_Q10);
-    return 1;
+    WITH_AVX2_IF(1, silk_decode_excitation_avx2(exc_Q14, pulses, length, seed, offset_Q10));
 }
 
 #define DECODE_LONG_TERM                                                                                                       \
@@ -256,11 +216,7 @@ void silk_decode_long_term_avx2(DECODE_LONG_TERM);
 int silk_decode_long_term(DECODE_LONG_TERM)
 {
     /* Four at a time are predicted from what is there. */
-    if (!has_avx2() || lag < 4 + LTP_ORDER / 2) {
-        return 0;
-    }
-    silk_decode_long_term_avx2(res_Q14, ltp_Q15, exc_Q14, b_Q14, lag, length);
-    return 1;
+    WITH_AVX2_IF(lag >= 4 + LTP_ORDER / 2, silk_decode_long_term_avx2(res_Q14, ltp_Q15, exc_Q14, b_Q14, lag, length));
 }
 
 #define DECODE_SHORT_TERM                                                                                                      \
@@ -285,11 +241,7 @@ void silk_lpc_residual_avx2(LPC_RESIDUAL);
 /* 0 if it has done nothing. */
 int silk_lpc_residual(LPC_RESIDUAL)
 {
-    if (!has_avx2() || len - d < 16) {
-        return 0;
-    }
-    silk_lpc_residual_avx2(out, in, B, len, d);
-    return 1;
+    WITH_AVX2_IF(len - d >= 16, silk_lpc_residual_avx2(out, in, B, len, d));
 }
 
 /* Of SILK's resamplers: each 0 if it has done nothing. */
@@ -297,22 +249,14 @@ int silk_lpc_residual(LPC_RESIDUAL)
 void silk_resample_up2_avx2(RESAMPLE_UP2);
 int silk_resample_up2(RESAMPLE_UP2)
 {
-    if (!has_avx2() || len % 4 != 0) {
-        return 0;
-    }
-    silk_resample_up2_avx2(S, out, in, len);
-    return 1;
+    WITH_AVX2_IF(len % 4 == 0, silk_resample_up2_avx2(S, out, in, len));
 }
 
 /* From 16 to 48 kHz, through 32 kHz. */
 void silk_resample_three_halves_avx2(opus_int16 *out, const opus_int16 *x, opus_int32 len);
 int silk_resample_three_halves(const silk_resampler_state_struct *S, opus_int16 *out, const opus_int16 *x, opus_int32 len)
 {
-    if (!has_avx2() || S->Fs_in_kHz != 16 || S->Fs_out_kHz != 48 || len % 8 != 0) {
-        return 0;
-    }
-    silk_resample_three_halves_avx2(out, x, len);
-    return 1;
+    WITH_AVX2_IF(S->Fs_in_kHz == 16 && S->Fs_out_kHz == 48 && len % 8 == 0, silk_resample_three_halves_avx2(out, x, len));
 }
 
 /* From 48 to 16 kHz. */
@@ -320,39 +264,19 @@ void silk_resample_third_avx2(opus_int32 *S, opus_int16 *out, opus_int32 *buf, c
                               opus_int32 len);
 int silk_resample_third(silk_resampler_state_struct *S, opus_int16 *out, opus_int32 *buf, const opus_int16 *in, opus_int32 len)
 {
-    if (!has_avx2() || S->Fs_in_kHz != 48 || S->Fs_out_kHz != 16 || len % 24 != 0) {
-        return 0;
-    }
-    silk_resample_third_avx2(S->sIIR, out, buf, in, S->Coefs, len);
-    return 1;
-}
-
-#define LPC_RESIDUAL_FLP silk_float *out, const silk_float *b, const silk_float *in, opus_int32 len, opus_int32 order
-void silk_lpc_residual_flp_avx2(LPC_RESIDUAL_FLP);
-/* 0 if it has done nothing. */
-int silk_lpc_residual_flp(LPC_RESIDUAL_FLP)
-{
-    if (!has_avx2() || len - order < 16) {
-        return 0;
-    }
-    silk_lpc_residual_flp_avx2(out, b, in, len, order);
-    return 1;
+    WITH_AVX2_IF(S->Fs_in_kHz == 48 && S->Fs_out_kHz == 16 && len % 24 == 0,
+                 silk_resample_third_avx2(S->sIIR, out, buf, in, S->Coefs, len));
 }
 
 void silk_burg_rows_avx2(double *first_row, const silk_float *x, opus_int length, opus_int count);
 /* 0 if it has done nothing. */
 int silk_burg_rows(double *first_row, const silk_float *x, opus_int length, opus_int count, opus_int order)
 {
-    if (!has_avx2() || length > 96 || count > MAX_NB_SUBFR || order > 16) {
-        return 0;
-    }
-    silk_burg_rows_avx2(first_row, x, length, count);
-    return 1;
+    WITH_AVX2_IF(length <= 96 && count <= MAX_NB_SUBFR && order <= 16, silk_burg_rows_avx2(first_row, x, length, count));
 }
 
 double silk_energy_FLP_any(const silk_float *data, opus_int size);
-double silk_energy_flp_avx2(const silk_float *data, opus_int size);
 double silk_energy_FLP(const silk_float *data, opus_int size)
 {
-    return (has_avx2() ? silk_energy_flp_avx2 : silk_energy_FLP_any)(data, size);
+    return has_avx2() ? silk_inner_product_FLP_avx2(data, data, size) : silk_energy_FLP_any(data, size);
 }

@@ -50,8 +50,10 @@ const AVX2: &[(&str, &str)] = &[
     ("lsf_roots.c", include_str!("avx2/lsf_roots.c")),
     ("lpc_residual.c", include_str!("avx2/lpc_residual.c")),
     ("resamplers.c", include_str!("avx2/resamplers.c")),
-    ("energies.c", include_str!("avx2/energies.c")),
+    ("burg.c", include_str!("avx2/burg.c")),
 ];
+/// What several of them include.
+const VECTORS: (&str, &str) = ("vectors.h", include_str!("avx2/vectors.h"));
 const CHOICE: (&str, &str) = ("choice.c", include_str!("choice.c"));
 
 /// A build of libopus.
@@ -125,6 +127,7 @@ impl Config {
             fs::write(out.join(name), text).expect("OUT_DIR can be written");
             out.join(name)
         };
+        written(VECTORS);
         let mut avx2 = target.compiler(&self.sources, target.avx2());
         avx2.files(AVX2.iter().copied().map(written));
         if !target.msvc {

@@ -169,16 +169,16 @@ static void silk_biquad_res(\n",
         inval",
             ),
             (
-            "   sample_max = celt_maxabs_res(pcm, frame_size*channels);
+                "   sample_max = celt_maxabs_res(pcm, frame_size*channels);
 
 #ifdef FIXED_POINT",
-            "   /* Sound is told from silence by its first samples. */
+                "   /* Sound is told from silence by its first samples. */
    int i;
    for (i=0;i<frame_size*channels;i++)
       if (!(ABS16(pcm[i]) <= (opus_val16) 1 / (1 << lsb_depth))) return 0;
 
 #ifdef FIXED_POINT",
-        ),
+            ),
         ],
     },
     Patch {
@@ -359,21 +359,6 @@ void silk_LPC_analysis_filter(\n",
                 "            S->FIR_Fracs, max_index_Q16, index_increment_Q16 );\n",
                 "            S->FIR_Fracs, max_index_Q16, index_increment_Q16 );
         }\n",
-            ),
-        ],
-    },
-    Patch {
-        file: "silk/float/LPC_analysis_filter_FLP.c",
-        places: &[
-            (
-                "void silk_LPC_analysis_filter_FLP(\n",
-                "int silk_lpc_residual_flp(silk_float *, const silk_float *, const silk_float *, opus_int32, opus_int32);
-void silk_LPC_analysis_filter_FLP(\n",
-            ),
-            (
-                "    switch( Order ) {\n",
-                "    if( !silk_lpc_residual_flp( r_LPC, PredCoef, s, length, Order ) )
-    switch( Order ) {\n",
             ),
         ],
     },

@@ -3,7 +3,7 @@
 
    After libopus, whose licence covers this file (THIRD-PARTY-NOTICES.txt). */
 
-#include <immintrin.h>
+#include "vectors.h"
 
 #include "analysis.h"
 
@@ -18,10 +18,6 @@
 
 static const int first_bin[NB_TBANDS + 1] = {4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 136, 160, 192, 240};
 
-static __m256 all(float v) { return _mm256_set1_ps(v); }
-static __m256 times(__m256 a, __m256 b) { return _mm256_mul_ps(a, b); }
-static __m256 plus(__m256 a, __m256 b) { return _mm256_add_ps(a, b); }
-static __m256 minus(__m256 a, __m256 b) { return _mm256_sub_ps(a, b); }
 static __m256 over(__m256 a, __m256 b) { return _mm256_div_ps(a, b); }
 static __m256 root(__m256 v) { return _mm256_sqrt_ps(v); }
 static __m256 greater(__m256 a, __m256 b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
@@ -44,13 +40,6 @@ static void store(float *bands, int b, __m256 v)
     } else {
         _mm_storel_epi64((__m128i *)(bands + b), _mm_castps_si128(_mm256_castps256_ps128(v)));
     }
-}
-
-static float total(__m256 v)
-{
-    const __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-    const __m128 pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
-    return _mm_cvtss_f32(_mm_add_ss(pair, _mm_shuffle_ps(pair, pair, 1)));
 }
 
 /* The natural logarithm of what is positive and normal, to two units of the last place. */
@@ -187,11 +176,11 @@ int analysis_bands_avx2(TonalityAnalysisState *state, const float *bins, const f
         steady = plus(steady, still);
         slope = _mm256_fmadd_ps(tone, plus(number, all(b - 8)), slope);
     }
-    sums[0] = total(noise);
-    sums[1] = total(loud);
-    sums[2] = total(height);
-    sums[3] = total(steady);
-    sums[4] = total(slope);
+    sums[0] = sum_of(noise);
+    sums[1] = sum_of(loud);
+    sums[2] = sum_of(height);
+    sums[3] = sum_of(steady);
+    sums[4] = sum_of(slope);
     sums[5] = most_tonal(state->prev_band_tonality);
     return 1;
 }
@@ -219,5 +208,5 @@ float analysis_variability_avx2(const TonalityAnalysisState *state)
         /* As far from it as it from them. */
         least = _mm256_min_ps(least, choose(plus(even, odd), all(1e15f), itself));
     }
-    return total(least);
+    return sum_of(least);
 }

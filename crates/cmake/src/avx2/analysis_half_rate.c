@@ -4,7 +4,7 @@
 
    After libopus, whose licence covers this file (THIRD-PARTY-NOTICES.txt). */
 
-#include <immintrin.h>
+#include "vectors.h"
 
 #include "opus_defines.h"
 
@@ -61,13 +61,6 @@ static float through_one(float *state, float coefficient, float in)
     return late + scaled;
 }
 
-static float total(__m256 v)
-{
-    float lane[LANES];
-    _mm256_storeu_ps(lane, v);
-    return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
-}
-
 /* `length` samples come out. The third state is the second one with the other sign: so are their inputs, always. */
 float analysis_half_rate_avx2(float *state, float *out, const float *in, int length)
 {
@@ -88,7 +81,7 @@ float analysis_half_rate_avx2(float *state, float *out, const float *in, int len
     }
     state[0] = _mm256_cvtss_f32(even.state);
     state[1] = _mm256_cvtss_f32(odd.state);
-    energy = total(high);
+    energy = sum_of(high);
     for (; k < length; k++) {
         const float first = through_one(&state[0], EVEN, in[2 * k]), second = through_one(&state[1], ODD, in[2 * k + 1]);
         energy += (first - second) * (first - second);

@@ -3,7 +3,7 @@
 
    After libopus, whose licence covers this file (THIRD-PARTY-NOTICES.txt). */
 
-#include <immintrin.h>
+#include "vectors.h"
 
 #include "mlp.h"
 #include "opus_defines.h"
@@ -13,9 +13,6 @@
 #define DENSE 4
 #define GATE 3
 
-static OPUS_INLINE __m256 all(float v) { return _mm256_set1_ps(v); }
-static OPUS_INLINE __m256 times(__m256 a, __m256 b) { return _mm256_mul_ps(a, b); }
-static OPUS_INLINE __m256 plus(__m256 a, __m256 b) { return _mm256_add_ps(a, b); }
 
 static OPUS_INLINE __m256 weights_at(const opus_int8 *weights)
 {

@@ -3,7 +3,7 @@
 
    After libopus, whose licence covers this file (THIRD-PARTY-NOTICES.txt). */
 
-#include <immintrin.h>
+#include "vectors.h"
 
 #define LANES 8
 /* A complex transform of so many bins carries two real ones, of two successive windows. */
@@ -11,12 +11,8 @@
 #define BINS (N / 2)
 #define PI 3.14159265358979323846
 
-static __m256 all(float v) { return _mm256_set1_ps(v); }
 static __m256 sign_of(__m256 v) { return _mm256_and_ps(_mm256_cmp_ps(v, _mm256_setzero_ps(), _CMP_LT_OQ), all(-0.0f)); }
 static __m256 size_of(__m256 v) { return _mm256_andnot_ps(all(-0.0f), v); }
-static __m256 times(__m256 a, __m256 b) { return _mm256_mul_ps(a, b); }
-static __m256 plus(__m256 a, __m256 b) { return _mm256_add_ps(a, b); }
-static __m256 minus(__m256 a, __m256 b) { return _mm256_sub_ps(a, b); }
 
 /* As fast_atan2f() of celt/mathops.h. */
 static __m256 fast_atan2(__m256 y, __m256 x)

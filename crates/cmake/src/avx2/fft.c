@@ -3,7 +3,7 @@
 
    After libopus, whose licence covers this file (THIRD-PARTY-NOTICES.txt). */
 
-#include <immintrin.h>
+#include "vectors.h"
 
 #include "kiss_fft.h"
 
@@ -14,13 +14,8 @@ typedef struct {
     __m256 re, im;
 } Factor;
 
-static OPUS_INLINE __m256 all(float v) { return _mm256_set1_ps(v); }
 static OPUS_INLINE __m256 load(const kiss_fft_cpx *p) { return _mm256_loadu_ps((const float *)(const void *)p); }
 static OPUS_INLINE void store(kiss_fft_cpx *p, __m256 v) { _mm256_storeu_ps((float *)(void *)p, v); }
-static OPUS_INLINE __m256 times(__m256 a, __m256 b) { return _mm256_mul_ps(a, b); }
-static OPUS_INLINE __m256 plus(__m256 a, __m256 b) { return _mm256_add_ps(a, b); }
-static OPUS_INLINE __m256 minus(__m256 a, __m256 b) { return _mm256_sub_ps(a, b); }
-static OPUS_INLINE __m256 swapped(__m256 v) { return _mm256_permute_ps(v, _MM_SHUFFLE(2, 3, 0, 1)); }
 static OPUS_INLINE __m256 plus_i_times(__m256 a, __m256 b) { return _mm256_addsub_ps(a, swapped(b)); }
 static OPUS_INLINE __m256 minus_i_times(__m256 a, __m256 b) { return _mm256_fmsubadd_ps(a, all(1.f), swapped(b)); }
 

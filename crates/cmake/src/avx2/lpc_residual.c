@@ -1,11 +1,11 @@
-/* What a short-term filter of SILK leaves of a signal (silk/LPC_analysis_filter.c and
-   silk/float/LPC_analysis_filter_FLP.c), for AVX2. The result is the same to the bit.
+/* What a short-term filter of SILK leaves of a signal (silk/LPC_analysis_filter.c), for AVX2. The result is the same to the
+   bit.
 
    After libopus, whose licence covers this file (THIRD-PARTY-NOTICES.txt). */
 
 #include <immintrin.h>
 
-#include "SigProc_FLP.h"
+#include "SigProc_FIX.h"
 
 #define AT_ONCE 16
 
@@ -45,28 +45,4 @@ void silk_lpc_residual_avx2(opus_int16 *out, const opus_int16 *in, const opus_in
         sixteen(out + i, in + i, b, d / 2);
     }
     sixteen(out + len - AT_ONCE, in + len - AT_ONCE, b, d / 2);
-}
-
-/* In floating point: summed in the order of libopus. */
-static OPUS_INLINE void sixteen_flp(silk_float *out, const silk_float *in, const silk_float *b, opus_int32 order)
-{
-    __m256 first = _mm256_setzero_ps(), second = first;
-    opus_int32 j;
-    for (j = 0; j < order; j++) {
-        const __m256 c = _mm256_set1_ps(b[j]);
-        first = _mm256_add_ps(first, _mm256_mul_ps(_mm256_loadu_ps(in - 1 - j), c));
-        second = _mm256_add_ps(second, _mm256_mul_ps(_mm256_loadu_ps(in + 7 - j), c));
-    }
-    _mm256_storeu_ps(out, _mm256_sub_ps(_mm256_loadu_ps(in), first));
-    _mm256_storeu_ps(out + 8, _mm256_sub_ps(_mm256_loadu_ps(in + 8), second));
-}
-
-/* All but the first `order`: `AT_ONCE` at least. */
-void silk_lpc_residual_flp_avx2(silk_float *out, const silk_float *b, const silk_float *in, opus_int32 len, opus_int32 order)
-{
-    opus_int32 i;
-    for (i = order; i < len - AT_ONCE; i += AT_ONCE) {
-        sixteen_flp(out + i, in + i, b, order);
-    }
-    sixteen_flp(out + len - AT_ONCE, in + len - AT_ONCE, b, order);
 }

@@ -3,7 +3,7 @@
 
    After libopus, whose licence covers this file (THIRD-PARTY-NOTICES.txt). */
 
-#include <immintrin.h>
+#include "vectors.h"
 
 #include "mdct.h"
 
@@ -14,8 +14,6 @@
 
 void opus_fft_avx2(const kiss_fft_state *st, kiss_fft_cpx *x);
 
-static OPUS_INLINE __m256 times(__m256 a, __m256 b) { return _mm256_mul_ps(a, b); }
-static OPUS_INLINE __m256 swapped(__m256 v) { return _mm256_permute_ps(v, _MM_SHUFFLE(2, 3, 0, 1)); }
 /* Subtracts from the real parts and adds to the imaginary ones, and the other way round. */
 static OPUS_INLINE __m256 addsub(__m256 a, __m256 b) { return _mm256_addsub_ps(a, b); }
 static OPUS_INLINE __m256 subadd(__m256 a, __m256 b) { return _mm256_fmsubadd_ps(a, _mm256_set1_ps(1.f), b); }

@@ -4,13 +4,12 @@
 
    After libopus, whose licence covers this file (THIRD-PARTY-NOTICES.txt). */
 
-#include <immintrin.h>
+#include "vectors.h"
 
 #define LANES 8
 /* Added to what is fed back, so that it never becomes denormal. */
 #define VERY_SMALL 1e-30f
 
-static __m256 all(float v) { return _mm256_set1_ps(v); }
 
 /* What a block comes out as, of nothing but these states. */
 static void ring_out(double *out, const float *A, double first, double second)
@@ -37,9 +36,11 @@ void opus_biquad_avx2(const float *in, const float *B, const float *A, float *S,
     for (i = 0; i < LANES; i++) {
         response[LANES + i] = i == 0 ? b0 : (b1 - a0 * b0) * of_first[i - 1] + (b2 - a1 * b0) * of_second[i - 1];
     }
+    for (k = 0; k < LANES / 2; k++) {
+        early[k] = _mm256_loadu_pd(response + LANES - k);
+    }
     for (k = 0; k < LANES; k++) {
         late[k] = _mm256_loadu_pd(response + LANES + LANES / 2 - k);
-        early[k % (LANES / 2)] = _mm256_loadu_pd(response + LANES - k % (LANES / 2));
     }
     for (i = 0; i < length; i += LANES) {
         __m256d y0 = _mm256_mul_pd(_mm256_set1_pd(second), _mm256_loadu_pd(of_second));

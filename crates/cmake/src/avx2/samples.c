@@ -3,12 +3,11 @@
 
    After libopus, whose licence covers this file (THIRD-PARTY-NOTICES.txt). */
 
-#include <immintrin.h>
+#include "vectors.h"
 
 #define LANES 8
 #define SCALE 32768.f
 
-static __m256 all(float v) { return _mm256_set1_ps(v); }
 
 /* `length` is a multiple of eight. */
 void celt_preemphasis_avx2(const float *pcm, float *out, int length, float coefficient, float *memory)

@@ -3,27 +3,25 @@
 
    After libopus, whose licence covers this file (THIRD-PARTY-NOTICES.txt). */
 
-#include <immintrin.h>
+#include "vectors.h"
 #include <string.h>
 
 #define LANES 8
 #define BLOCK 4
 
-static __m128 all(float v) { return _mm_set1_ps(v); }
-static __m256 size_of(__m256 v) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v); }
+static __m256 size_of(__m256 v) { return _mm256_andnot_ps(all(-0.0f), v); }
 
-static float sum_of(__m256 v)
+static __m128 four(float v) { return _mm_set1_ps(v); }
+
+static float largest_of_four(__m128 v)
 {
-    __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
-    return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
+    const __m128 pair = _mm_max_ps(v, _mm_movehl_ps(v, v));
+    return _mm_cvtss_f32(_mm_max_ss(pair, _mm_movehdup_ps(pair)));
 }
 
 static float largest_of(__m256 v)
 {
-    __m128 half = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-    half = _mm_max_ps(half, _mm_movehl_ps(half, half));
-    return _mm_cvtss_f32(_mm_max_ss(half, _mm_movehdup_ps(half)));
+    return largest_of_four(_mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1)));
 }
 
 /* As celt_maxabs16() of celt/mathops.h. */
@@ -39,7 +37,7 @@ float celt_largest_avx2(const float *x, int length)
         const float size = x[i] < 0 ? -x[i] : x[i];
         rest = size > rest ? size : rest;
     }
-    return largest_of(_mm256_max_ps(largest, _mm256_set1_ps(rest)));
+    return largest_of(_mm256_max_ps(largest, all(rest)));
 }
 
 float celt_sum_of_sizes_avx2(const float *x, int length)
@@ -86,13 +84,13 @@ static __m128 two_later(__m128 v) { return _mm_castsi128_ps(_mm_slli_si128(_mm_c
 static void high_pass(const float *x, float *y, int length)
 {
     const __m128 first = _mm_loadu_ps(x);
-    __m128 out = _mm_fnmadd_ps(all(.5f), two_later(first), _mm_sub_ps(first, one_later(first)));
+    __m128 out = _mm_fnmadd_ps(four(.5f), two_later(first), _mm_sub_ps(first, one_later(first)));
     int i;
     _mm_storeu_ps(y, out);
     for (i = BLOCK; i < length; i += BLOCK) {
         const __m128 now = _mm_sub_ps(_mm_loadu_ps(x + i), _mm_loadu_ps(x + i - 1));
         const __m128 before = _mm_sub_ps(_mm_loadu_ps(x + i - 4), _mm_loadu_ps(x + i - 2));
-        out = _mm_fnmadd_ps(all(.25f), out, _mm_fmadd_ps(all(.5f), before, now));
+        out = _mm_fnmadd_ps(four(.25f), out, _mm_fmadd_ps(four(.5f), before, now));
         _mm_storeu_ps(y + i, out);
     }
 }
@@ -101,10 +99,10 @@ static void high_pass(const float *x, float *y, int length)
 static __m128 decaying(__m128 x, __m128 before, float decay)
 {
     const float square = decay * decay;
-    const __m128 two = _mm_fmadd_ps(all(decay), one_later(x), x);
-    const __m128 four = _mm_fmadd_ps(all(square), two_later(two), two);
+    const __m128 two = _mm_fmadd_ps(four(decay), one_later(x), x);
+    const __m128 whole = _mm_fmadd_ps(four(square), two_later(two), two);
     const __m128 powers = _mm_setr_ps(decay, square, square * decay, square * square);
-    return _mm_fmadd_ps(powers, _mm_permute_ps(before, 0xFF), four);
+    return _mm_fmadd_ps(powers, _mm_permute_ps(before, 0xFF), whole);
 }
 
 static __m128 reversed(__m128 v) { return _mm_permute_ps(v, 0x1B); }
@@ -115,7 +113,6 @@ float celt_transient_envelope_avx2(const float *x, float *envelope, int length, 
 {
     const int half = length / 2;
     __m128 out = _mm_setzero_ps(), sum = out, most = out;
-    float sums[BLOCK], largests[BLOCK];
     int i;
     high_pass(x, envelope, length);
     /* As there: what came before the frame is not known. */
@@ -125,20 +122,15 @@ float celt_transient_envelope_avx2(const float *x, float *envelope, int length, 
         const __m128 energy = _mm_hadd_ps(_mm_mul_ps(a, a), _mm_mul_ps(b, b));
         sum = _mm_add_ps(sum, energy);
         out = decaying(energy, out, 1.f - forward_decay);
-        _mm_storeu_ps(envelope + i, _mm_mul_ps(all(forward_decay), out));
+        _mm_storeu_ps(envelope + i, _mm_mul_ps(four(forward_decay), out));
     }
     out = _mm_setzero_ps();
     for (i = half - BLOCK; i >= 0; i -= BLOCK) {
         out = decaying(reversed(_mm_loadu_ps(envelope + i)), out, .875f);
-        const __m128 masked = _mm_mul_ps(all(.125f), out);
+        const __m128 masked = _mm_mul_ps(four(.125f), out);
         most = _mm_max_ps(most, masked);
         _mm_storeu_ps(envelope + i, reversed(masked));
     }
-    _mm_storeu_ps(sums, sum);
-    _mm_storeu_ps(largests, most);
-    *largest = largests[0];
-    for (i = 1; i < BLOCK; i++) {
-        *largest = largests[i] > *largest ? largests[i] : *largest;
-    }
-    return sums[0] + sums[1] + sums[2] + sums[3];
+    *largest = largest_of_four(most);
+    return sum_of_four(sum);
 }

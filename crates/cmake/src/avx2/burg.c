@@ -1,5 +1,4 @@
-/* Energies (silk/float/energy_FLP.c) and the correlations that Burg's method begins with (silk/float/burg_modified_FLP.c), for
-   AVX2 with FMA.
+/* The correlations that Burg's method begins with (silk/float/burg_modified_FLP.c), for AVX2 with FMA.
 
    After libopus, whose licence covers this file (THIRD-PARTY-NOTICES.txt). */
 
@@ -12,8 +11,6 @@
 /* Of a subframe with what is before it, and what is filled up with zeros. */
 #define MAX_LENGTH 96
 #define PADDING (2 * LAGS + LANES)
-
-static OPUS_INLINE __m256d wide(__m128 v) { return _mm256_cvtps_pd(v); }
 
 static OPUS_INLINE double sum_of(__m256d v)
 {
@@ -58,21 +55,4 @@ void silk_burg_rows_avx2(double *first_row, const silk_float *x, opus_int length
     }
     correlate(first_row, (const double(*)[MAX_LENGTH + PADDING])padded, length, count, 1);
     correlate(first_row + LAGS, (const double(*)[MAX_LENGTH + PADDING])padded, length, count, 1 + LAGS);
-}
-
-double silk_energy_flp_avx2(const silk_float *data, opus_int size)
-{
-    __m256d sum[4] = {_mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd()};
-    opus_int i, k;
-    for (i = 0; i + 4 * LANES <= size; i += 4 * LANES) {
-        for (k = 0; k < 4; k++) {
-            const __m256d v = wide(_mm_loadu_ps(data + i + k * LANES));
-            sum[k] = _mm256_fmadd_pd(v, v, sum[k]);
-        }
-    }
-    double energy = sum_of(_mm256_add_pd(_mm256_add_pd(sum[0], sum[1]), _mm256_add_pd(sum[2], sum[3])));
-    for (; i < size; i++) {
-        energy += data[i] * (double)data[i];
-    }
-    return energy;
 }
