@@ -39,17 +39,18 @@ describe('a cell', () => {
   });
 });
 
+const RESULT = {
+  made: '2026-01-01',
+  machine: 'a machine',
+  command: 'npm run bench',
+  versions: {},
+  seconds: 6,
+  parts: [],
+};
+const DOCUMENT = '<!-- measured: begin --><!-- measured: end -->';
+
 test('the document tells how often was measured', () => {
-  const document = '<!-- measured: begin --><!-- measured: end -->';
-  const result = {
-    made: '2026-01-01',
-    machine: 'a machine',
-    command: 'npm run bench',
-    versions: {},
-    seconds: 6,
-    parts: [],
-  };
-  const filled = (repeats) => fillDocument(document, { ...result, repeats, rows: [combine([row(1), row(1)])] });
+  const filled = (repeats) => fillDocument(DOCUMENT, { ...RESULT, repeats, rows: [combine([row(1), row(1)])] });
   expect(filled(3)).toContain('6 s each, the median of 3 runs that took turns.');
   expect(filled(1)).toContain('6 s each.\n');
 });
@@ -57,15 +58,7 @@ test('the document tells how often was measured', () => {
 test('the floor stands beside what was measured, with nothing but its processor time', () => {
   const floor = (cpuPercent) => ({ key: 'floor', codec: 'opus', calls: 25, cpuPercent, sound: true });
   const rows = [combine([row(1)]), combine([floor(0.5), floor(0.25), floor(0.375)])];
-  const result = {
-    made: '2026-01-01',
-    machine: 'a machine',
-    command: 'npm run bench',
-    versions: {},
-    seconds: 6,
-    repeats: 3,
-  };
-  const text = fillDocument('<!-- measured: begin --><!-- measured: end -->', { ...result, rows, parts: [] });
+  const text = fillDocument(DOCUMENT, { ...RESULT, repeats: 3, rows });
   expect(text).toContain('| 25 | floor: codec, SRTP and sockets alone | 0.375 |  |  |');
   expect(text).toContain('- Opus: webphone-rtc at least 25\n');
 });

@@ -36,26 +36,23 @@ function counts(text, name, otherwise) {
   return list;
 }
 
-/** One row for each of `keys`, and the floor; what the machine does meanwhile strikes all of them. */
-async function measureRepeatedly(keys, parameters, repeats, withFloor) {
+/** One row for each of `keys`; what the machine does meanwhile strikes all of them. */
+async function measureRepeatedly(keys, parameters, repeats) {
   const rows = new Map(keys.map((key) => [key, []]));
-  const floors = [];
   for (let repeat = 0; repeat < repeats; repeat++) {
     for (const [key, of] of rows) {
-      const row = await measure({ key, ...parameters });
+      const row = key === 'floor' ? floorRow(parameters) : await measure({ key, ...parameters });
       of.push(row);
       console.log(line(row));
     }
-    if (withFloor) floors.push(floorRow(parameters));
   }
-  return [...rows.values(), ...(withFloor ? [floors] : [])].map(combine);
+  return [...rows.values()].map(combine);
 }
 
-function floorRow({ codec, calls, seconds }) {
-  const row = { key: 'floor', codec, calls, cpuPercent: floor({ codec, calls, seconds }), sound: true };
-  console.log(line(row));
-  return row;
-}
+const floorRow = ({ codec, calls, seconds }) => ({
+  ...{ key: 'floor', codec, calls, sound: true },
+  cpuPercent: floor({ codec, calls, seconds }),
+});
 
 async function measureAll(values) {
   const keys = chosen(values.impl, KEYS, 'impl', RIVALS);
@@ -72,8 +69,8 @@ async function measureAll(values) {
   const failed = new Set();
   for (const codec of codecs) {
     for (const n of calls) {
-      const tried = keys.filter((key) => !failed.has(`${key} ${codec}`));
-      for (const row of await measureRepeatedly(tried, { codec, calls: n, seconds }, repeats, withFloor)) {
+      const tried = [...keys, ...(withFloor ? ['floor'] : [])].filter((key) => !failed.has(`${key} ${codec}`));
+      for (const row of await measureRepeatedly(tried, { codec, calls: n, seconds }, repeats)) {
         rows.push(row);
         // More calls than it can carry tell nothing new, and hold up the others.
         if (!row.sound) failed.add(`${row.key} ${codec}`);

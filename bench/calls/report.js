@@ -11,7 +11,7 @@ const BEGIN = '<!-- measured: begin -->';
 const END = '<!-- measured: end -->';
 
 const number = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : '–');
-const pair = ({ p50, p95, p99 } = {}, digits) => `${number(p50, digits)} / ${number(p95 ?? p99, digits)}`;
+const pair = ({ p50, p95, p99 }, digits) => `${number(p50, digits)} / ${number(p95 ?? p99, digits)}`;
 
 const COLUMNS = [
   ['CPU per call, % of a core', ({ cpuPercent }) => number(cpuPercent, 3)],
@@ -25,21 +25,22 @@ const COLUMNS = [
   ['sound', ({ sound }) => (sound ? 'yes' : 'no')],
 ];
 
+/** The floor has no event loop, no setup, and nobody who could not keep up. */
+const columnsOf = ({ key }) => (key === 'floor' ? COLUMNS.slice(0, 1) : COLUMNS);
+
 /** One measure in one line. */
 function line(row) {
   const title = `${CODEC_NAMES[row.codec]} ${String(row.calls).padStart(3)} × ${TITLES[row.key].padEnd(28)}`;
-  if (row.key === 'floor') return `${title} ${COLUMNS[0][0]} ${COLUMNS[0][1](row)}`;
   if (row.error) return `${title} failed: ${row.error}`;
-  return `${title} ${COLUMNS.map(([name, show]) => `${name} ${show(row)}`).join(', ')}`;
+  return `${title} ${columnsOf(row)
+    .map(([name, show]) => `${name} ${show(row)}`)
+    .join(', ')}`;
 }
 
 const cells = (values) => `| ${values.join(' | ')} |`;
 
-function shown(row) {
-  if (row.error) return [row.error];
-  // The floor has no event loop, no setup, and nobody who could not keep up.
-  return COLUMNS.map(([, show], n) => (row.key === 'floor' && n > 0 ? '' : show(row)));
-}
+const shown = (row) =>
+  row.error ? [row.error] : COLUMNS.map((column) => (columnsOf(row).includes(column) ? column[1](row) : ''));
 
 function table(rows, codec) {
   const head = ['calls', 'implementation', ...COLUMNS.map(([name]) => name)];
@@ -88,12 +89,13 @@ function partsTable(parts) {
   return [cells(head), cells(head.map(() => '---')), ...body].join('\n');
 }
 
-const keysOf = (rows) => [...new Set(rows.map(({ key }) => key))].filter((key) => key !== 'floor');
+const keysOf = (rows) => [...new Set(rows.map(({ key }) => key))];
+const implementationsOf = (rows) => keysOf(rows).filter((key) => key !== 'floor');
 
 /** What was measured, as it stands in the document. */
 function describe({ made, machine, command, versions, seconds, repeats, rows, parts }) {
   const codecs = [...new Set(rows.map(({ codec }) => codec))];
-  const keys = keysOf(rows);
+  const keys = implementationsOf(rows);
   const most = codecs.map((codec) => {
     const of = keys.map((key) => {
       const { most: calls, limited } = mostSound(rows, key, codec);
@@ -122,7 +124,7 @@ function fillDocument(document, result) {
 
 function chart({ rows }) {
   const codecs = [...new Set(rows.map(({ codec }) => codec))];
-  const keys = keysOf(rows);
+  const [keys, withFloor] = [implementationsOf(rows), keysOf(rows)];
   const calls = [...new Set(rows.map((row) => row.calls))];
   const dashed = (key) => ['dropin', 'floor'].includes(key);
   const series = (codec, value, of) =>
@@ -138,10 +140,9 @@ function chart({ rows }) {
     y: { label, most: Math.max(...rows.filter(({ key, error }) => of.includes(key) && !error).map(value)) },
     panels: codecs.map((codec) => ({ title: CODEC_NAMES[codec], series: series(codec, value, of) })),
   });
-  const withFloor = [...new Set(rows.map(({ key }) => key))];
   return drawChart({
     title: 'CPU, memory and setup over the number of calls',
-    legend: [...withFloor.map((key) => ({ label: NAMES[key] ?? 'floor', colour: COLOURS[key], dashed: dashed(key) }))],
+    legend: withFloor.map((key) => ({ label: NAMES[key] ?? key, colour: COLOURS[key], dashed: dashed(key) })),
     rows: [
       row('% of a core', ({ cpuPercent }) => cpuPercent, withFloor),
       row('MB', ({ memoryMB }) => memoryMB),

@@ -3,12 +3,11 @@
 //! codec. One thread, everything in the caches, nobody waits: whoever carries calls comes above it.
 
 #[path = "../../../../tests/support/wire.rs"]
-#[allow(dead_code, reason = "a test's; part of it is of use here")]
 mod wire;
 
+use media_bench::{Fault, Speech};
 use std::net::UdpSocket;
 use std::time::Instant;
-use webphone_rtc::media::codec::{Codec, EncoderSettings};
 use webphone_rtc::rtp::RtpHeader;
 use webphone_rtc::transport::TransportEvent;
 use wire::Wire;
@@ -18,25 +17,14 @@ const RUNS: usize = 5;
 /// All packets are carried so many times in a run, so that the handshake counts little.
 const ROUNDS: usize = 20;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Fault> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [codec, file, complexity @ ..] = &args[..] else { return Err("floor CODEC FILE [COMPLEXITY]".into()) };
-    let (codec, rate_hz) = match codec.as_str() {
-        "opus" => (Codec::Opus, 48_000),
-        "pcmu" => (Codec::Pcmu, 8000),
-        other => return Err(format!("{other} is neither opus nor pcmu").into()),
-    };
-    let mut settings = EncoderSettings::default();
-    if let Some(complexity) = complexity.first() {
-        settings.complexity = Some(complexity.parse()?);
-    }
-    let bytes = std::fs::read(file)?;
-    let pcm: Vec<i16> = bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
-    let frames: Vec<&[i16]> = pcm.chunks_exact(rate_hz as usize / 50).collect();
+    let speech = Speech::read(codec, file, complexity.first())?;
     let mut payloads = Vec::new();
     let coded_us = best(|| {
-        payloads = code(codec, rate_hz, &settings, &frames);
-        frames.len()
+        payloads = code(&speech).unwrap_or_default();
+        speech.frames.len()
     });
     let mut datagrams = Vec::new();
     let mut lost = 0;
@@ -66,18 +54,12 @@ fn best(mut run: impl FnMut() -> usize) -> f64 {
     (0..RUNS).map(timed).fold(f64::MAX, f64::min)
 }
 
-fn code(codec: Codec, rate_hz: u32, settings: &EncoderSettings, frames: &[&[i16]]) -> Vec<Vec<u8>> {
-    let (Some(mut encoder), Some(mut decoder)) = (codec.encoder(rate_hz, settings), codec.decoder(rate_hz)) else {
-        return Vec::new();
-    };
-    let (mut out, mut heard) = ([0; 1275], Vec::new());
-    let encoded = frames.iter().filter_map(|frame| {
-        let length = encoder.encode(frame, &mut out)?;
+fn code(speech: &Speech) -> Result<Vec<Vec<u8>>, Fault> {
+    let (mut decoder, mut heard) = (speech.decoder()?, Vec::new());
+    speech.encode(|payload| {
         heard.clear();
-        decoder.decode(&out[..length], &mut heard);
-        Some(out[..length].to_vec())
-    });
-    encoded.collect()
+        decoder.decode(payload, &mut heard);
+    })
 }
 
 /// Seals and opens; the handshake before is not worth mentioning.

@@ -4,15 +4,14 @@
 //! between, so that caches are as cold, and the other core is as busy with the far end, as in any program that carries calls.
 
 #[path = "../../../../tests/support/wire.rs"]
-#[allow(dead_code, reason = "a test's; part of it is of use here")]
 mod wire;
 
+use media_bench::{Fault, Speech};
 use rustix::time::{ClockId, clock_gettime};
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use webphone_rtc::media::codec::{Codec, Decoder, Encoder, EncoderSettings};
+use webphone_rtc::media::codec::{Codec, Decoder, Encoder};
 use webphone_rtc::rtp::RtpHeader;
 use webphone_rtc::transport::{Transport, TransportEvent};
 use wire::Wire;
@@ -28,8 +27,6 @@ const APART: usize = 37;
 const WARM_UP: usize = 200;
 /// Of the packets so many must have come.
 const LEAST_SHARE: f64 = 0.98;
-
-type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// One end of a call.
 struct End {
@@ -49,9 +46,9 @@ struct Call {
     heard: Vec<i16>,
 }
 
-struct Speech {
-    codec: Codec,
-    frames: Vec<Vec<i16>>,
+/// What is said, and what of it the far end sends.
+struct Script {
+    speech: Speech,
     payloads: Vec<Vec<u8>>,
 }
 
@@ -60,33 +57,25 @@ fn main() -> Result<(), Fault> {
     let [codec, file, complexity, calls, seconds] = &args[..] else {
         return Err("floor_in_time CODEC FILE COMPLEXITY CALLS SECONDS".into());
     };
-    let (codec, rate_hz) = match codec.as_str() {
-        "opus" => (Codec::Opus, 48_000),
-        "pcmu" => (Codec::Pcmu, 8000),
-        other => return Err(format!("{other} is neither opus nor pcmu").into()),
-    };
     let (calls, seconds): (usize, usize) = (calls.parse()?, seconds.parse()?);
-    let settings = EncoderSettings { complexity: Some(complexity.parse()?), ..EncoderSettings::default() };
-    let encoder = || codec.encoder(rate_hz, &settings).ok_or("no encoder");
-    let bytes = std::fs::read(file)?;
-    let pcm: Vec<i16> = bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
-    let frames: Vec<_> = pcm.chunks_exact(rate_hz as usize / 50).map(<[i16]>::to_vec).collect();
-    let speech = Speech { codec, payloads: encoded(&mut *encoder()?, &frames), frames };
-
+    let speech = Speech::read(codec, file, Some(complexity))?;
+    let script = Script { payloads: speech.encode(|_| ())?, speech };
     let (mut near, mut far) = (Vec::new(), Vec::new());
     for _ in 0..calls {
         let [end, other] = connected()?;
-        let decoder = codec.decoder(rate_hz).ok_or("no decoder")?;
-        near.push(Call { end, encoder: encoder()?, decoder, heard: Vec::new() });
+        let (encoder, decoder) = (script.speech.encoder()?, script.speech.decoder()?);
+        near.push(Call { end, encoder, decoder, heard: Vec::new() });
         far.push(other);
     }
     let ticks = seconds * 1000 / TICK.as_millis() as usize;
-    let (speech, over, start) = (Arc::new(speech), Arc::new(AtomicBool::new(false)), Instant::now() + 10 * TICK);
-    let shared = (speech.clone(), over.clone());
-    let other = std::thread::spawn(move || send_from_afar(far, &shared.0, start, &shared.1));
-    let used = carry(&mut near, &speech, start, ticks)?;
-    over.store(true, Ordering::Relaxed);
-    other.join().map_err(|_| "the far end has failed")??;
+    let (over, start) = (AtomicBool::new(false), Instant::now() + 10 * TICK);
+    let used = std::thread::scope(|scope| {
+        let other = scope.spawn(|| send_from_afar(&mut far, &script, start, &over));
+        let used = carry(&mut near, &script, start, ticks);
+        over.store(true, Ordering::Relaxed);
+        other.join().map_err(|_| "the far end has failed")??;
+        used
+    })?;
     let opened: usize = near.iter().map(|call| call.end.opened).sum();
     let sent = calls * (ticks + WARM_UP) / SHARES;
     if (opened as f64) < LEAST_SHARE * sent as f64 {
@@ -94,11 +83,6 @@ fn main() -> Result<(), Fault> {
     }
     println!("{:.4}", 100.0 * used.as_secs_f64() / seconds as f64 / calls as f64);
     Ok(())
-}
-
-fn encoded(encoder: &mut dyn Encoder, frames: &[Vec<i16>]) -> Vec<Vec<u8>> {
-    let mut out = [0; 1275];
-    frames.iter().filter_map(|frame| encoder.encode(frame, &mut out).map(|length| out[..length].to_vec())).collect()
 }
 
 /// Two transports after their handshake, with a socket each.
@@ -130,7 +114,12 @@ fn turn<T>(calls: &mut [T], tick: usize) -> impl Iterator<Item = (usize, &mut T)
     calls.iter_mut().enumerate().skip(tick % SHARES).step_by(SHARES)
 }
 
-fn carry(calls: &mut [Call], speech: &Speech, start: Instant, ticks: usize) -> Result<Duration, Fault> {
+/// What call `id` says in this tick, of all that is said.
+fn said<T>(all: &[Vec<T>], tick: usize, id: usize) -> &[T] {
+    &all[(tick / SHARES + APART * id) % all.len()]
+}
+
+fn carry(calls: &mut [Call], script: &Script, start: Instant, ticks: usize) -> Result<Duration, Fault> {
     let mut before = Duration::ZERO;
     let mut payload = [0; 1275];
     for tick in 0..ticks + WARM_UP {
@@ -139,9 +128,9 @@ fn carry(calls: &mut [Call], speech: &Speech, start: Instant, ticks: usize) -> R
             before = used();
         }
         for (id, call) in turn(calls, tick) {
-            let frame = &speech.frames[(tick / SHARES + APART * id) % speech.frames.len()];
+            let frame = said(&script.speech.frames, tick, id);
             if let Some(length) = call.encoder.encode(frame, &mut payload) {
-                call.end.send(&payload[..length], speech.codec)?;
+                call.end.send(&payload[..length], script.speech.codec)?;
             }
             call.heard.clear();
             let Call { end, decoder, heard, .. } = call;
@@ -151,15 +140,15 @@ fn carry(calls: &mut [Call], speech: &Speech, start: Instant, ticks: usize) -> R
     Ok(used() - before)
 }
 
-fn send_from_afar(mut ends: Vec<End>, speech: &Speech, start: Instant, over: &AtomicBool) -> Result<(), Fault> {
+fn send_from_afar(ends: &mut [End], script: &Script, start: Instant, over: &AtomicBool) -> Result<(), Fault> {
     for tick in 0.. {
         rest_until(start + TICK * tick as u32 - AHEAD);
         if over.load(Ordering::Relaxed) {
             break;
         }
-        for (id, end) in turn(&mut ends, tick) {
+        for (id, end) in turn(ends, tick) {
             end.receive(|_| ());
-            end.send(&speech.payloads[(tick / SHARES + APART * id) % speech.payloads.len()], speech.codec)?;
+            end.send(said(&script.payloads, tick, id), script.speech.codec)?;
         }
     }
     Ok(())
