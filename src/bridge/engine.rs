@@ -55,7 +55,7 @@ impl Engine {
     /// What fills the caller's array with the names of sinks that have frames, if that is what was told first, and returns how
     /// many they are, and on top of 16 bits whether [`drain`](Self::drain) has something too.
     #[napi(catch_unwind, ts_return_type = "(into: Uint32Array) => number")]
-    pub fn frame_drain<'env>(&self, env: &'env Env) -> napi::Result<PacketFunction<'env, (), u32>> {
+    pub fn frame_drain<'env>(&self, env: &'env Env) -> napi::Result<PacketFunction<'env, u32>> {
         let outbox = self.outbox.clone();
         env.create_function_from_closure("drainFrames", move |call| {
             let mut into: Uint32ArraySlice<'_> = call.get(0)?;

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// What JavaScript calls for each packet: a method looks its object up and books a borrow of it, which takes longer than to copy
 /// the packet.
-pub(super) type PacketFunction<'env, Arguments, Return> = Function<'env, Arguments, Return>;
+pub(super) type PacketFunction<'env, Return> = Function<'env, (), Return>;
 type Owner = (Weak<RefCell<Connection>>, TransceiverId);
 
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);
@@ -100,7 +100,7 @@ impl Ring {
 
     /// What writes this signal, interleaved PCM: all of it, or nothing and `false`; `false` arms one `drain` report.
     #[napi(catch_unwind, ts_return_type = "(pcm: Int16Array, sampleRate: number, channels: number) => boolean")]
-    pub fn writer<'env>(&self, env: &'env Env) -> napi::Result<PacketFunction<'env, (), bool>> {
+    pub fn writer<'env>(&self, env: &'env Env) -> napi::Result<PacketFunction<'env, bool>> {
         let signal = self.signal.clone();
         env.create_function_from_closure("write", move |call| {
             let (pcm, sample_rate, channels): (Int16ArraySlice<'_>, u32, u32) =
@@ -228,7 +228,7 @@ impl Sink {
     /// timestamp of its first sample (0 for a signal without one), above these 32 bits how many frames were dropped just
     /// before it because nobody read in time (20 bits), and on top whether another one waits.
     #[napi(catch_unwind, ts_return_type = "(into: Int16Array) => number")]
-    pub fn reader<'env>(&self, env: &'env Env) -> napi::Result<PacketFunction<'env, (), f64>> {
+    pub fn reader<'env>(&self, env: &'env Env) -> napi::Result<PacketFunction<'env, f64>> {
         let (queue, announced) = (self.queue.clone(), self.announced.clone());
         env.create_function_from_closure("read", move |call| {
             let mut into: Int16ArraySlice<'_> = call.get(0)?;
