@@ -65,12 +65,14 @@ test('the examples that the quick start uses are there, without what a run of th
 }, 60_000);
 
 test('what cargo needs is there', () => {
-  expect(files).toEqual(expect.arrayContaining(['Cargo.toml', 'Cargo.lock', 'build.rs', ...sources('src')]));
+  expect(files).toEqual(
+    expect.arrayContaining(['Cargo.toml', 'Cargo.lock', 'build.rs', ...sources('src'), ...sources('crates')]),
+  );
 });
 
 test('nothing else is there', () => {
   const expected =
-    /^(dist\/.*\.(js|d\.ts)|lib\/internals\/page\/\w+\.(html|css|mjs)|(src|crates)\/.*\.(rs|md|toml|vp8|c)|docs\/.*\.(md|svg)|examples\/(bridge|switch|browser|fleet|workers)\/.*\.(js|mjs|py|md|html)|examples\/bridge\/(greeting\.wav|grafana\.json|requirements\.txt|\.env\.example)|scripts\/install\.js|webphone-rtc\.[\w-]+\.node|(index|binding)\.d\.ts|binding\.js|build\.rs|Cargo\.(toml|lock)|(README|CHANGELOG)\.md|LICENSE|THIRD-PARTY-NOTICES\.txt|package\.json)$/;
+    /^(dist\/.*\.(js|d\.ts)|lib\/internals\/page\/\w+\.(html|css|mjs)|(src|crates)\/.*\.(rs|md|toml|vp8|[ch])|docs\/.*\.(md|svg)|examples\/(bridge|switch|browser|fleet|workers)\/.*\.(js|mjs|py|md|html)|examples\/bridge\/(greeting\.wav|grafana\.json|requirements\.txt|\.env\.example)|scripts\/install\.js|webphone-rtc\.[\w-]+\.node|(index|binding)\.d\.ts|binding\.js|build\.rs|Cargo\.(toml|lock)|(README|CHANGELOG)\.md|LICENSE|THIRD-PARTY-NOTICES\.txt|package\.json)$/;
   expect(files.filter((name) => !expected.test(name) || /\.test\.|releasing/.test(name))).toEqual([]);
 });
 
