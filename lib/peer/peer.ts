@@ -442,9 +442,7 @@ export class Peer {
     if (this.closed) return;
     switch (report.type) {
       case 'gathering':
-        if (report.state === 'gathering') this.#gathering('gathering');
-        // Never in the task that resolved setLocalDescription, nor in the one after it.
-        else queueTask(() => this.#gathering('complete'));
+        this.#gathering(report.state);
         break;
       case 'candidate':
         this.#localCandidate(report);

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a port gathers once per generation of ICE credentials, over the addresses that the machine has then.
 
+use super::preparation::Preparation;
 use super::task::NetworkConfig;
 use crate::negotiation::TransportId;
 use crate::transport::{
@@ -34,10 +35,18 @@ pub struct Port {
 }
 
 impl Port {
-    /// Binds sockets and begins to gather.
-    pub fn open(now: Instant, network: &NetworkConfig, generation: u32) -> io::Result<Self> {
+    /// Begins to gather, over the sockets that were prepared or over new ones.
+    pub fn open(
+        now: Instant,
+        network: &NetworkConfig,
+        generation: u32,
+        prepared: Option<Preparation>,
+    ) -> io::Result<Self> {
         let policy = address_policy(network);
-        let sockets = Sockets::bind(&policy)?;
+        let sockets = match prepared.and_then(|prepared| prepared.take(&policy)) {
+            Some(sockets) => sockets,
+            None => Sockets::bind(&policy)?,
+        };
         let gatherer = Gatherer::new(now, &sockets.local(), &network.servers, GATHER_LIMIT);
         let (streams, bound) = (Streams::default(), Vec::new());
         let relay_only = network.relay_only;
@@ -155,7 +164,8 @@ pub async fn receive(
     .await;
 }
 
-fn address_policy(network: &NetworkConfig) -> AddressPolicy {
+/// Which addresses `network` lets be used.
+pub fn address_policy(network: &NetworkConfig) -> AddressPolicy {
     let default = AddressPolicy::default();
     AddressPolicy {
         loopback: if network.loopback { LoopbackPolicy::Always } else { default.loopback },

@@ -16,6 +16,7 @@ mod intake;
 pub mod log;
 mod outbox;
 mod outlet;
+mod preparation;
 mod report;
 mod reporting;
 mod route;
@@ -190,6 +191,9 @@ impl Connection {
     /// W3C `setRemoteDescription`.
     pub fn set_remote(&mut self, ty: SdpType, sdp: &str) -> Result<()> {
         self.negotiator.set_remote(ty, sdp)?;
+        if ty == SdpType::Offer {
+            self.mailbox.prepare();
+        }
         self.apply()
     }
 

@@ -61,26 +61,40 @@ impl Rouser {
     }
 }
 
-/// Runs `task` on the shard that suits it best. Fails when the system gives no more threads.
-pub fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Result<Rouser> {
-    Ok(best_shard()?.take(task))
+/// A place on the shard that suited best when it was reserved.
+pub struct Seat(Shard);
+
+/// Fails when the system gives no more threads.
+pub fn reserve() -> Result<Seat> {
+    Ok(Seat(best_shard()?))
 }
 
-/// As [`spawn`], but what `task` can do without waiting is done before this returns, by the thread that calls: what comes
-/// of it need not wait for a shard that has other calls to serve.
-pub fn begin(task: impl Future<Output = ()> + Send + 'static) -> Result<Rouser> {
-    let shard = best_shard()?;
-    let mut task = Box::pin(task);
-    let entered = shard.handle.enter();
-    let done = task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
-    drop(entered);
-    if done {
-        return Ok(shard.rouser);
+/// Runs `task` on the shard that suits it best.
+pub fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Result<Rouser> {
+    Ok(reserve()?.spawn(task))
+}
+
+impl Seat {
+    /// Runs `task`.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> Rouser {
+        self.0.take(task)
     }
-    Ok(shard.take(async move {
-        hurry(Instant::now());
-        task.await;
-    }))
+
+    /// As [`spawn`](Self::spawn), but what `task` can do without waiting is done before this returns, by the thread that
+    /// calls: what comes of it need not wait for a shard that has other calls to serve.
+    pub fn begin(&self, task: impl Future<Output = ()> + Send + 'static) -> Rouser {
+        let mut task = Box::pin(task);
+        let entered = self.0.handle.enter();
+        let done = task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        drop(entered);
+        if done {
+            return self.0.rouser.clone();
+        }
+        self.spawn(async move {
+            hurry(Instant::now());
+            task.await;
+        })
+    }
 }
 
 /// A connection of this shard has taken a step of its beginning, and another will follow.
@@ -92,6 +106,14 @@ pub fn hurry(now: Instant) {
 pub fn ring(bell: &Arc<dyn Doorbell>) {
     let kept = BELLS.try_with(|bells| bells.borrow_mut().as_mut().map(|bells| bells.push(bell.clone())).is_some());
     if kept != Ok(true) {
+        bell.ring();
+    }
+}
+
+/// Rings what this shard keeps for later.
+pub fn ring_kept() {
+    let kept = BELLS.try_with(|bells| bells.borrow_mut().as_mut().map(std::mem::take));
+    for bell in kept.ok().flatten().unwrap_or_default() {
         bell.ring();
     }
 }
@@ -165,24 +187,21 @@ impl Shard {
         Ok(Self { handle, rouser: Rouser(thread.thread().clone()), tasks: Arc::default() })
     }
 
-    fn take(self, task: impl Future<Output = ()> + Send + 'static) -> Rouser {
+    fn take(&self, task: impl Future<Output = ()> + Send + 'static) -> Rouser {
         let presence = Presence::new(&self.tasks);
         self.handle.spawn(async move {
             let _presence = presence;
             task.await;
         });
         self.rouser.rouse();
-        self.rouser
+        self.rouser.clone()
     }
 }
 
 /// A shard has nothing more to do for now.
 fn rest() {
-    let bells = BELLS.with_borrow_mut(|bells| bells.as_mut().map(std::mem::take)).unwrap_or_default();
-    for bell in bells {
-        // A panic here would be the end of the shard.
-        let _ = catch_unwind(AssertUnwindSafe(|| bell.ring()));
-    }
+    // A panic here would be the end of the shard.
+    let _ = catch_unwind(ring_kept);
     let pause = PACE.with_borrow_mut(|pace| pace.pause(Instant::now()));
     if !pause.is_zero() {
         put_off(pause);
@@ -260,16 +279,17 @@ mod tests {
         let here = std::thread::current().id();
         let (sender, steps) = channel();
         let (go, gone) = tokio::sync::oneshot::channel();
-        begin(async move {
+        let seat = reserve()?;
+        seat.begin(async move {
             let _ = sender.send(std::thread::current().id());
             tokio::time::sleep(Duration::from_millis(1)).await;
             let _ = gone.await;
             let _ = sender.send(std::thread::current().id());
-        })?;
+        });
         assert_eq!(steps.try_recv(), Ok(here));
         let _ = go.send(());
         assert_ne!(steps.recv().expect("the second step"), here);
-        begin(async move {})?;
+        seat.begin(async move {});
         Ok(())
     }
 

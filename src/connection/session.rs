@@ -57,6 +57,8 @@ pub struct Session {
     pub(super) channels: Channels,
     relay_only: bool,
     reports: VecDeque<Report>,
+    /// A transport has changed: media begin at [`handle_timeout`](Self::handle_timeout), after that was told.
+    changed: Option<Instant>,
 }
 
 /// One transport with what it carries.
@@ -84,6 +86,7 @@ impl Session {
             channels: Channels::default(),
             relay_only: false,
             reports: VecDeque::new(),
+            changed: None,
         }
     }
 
@@ -184,11 +187,12 @@ impl Session {
         let pictures = self.video_outbound.values().filter(|video| self.is_up(video.transport()));
         let pictures = pictures.map(|video| video.next_due());
         let watched = self.video_inbound.values().map(|video| video.next_due());
-        lines.chain(senders).chain(receivers).chain(pictures).chain(watched).flatten().min()
+        lines.chain(senders).chain(receivers).chain(pictures).chain(watched).chain([self.changed]).flatten().min()
     }
 
     /// Does all that is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.changed = None;
         for line in self.lines.values_mut() {
             if line.transport.timeout().is_some_and(|due| due <= now) {
                 line.transport.handle_timeout(now);
@@ -316,7 +320,7 @@ impl Session {
         log_dtls(state, &line.transport);
         let certificates = line.transport.remote_certificate().map(<[u8]>::to_vec).into_iter().collect();
         self.reports.push_back(Report::Dtls(id, state, certificates));
-        self.send_media(now);
+        self.changed = Some(now);
     }
 
     fn note_dtls_failure(&mut self, id: TransportId, failure: DtlsFailure) {

@@ -5,13 +5,14 @@
 
 use super::Encoding;
 use super::clock::WallClock;
-use super::gathering::{GATHER_LIMIT, Port, receive};
+use super::gathering::{GATHER_LIMIT, Port, address_policy, receive};
 use super::intake::Intake;
 use super::log;
 use super::outbox::{ConnectionId, Notice, Outbox};
 use super::outlet::Outlet;
+use super::preparation::Preparation;
 use super::report::Report;
-use super::runtime::{self, Rouser};
+use super::runtime::{self, Rouser, Seat};
 use super::session::{Session, Way};
 use super::stats::Stats;
 use crate::census::{Kind, Live};
@@ -91,6 +92,8 @@ pub(super) struct Mailbox {
     outbox: Arc<Outbox>,
     commands: UnboundedSender<Command>,
     unborn: Option<Task>,
+    /// Of the task to come.
+    seat: Option<Seat>,
     /// Of the task's thread, once it is started.
     rouser: Option<Rouser>,
     /// Messages that have come and were not handled yet.
@@ -101,8 +104,19 @@ impl Mailbox {
     pub fn new(id: ConnectionId, certificate: Certificate, network: NetworkConfig, outbox: Arc<Outbox>) -> Self {
         let (sender, commands) = unbounded_channel();
         let intake = Arc::<Intake>::default();
-        let unborn = Task { id, certificate, network, outbox: outbox.clone(), commands, intake: intake.clone() };
-        Self { id, outbox, commands: sender, unborn: Some(unborn), rouser: None, intake }
+        let (prepared, intake_of_task) = (None, intake.clone());
+        let unborn =
+            Task { id, certificate, network, prepared, outbox: outbox.clone(), commands, intake: intake_of_task };
+        Self { id, outbox, commands: sender, unborn: Some(unborn), seat: None, rouser: None, intake }
+    }
+
+    /// The task will be started soon: what it needs of the system is asked for, unless it was before.
+    pub fn prepare(&mut self) {
+        let Some(task) = self.unborn.as_mut().filter(|task| task.prepared.is_none()) else { return };
+        // Where the system gives no thread, starting says so.
+        let Ok(seat) = runtime::reserve() else { return };
+        task.prepared = Some(Preparation::begin(&seat, address_policy(&task.network)));
+        self.seat = Some(seat);
     }
 
     /// The task exists from now on, and has done what it was told so far.
@@ -112,7 +126,8 @@ impl Mailbox {
         let run = task.run();
         #[cfg(feature = "faults")]
         let run = fault::subject(id.0, run);
-        self.rouser = Some(runtime::begin(log::speaking(id, outbox, run))?);
+        let seat = self.seat.take().map_or_else(runtime::reserve, Ok)?;
+        self.rouser = Some(seat.begin(log::speaking(id, outbox, run)));
         Ok(())
     }
 
@@ -159,6 +174,7 @@ struct Task {
     id: ConnectionId,
     certificate: Certificate,
     network: NetworkConfig,
+    prepared: Option<Preparation>,
     outbox: Arc<Outbox>,
     commands: UnboundedReceiver<Command>,
     intake: Arc<Intake>,
@@ -182,6 +198,7 @@ impl Task {
             id: self.id,
             session,
             network: self.network,
+            prepared: self.prepared,
             outbox: self.outbox,
             ports: BTreeMap::new(),
             lookups: JoinSet::new(),
@@ -190,7 +207,16 @@ impl Task {
         let mut commands = self.commands;
         let mut restocked = false;
         let mut alarm = pin!(tokio::time::sleep_until(Instant::now().into()));
-        loop {
+        // The thread that begins this waits for what it asked for, and not for what is sent.
+        let mut open = true;
+        while open && let Ok(command) = commands.try_recv() {
+            open = !matches!(command, Command::Close);
+            driver.obey(command);
+        }
+        driver.advance_gathering(Instant::now());
+        driver.tell();
+        tokio::task::yield_now().await;
+        while open {
             driver.advance(Instant::now());
             // To set an alarm again that is set costs as much as to set it.
             let deadline = driver.deadline().into();
@@ -229,6 +255,8 @@ struct Driver {
     id: ConnectionId,
     session: Session,
     network: NetworkConfig,
+    /// Sockets for the first transport.
+    prepared: Option<Preparation>,
     outbox: Arc<Outbox>,
     ports: BTreeMap<TransportId, Port>,
     lookups: JoinSet<(TransportId, Lookup, Vec<SocketAddr>)>,
@@ -296,7 +324,7 @@ impl Driver {
                 return;
             }
             Some(port) => port.restart(now, &self.network, plan.generation),
-            None => match Port::open(now, &self.network, plan.generation) {
+            None => match Port::open(now, &self.network, plan.generation, self.prepared.take()) {
                 Ok(port) => {
                     self.ports.insert(plan.id, port);
                 }
@@ -318,9 +346,10 @@ impl Driver {
         self.report(Report::GatheringComplete);
     }
 
-    /// Does all that is due at `now`.
+    /// Does all that is due at `now`. What has happened is told before media of it are made.
     fn advance(&mut self, now: Instant) {
         self.advance_gathering(now);
+        self.tell();
         if self.session.timeout().is_some_and(|due| due <= now) {
             self.session.handle_timeout(now);
         }
@@ -408,15 +437,19 @@ impl Driver {
     /// Reports what is to be reported and sends what is to be sent. In this order: what follows at a far end in the same
     /// process is not told before what led to it.
     fn flush(&mut self, now: Instant) {
-        while let Some(report) = self.session.poll_report() {
-            self.report(report);
-        }
+        self.tell();
         while !self.has_backlog()
             && let Some((id, transmit)) = self.session.poll_transmit()
         {
             self.send(now, id, transmit);
         }
         self.flush_sockets(now);
+    }
+
+    fn tell(&mut self) {
+        while let Some(report) = self.session.poll_report() {
+            self.report(report);
+        }
     }
 
     /// A socket has no room: what there is to send waits, and receiving ends when there is room again.
@@ -447,8 +480,10 @@ impl Driver {
         next.clamp(now + SHORTEST_SLEEP, now + LONGEST_SLEEP)
     }
 
+    /// At once: what a call waits for does not wait for the media of others.
     fn report(&self, report: Report) {
         self.outbox.push(Notice::Connection(self.id, report));
+        runtime::ring_kept();
     }
 
     fn close(mut self) {
