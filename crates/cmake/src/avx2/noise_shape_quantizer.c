@@ -75,6 +75,7 @@ typedef struct {
 
 /* What does not change in a subframe. */
 typedef struct {
+    __m256i a_Q28[MAX_LPC_ORDER]; /* each in all lanes */
     const opus_int32 *x_Q10;
     const opus_int16 *a_Q12, *b_Q14;
     opus_int32 harmonic_Q14, gain_Q10;
@@ -137,33 +138,31 @@ static OPUS_INLINE opus_int16 output(opus_int32 xq_Q14, opus_int32 gain_Q10)
 }
 
 /* As silk_SMULWB, in the high halves: they add up without a carry from the low ones. */
-static OPUS_INLINE __m256i tap(__m128i x, opus_int16 a_Q12)
+static OPUS_INLINE __m256i tap(__m128i x, __m256i a_Q28)
 {
-    return _mm256_mul_epi32(_mm256_cvtepi32_epi64(x), _mm256_set1_epi32((opus_int32)((opus_uint32)a_Q12 << 16)));
+    return _mm256_mul_epi32(_mm256_cvtepi32_epi64(x), a_Q28);
 }
 
-/* Prediction from all but the newest sample `x[0]`, in Q10. */
-static OPUS_INLINE __m128i predict_from_older(const __m128i *x, const opus_int16 *a_Q12, opus_int order)
+/* Prediction from all but the sample to come, in Q10, of samples `x[0]`, `x[-1]` and so on. Each candidate gets the past of the
+   lane in `from`. */
+static OPUS_INLINE __m128i predict_from_older(__m128i *x, const __m256i *a_Q28, opus_int order, __m128i from)
 {
     /* silk_SMLAWB always rounds down. */
-    __m256i even = _mm256_set1_epi32(order >> 1), odd = tap(x[-1], a_Q12[1]);
-    even = _mm256_add_epi32(even, tap(x[-2], a_Q12[2]));
-    odd = _mm256_add_epi32(odd, tap(x[-3], a_Q12[3]));
-    even = _mm256_add_epi32(even, tap(x[-4], a_Q12[4]));
-    odd = _mm256_add_epi32(odd, tap(x[-5], a_Q12[5]));
-    even = _mm256_add_epi32(even, tap(x[-6], a_Q12[6]));
-    odd = _mm256_add_epi32(odd, tap(x[-7], a_Q12[7]));
-    even = _mm256_add_epi32(even, tap(x[-8], a_Q12[8]));
-    odd = _mm256_add_epi32(odd, tap(x[-9], a_Q12[9]));
-    if (order == 16) {
-        even = _mm256_add_epi32(even, tap(x[-10], a_Q12[10]));
-        odd = _mm256_add_epi32(odd, tap(x[-11], a_Q12[11]));
-        even = _mm256_add_epi32(even, tap(x[-12], a_Q12[12]));
-        odd = _mm256_add_epi32(odd, tap(x[-13], a_Q12[13]));
-        even = _mm256_add_epi32(even, tap(x[-14], a_Q12[14]));
-        odd = _mm256_add_epi32(odd, tap(x[-15], a_Q12[15]));
+    __m256i even = _mm256_setzero_si256(), odd = _mm256_set1_epi32(order >> 1);
+    opus_int i;
+    UNROLL
+    for (i = 1; i < MAX_LPC_ORDER; i++) {
+        const __m128i v = x[1 - i];
+        x[1 - i] = permute(v, from);
+        if (i < MIN_LPC_ORDER || order == MAX_LPC_ORDER) {
+            if (i & 1) {
+                odd = _mm256_add_epi32(odd, tap(v, a_Q28[i]));
+            } else {
+                even = _mm256_add_epi32(even, tap(v, a_Q28[i]));
+            }
+        }
     }
-    return high(_mm256_add_epi32(even, odd));
+    return permute(high(_mm256_add_epi32(even, odd)), from);
 }
 
 static void set_shaping(Shaping *shaping, const opus_int16 *AR_shp_Q13, opus_int half, opus_int warping_Q16, opus_int tilt_Q14,
@@ -192,20 +191,42 @@ static void set_shaping(Shaping *shaping, const opus_int16 *AR_shp_Q13, opus_int
     shaping->lf_ar = (LF_shp_Q14 >> 16) / 16384.0f;
 }
 
-/* Moves the warped filter on by a sample as if its difference were zero, and the upper half as if the end of the lower one,
-   `middle`, were. `feedback` takes the latter into account. */
-static OPUS_INLINE void advance(const Shaping *shaping, __m256 *sections, opus_int half, __m128 *middle, __m128 *feedback)
+/* A section with the differences that `advance` has left out; each candidate has the past of the lane in `from`. */
+static OPUS_INLINE __m256 complete(const Shaping *shaping, const __m256 *sections, opus_int i, __m256i from, __m256 difference,
+                                   __m256 middle)
 {
-    const __m256 w = _mm256_set1_ps(shaping->warping);
-    const __m128 end = _mm256_castps256_ps128(sections[half - 1]);
-    __m256 before = sections[0], even, odd = _mm256_setzero_ps(), s;
+    const __m256 s = _mm256_fmadd_ps(shaping->carried[i], middle, _mm256_permutevar_ps(sections[i], from));
+    return _mm256_fmadd_ps(shaping->direct[i], difference, s);
+}
+
+static OPUS_INLINE void complete_all(const Shaping *shaping, __m256 *sections, opus_int half, __m128i from, __m128 difference,
+                                     __m128 middle)
+{
+    const __m256 d = both_ps(difference), m = both_ps(middle);
+    const __m256i lanes = both(from);
+    opus_int i;
+    UNROLL
+    for (i = 0; i < half; i++) {
+        sections[i] = complete(shaping, sections, i, lanes, d, m);
+    }
+}
+
+/* Completes the warped filter and moves it on by a sample as if its next difference were zero, and the upper half as if the
+   end of the lower one, `middle`, were. `feedback` takes the latter into account. */
+static OPUS_INLINE void advance(const Shaping *shaping, __m256 *sections, opus_int half, __m128i from, __m128 difference,
+                                __m128 *middle, __m128 *feedback)
+{
+    const __m256 w = _mm256_set1_ps(shaping->warping), d = both_ps(difference), m = both_ps(*middle);
+    const __m256i lanes = both(from);
+    const __m128 end = _mm256_castps256_ps128(complete(shaping, sections, half - 1, lanes, d, m));
+    __m256 before = complete(shaping, sections, 0, lanes, d, m), even, odd = _mm256_setzero_ps(), s;
     opus_int i;
     s = _mm256_fmadd_ps(w, before, _mm256_insertf128_ps(_mm256_setzero_ps(), end, 1));
     sections[0] = s;
     even = _mm256_mul_ps(shaping->coefficient[0], s);
     UNROLL
     for (i = 1; i < half; i++) {
-        const __m256 was = sections[i];
+        const __m256 was = complete(shaping, sections, i, lanes, d, m);
         s = _mm256_fnmadd_ps(w, s, _mm256_fmadd_ps(w, was, before));
         before = was;
         sections[i] = s;
@@ -221,32 +242,13 @@ static OPUS_INLINE void advance(const Shaping *shaping, __m256 *sections, opus_i
     *feedback = _mm_fmadd_ps(*middle, _mm_set1_ps(shaping->carried_gain), *feedback);
 }
 
-/* The differences that `advance` has left out. */
-static OPUS_INLINE void complete(const Shaping *shaping, __m256 *sections, opus_int half, __m128 difference, __m128 middle)
-{
-    const __m256 d = both_ps(difference), m = both_ps(middle);
-    opus_int i;
-    UNROLL
-    for (i = 0; i < half; i++) {
-        sections[i] = _mm256_fmadd_ps(shaping->direct[i], d, _mm256_fmadd_ps(shaping->carried[i], m, sections[i]));
-    }
-}
-
-/* Each candidate gets the past of the lane in `from`. */
-static OPUS_INLINE void inherit(Search *search, opus_int half, __m128i *newest_lpc, __m128i from)
+/* Each candidate gets the past of the lane in `from`, but for the warped filter. */
+static OPUS_INLINE void inherit(Search *search, __m128i from)
 {
     const __m256i four = _mm256_set1_epi32(0x0C080400), base = _mm256_setr_epi32(0, 0x04040404, 0x08080808, 0x0C0C0C0C, 0, 0x04040404, 0x08080808, 0x0C0C0C0C);
     const __m256i twice = both(from);
     const __m256i bytes = _mm256_add_epi8(_mm256_shuffle_epi8(_mm256_and_si256(twice, _mm256_set1_epi32(STATES - 1)), four), base);
     opus_int i;
-    UNROLL
-    for (i = 0; i < half; i++) {
-        search->sections[i] = _mm256_permutevar_ps(search->sections[i], twice);
-    }
-    UNROLL
-    for (i = 0; i < NSQ_LPC_BUF_LENGTH - 1; i++) {
-        newest_lpc[-i] = permute(newest_lpc[-i], from);
-    }
     UNROLL
     for (i = 0; i < DECISION_DELAY * STATES / 32; i++) {
         search->ancestor.all[i] = _mm256_shuffle_epi8(search->ancestor.all[i], bytes);
@@ -272,11 +274,14 @@ static OPUS_INLINE void quantize(Search *search, silk_nsq_state *NSQ, const Shap
     const __m128i one = _mm_set1_epi32(1), highest = _mm_set1_epi32(silk_int32_MAX);
     __m128 middle, feedback, lf_ar = search->lf_ar, difference = search->difference, shape = search->shape;
     __m128i seed = search->seed, first_seed = search->first_seed, cost_Q10 = search->cost_Q10, older;
+    __m128i from = _mm_set_epi32(3, 2, 1, 0);
     __m128i *lpc = search->lpc_Q14 + NSQ_LPC_BUF_LENGTH - 1;
     opus_int newest = search->newest, i;
 
-    advance(shaping, search->sections, half, &middle, &feedback);
-    older = predict_from_older(lpc, sub->a_Q12, sub->order);
+    /* Nothing was left out of it. */
+    middle = _mm_setzero_ps();
+    advance(shaping, search->sections, half, from, middle, &middle, &feedback);
+    older = predict_from_older(lpc - 1, sub->a_Q28, sub->order, from);
     for (i = 0; i < sub->length; i++, lpc++) {
         opus_int32 ltp_Q14 = 0, harmonic_Q14 = 0;
         opus_int oldest, winner, replaces;
@@ -298,10 +303,11 @@ static OPUS_INLINE void quantize(Search *search, silk_nsq_state *NSQ, const Shap
         /* Input less what is predicted and fed back, with the sign of the dither. */
         const __m128 n_ar = _mm_fmadd_ps(difference, _mm_set1_ps(shaping->direct_gain), _mm_fmadd_ps(lf_ar, _mm_set1_ps(shaping->tilt), feedback));
         const __m128 n_lf = _mm_fmadd_ps(shape, _mm_set1_ps(shaping->lf_ma), _mm_mul_ps(lf_ar, _mm_set1_ps(shaping->lf_ar)));
-        const __m128i lpc_Q14 = _mm_slli_epi32(_mm_add_epi32(older, high(tap(lpc[0], sub->a_Q12[0]))), 4);
-        complete(shaping, search->sections, half, difference, middle);
+        const __m128i lpc_Q14 = _mm_slli_epi32(_mm_add_epi32(older, high(tap(lpc[0], sub->a_Q28[0]))), 4);
         if (i + 1 < sub->length) {
-            advance(shaping, search->sections, half, &middle, &feedback);
+            advance(shaping, search->sections, half, from, difference, &middle, &feedback);
+        } else {
+            complete_all(shaping, search->sections, half, from, difference, middle);
         }
         seed = _mm_add_epi32(_mm_mullo_epi32(seed, _mm_set1_epi32(RAND_MULTIPLIER)), _mm_set1_epi32(RAND_INCREMENT));
         const __m128i sign = _mm_or_si128(seed, one);
@@ -374,11 +380,9 @@ static OPUS_INLINE void quantize(Search *search, silk_nsq_state *NSQ, const Shap
         const __m128i best_second = least(all_present ? second : blend(second, highest, search->absent));
         replaces = mask_of(_mm_and_si128(_mm_cmpeq_epi32(worst, first), _mm_cmplt_epi32(best_second, worst)));
         const __m128i replacement = _mm_add_epi32(load(lowest[mask_of(_mm_cmpeq_epi32(best_second, second))]), _mm_set1_epi32(STATES));
-        const __m128i from = blend(_mm_set_epi32(3, 2, 1, 0), replacement, load(only[replaces]));
-        if (i + 1 < sub->length) {
-            older = permute(predict_from_older(lpc + 1, sub->a_Q12, sub->order), from);
-        }
-        inherit(search, half, lpc, from);
+        from = blend(_mm_set_epi32(3, 2, 1, 0), replacement, load(only[replaces]));
+        older = predict_from_older(lpc, sub->a_Q28, sub->order, from);
+        inherit(search, from);
         middle = _mm_permutevar_ps(middle, from);
         feedback = _mm_permutevar_ps(feedback, from);
         first_seed = permute(first_seed, from);
@@ -402,6 +406,13 @@ static OPUS_INLINE void quantize(Search *search, silk_nsq_state *NSQ, const Shap
         packed = IDENTITY;
         memcpy(search->ancestor.of[newest], &packed, sizeof(packed));
         search->gain_Q10[newest] = sub->gain_Q10;
+    }
+    {
+        const __m256i lanes = both(from);
+        UNROLL
+        for (i = 0; i < half; i++) {
+            search->sections[i] = _mm256_permutevar_ps(search->sections[i], lanes);
+        }
     }
     memmove(search->lpc_Q14, search->lpc_Q14 + sub->length, NSQ_LPC_BUF_LENGTH * sizeof(*search->lpc_Q14));
     search->lf_ar = lf_ar;
@@ -563,6 +574,9 @@ void silk_NSQ_del_dec_avx2(const silk_encoder_state *psEncC, silk_nsq_state *NSQ
     sub.is_first = 1;
     for (k = 0; k <= last; k++) {
         sub.a_Q12 = &PredCoef_Q12[((k >> 1) | (1 ^ interpolates)) * MAX_LPC_ORDER];
+        for (i = 0; i < sub.order; i++) {
+            sub.a_Q28[i] = _mm256_set1_epi32((opus_int32)((opus_uint32)sub.a_Q12[i] << 16));
+        }
         sub.b_Q14 = &LTPCoef_Q14[k * LTP_ORDER];
         sub.harmonic_Q14 = silk_RSHIFT(HarmShapeGain_Q14[k], 2) | silk_LSHIFT((opus_int32)silk_RSHIFT(HarmShapeGain_Q14[k], 1), 16);
         sub.gain_Q10 = Gains_Q16[k] >> 6;
