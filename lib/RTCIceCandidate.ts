@@ -85,7 +85,8 @@ export class RTCIceCandidate {
     is = (value): value is RTCIceCandidate => typeof value === 'object' && value !== null && #init in value;
   }
   readonly #init: ReturnType<typeof toLocalInit>;
-  readonly #fields: Fields | null;
+  /** Worked out when somebody asks: mostly the text is passed on, and nobody does. */
+  #parsed: Fields | null | undefined;
 
   constructor(candidateInitDict: RTCIceCandidateInit = {}) {
     const context = constructing('RTCIceCandidate');
@@ -94,7 +95,11 @@ export class RTCIceCandidate {
       throw fail(context, 'sdpMid and sdpMLineIndex are both null.');
     }
     this.#init = init;
-    this.#fields = parseCandidate(init.candidate);
+  }
+
+  get #fields(): Fields | null {
+    if (this.#parsed === undefined) this.#parsed = parseCandidate(this.#init.candidate);
+    return this.#parsed;
   }
 
   get candidate(): string {
