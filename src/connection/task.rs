@@ -207,16 +207,7 @@ impl Task {
         let mut commands = self.commands;
         let mut restocked = false;
         let mut alarm = pin!(tokio::time::sleep_until(Instant::now().into()));
-        // The thread that begins this waits for what it asked for, and not for what is sent.
-        let mut open = true;
-        while open && let Ok(command) = commands.try_recv() {
-            open = !matches!(command, Command::Close);
-            driver.obey(command);
-        }
-        driver.advance_gathering(Instant::now());
-        driver.tell();
-        tokio::task::yield_now().await;
-        while open {
+        loop {
             driver.advance(Instant::now());
             // To set an alarm again that is set costs as much as to set it.
             let deadline = driver.deadline().into();
