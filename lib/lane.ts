@@ -62,6 +62,11 @@ export function listen<T extends object, R extends Report | LevelData>(
   forgotten.register(owner, { space, id });
 }
 
+/** Who listens to that, if he still lives. */
+export function owner(space: Space, id: number): object | undefined {
+  return listeners[space].get(id)?.owner.deref();
+}
+
 /** Those that listen and still live, by id: a look at them, which keeps nobody. */
 export function* living(space: Space): Generator<[number, object]> {
   for (const [id, { owner }] of listeners[space]) {

@@ -182,6 +182,18 @@ describe('what is told of a call', () => {
     expect(record.events.find(({ message }) => message === 'closed').fields.reason).toBe('closed by the application');
   });
 
+  test('what was closed before is not shown, though its last lines come later', async () => {
+    // Because of it the engine tells all it does, until the end of these.
+    await start();
+    const closed = [await connectedPair(), await connectedPair(), await connectedPair()];
+    for (const pair of closed) pair.end();
+    const started = await start();
+    const { left } = await connectedPair();
+    const dump = await dumpOf(started);
+    expect(of(dump, left.pc)).toBeDefined();
+    expect(closed.flatMap((pair) => [pair.left, pair.right]).filter(({ pc }) => of(dump, pc))).toEqual([]);
+  });
+
   test('the application keeps its own logger', async () => {
     const { setLogger } = require('webphone-rtc');
     const lines = [];

@@ -5,7 +5,7 @@
  */
 import { clearInterval, clearTimeout, setInterval, setTimeout } from 'node:timers';
 import { binding } from '../binding';
-import { living } from '../lane';
+import { living, owner } from '../lane';
 import { type Line, watchLines } from '../log';
 import type { Peer } from '../peer/peer';
 import { type ConnectionHistory, History, type HistoryEvent } from './history';
@@ -110,13 +110,15 @@ export class Monitor {
   }
 
   #line(line: Line): void {
-    const known = this.#history.get(line.connection);
+    const { connection: id } = line;
+    const known = this.#history.get(id);
+    // The last lines of one that was closed before this monitor began.
+    if (!known && (owner('connection', id) as Peer | undefined)?.closed !== false) return;
     this.#history.line(line);
     if (this.#watchers.size === 0) return;
-    const record = this.#history.get(line.connection);
+    const record = this.#history.get(id);
     const event = record?.events.at(-1);
     if (!record || !event) return;
-    const { connection: id } = line;
     const sdp = line.namespace === 'sdp' ? record.descriptions.at(-1)?.sdp : undefined;
     if (!known) this.#waiting.opened.push({ ...record, events: [], descriptions: [], samples: [] });
     this.#waiting.events.push({ id, endedMs: record.endedMs, event, sdp });
