@@ -19,7 +19,7 @@ pub struct Preparation {
 
 enum State {
     Asked,
-    Bound(Instant, Sockets),
+    Bound(Instant, Box<Sockets>),
     /// Taken, or not wanted any more.
     Over,
 }
@@ -33,7 +33,8 @@ impl Preparation {
             let mut state = lock(&asked);
             if matches!(*state, State::Asked) {
                 // Whoever needs them tries again, and tells why it fails.
-                *state = Sockets::bind(&wanted).map_or(State::Over, |sockets| State::Bound(Instant::now(), sockets));
+                *state = Sockets::bind(&wanted)
+                    .map_or(State::Over, |sockets| State::Bound(Instant::now(), Box::new(sockets)));
             }
         });
         Self { policy, state }
@@ -46,7 +47,7 @@ impl Preparation {
         };
         let as_wanted = *policy == self.policy
             && (bound.elapsed() < FRESH || sockets.refresh(policy).is_ok_and(|local| local == sockets.local()));
-        as_wanted.then_some(sockets)
+        as_wanted.then_some(*sockets)
     }
 }
 
