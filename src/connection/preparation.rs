@@ -13,6 +13,8 @@ const FRESH: Duration = Duration::from_secs(1);
 
 /// Sockets that were asked for.
 pub struct Preparation {
+    /// Where they are bound, and where the task that needs them belongs.
+    pub seat: Seat,
     policy: AddressPolicy,
     state: Arc<Mutex<State>>,
 }
@@ -26,7 +28,7 @@ enum State {
 
 impl Preparation {
     /// Has the shard of `seat` bind what `policy` wants, as soon as it can.
-    pub fn begin(seat: &Seat, policy: AddressPolicy) -> Self {
+    pub fn begin(seat: Seat, policy: AddressPolicy) -> Self {
         let state = Arc::new(Mutex::new(State::Asked));
         let (asked, wanted) = (state.clone(), policy.clone());
         seat.spawn(async move {
@@ -37,7 +39,7 @@ impl Preparation {
                     .map_or(State::Over, |sockets| State::Bound(Instant::now(), Box::new(sockets)));
             }
         });
-        Self { policy, state }
+        Self { seat, policy, state }
     }
 
     /// The sockets, if they are there and what `policy` wants now; they may have got company since.
@@ -76,8 +78,7 @@ mod tests {
 
     /// A preparation whose shard has done its part.
     fn prepared() -> Result<Preparation> {
-        let seat = runtime::reserve()?;
-        let preparation = Preparation::begin(&seat, policy());
+        let preparation = Preparation::begin(runtime::reserve()?, policy());
         while matches!(*lock(&preparation.state), State::Asked) {
             std::thread::yield_now();
         }
@@ -131,8 +132,7 @@ mod tests {
 
     #[test]
     fn what_is_not_wanted_any_more_is_not_bound() -> Result<()> {
-        let seat = runtime::reserve()?;
-        let preparation = Preparation::begin(&seat, policy());
+        let preparation = Preparation::begin(runtime::reserve()?, policy());
         let state = preparation.state.clone();
         drop(preparation);
         assert!(matches!(*lock(&state), State::Over));

@@ -4,7 +4,8 @@
 //! Invariant: a panic in a task ends that task and is handed to its owner; it never leaves this module. A shard that has
 //! much to do wakes at most [`WAKES_PER_SECOND`] times a second: to wake costs more than a packet of a cheap codec, so
 //! what is due within one period is done together. The steps of a call's beginning wait for each other, and for no period
-//! ([`hurry`], [`Rouser`]). Whoever waits for a thread outside is told before a shard rests, once for all that has happened.
+//! ([`hurry`], [`Rouser`]). Whoever waits for a thread outside is told before a shard rests, once for all that has happened,
+//! or at once where a call waits for it ([`ring_kept`]).
 
 use super::outbox::Doorbell;
 use crate::error::{Error, ErrorKind, Result};
@@ -62,6 +63,7 @@ impl Rouser {
 }
 
 /// A place on the shard that suited best when it was reserved.
+#[derive(Clone)]
 pub struct Seat(Shard);
 
 /// Fails when the system gives no more threads.
@@ -103,7 +105,7 @@ pub fn hurry(now: Instant) {
     PACE.with_borrow_mut(|pace| pace.hurried_until = Some(now + HURRY));
 }
 
-/// Rings `bell`: at once, or on a shard as soon as all that is due there has been done.
+/// Rings `bell`: at once, or on a shard as soon as all that is due there has been done, or with [`ring_kept`].
 pub fn ring(bell: &Arc<dyn Doorbell>) {
     let kept = BELLS.try_with(|bells| bells.borrow_mut().as_mut().map(|bells| bells.push(bell.clone())).is_some());
     if kept != Ok(true) {
@@ -115,7 +117,8 @@ pub fn ring(bell: &Arc<dyn Doorbell>) {
 pub fn ring_kept() {
     let kept = BELLS.try_with(|bells| bells.borrow_mut().as_mut().map(std::mem::take));
     for bell in kept.ok().flatten().unwrap_or_default() {
-        bell.ring();
+        // A panic here would be the end of the shard, or of a task that has no part in it.
+        let _ = catch_unwind(AssertUnwindSafe(|| bell.ring()));
     }
 }
 
@@ -201,8 +204,7 @@ impl Shard {
 
 /// A shard has nothing more to do for now.
 fn rest() {
-    // A panic here would be the end of the shard.
-    let _ = catch_unwind(ring_kept);
+    ring_kept();
     let pause = PACE.with_borrow_mut(|pace| pace.pause(Instant::now()));
     if !pause.is_zero() {
         put_off(pause);
@@ -354,6 +356,35 @@ mod tests {
             }
         })?;
         assert_eq!(rung.recv(), Ok(10));
+        Ok(())
+    }
+
+    #[test]
+    fn a_bell_that_panics_keeps_no_other_from_ringing() -> Result<()> {
+        struct Broken;
+        impl Doorbell for Broken {
+            fn ring(&self) {
+                panic!("a broken bell");
+            }
+        }
+        struct Sound(std::sync::mpsc::Sender<()>);
+        impl Doorbell for Sound {
+            fn ring(&self) {
+                let _ = self.0.send(());
+            }
+        }
+        for at_once in [false, true] {
+            let (sender, rung) = channel();
+            let bells: [Arc<dyn Doorbell>; 2] = [Arc::new(Broken), Arc::new(Sound(sender.clone()))];
+            spawn(async move {
+                bells.iter().for_each(ring);
+                if at_once {
+                    ring_kept();
+                }
+                let _ = sender.send(());
+            })?;
+            assert_eq!(rung.iter().take(2).count(), 2, "at once: {at_once}");
+        }
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use super::outbox::{ConnectionId, Notice, Outbox};
 use super::outlet::Outlet;
 use super::preparation::Preparation;
 use super::report::Report;
-use super::runtime::{self, Rouser, Seat};
+use super::runtime::{self, Rouser};
 use super::session::{Session, Way};
 use super::stats::Stats;
 use crate::census::{Kind, Live};
@@ -92,8 +92,6 @@ pub(super) struct Mailbox {
     outbox: Arc<Outbox>,
     commands: UnboundedSender<Command>,
     unborn: Option<Task>,
-    /// Of the task to come.
-    seat: Option<Seat>,
     /// Of the task's thread, once it is started.
     rouser: Option<Rouser>,
     /// Messages that have come and were not handled yet.
@@ -104,10 +102,9 @@ impl Mailbox {
     pub fn new(id: ConnectionId, certificate: Certificate, network: NetworkConfig, outbox: Arc<Outbox>) -> Self {
         let (sender, commands) = unbounded_channel();
         let intake = Arc::<Intake>::default();
-        let (prepared, intake_of_task) = (None, intake.clone());
         let unborn =
-            Task { id, certificate, network, prepared, outbox: outbox.clone(), commands, intake: intake_of_task };
-        Self { id, outbox, commands: sender, unborn: Some(unborn), seat: None, rouser: None, intake }
+            Task { id, certificate, network, prepared: None, outbox: outbox.clone(), commands, intake: intake.clone() };
+        Self { id, outbox, commands: sender, unborn: Some(unborn), rouser: None, intake }
     }
 
     /// The task will be started soon: what it needs of the system is asked for, unless it was before.
@@ -115,18 +112,17 @@ impl Mailbox {
         let Some(task) = self.unborn.as_mut().filter(|task| task.prepared.is_none()) else { return };
         // Where the system gives no thread, starting says so.
         let Ok(seat) = runtime::reserve() else { return };
-        task.prepared = Some(Preparation::begin(&seat, address_policy(&task.network)));
-        self.seat = Some(seat);
+        task.prepared = Some(Preparation::begin(seat, address_policy(&task.network)));
     }
 
     /// The task exists from now on, and has done what it was told so far.
     pub fn start(&mut self) -> Result<()> {
         let Some(task) = self.unborn.take() else { return Ok(()) };
         let (id, outbox) = (task.id, task.outbox.clone());
+        let seat = task.prepared.as_ref().map_or_else(runtime::reserve, |prepared| Ok(prepared.seat.clone()))?;
         let run = task.run();
         #[cfg(feature = "faults")]
         let run = fault::subject(id.0, run);
-        let seat = self.seat.take().map_or_else(runtime::reserve, Ok)?;
         self.rouser = Some(seat.begin(log::speaking(id, outbox, run)));
         Ok(())
     }

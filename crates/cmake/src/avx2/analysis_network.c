@@ -13,7 +13,6 @@
 #define DENSE 4
 #define GATE 3
 
-
 static OPUS_INLINE __m256 weights_at(const opus_int8 *weights)
 {
     return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)weights)));

@@ -8,7 +8,6 @@
 #define LANES 8
 #define SCALE 32768.f
 
-
 /* `length` is a multiple of eight. */
 void celt_preemphasis_avx2(const float *pcm, float *out, int length, float coefficient, float *memory)
 {
