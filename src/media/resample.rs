@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 const TAPS: usize = 56;
 const BETA: f64 = 7.2;
 const CUTOFF: f64 = 0.915;
-/// The dot product runs in lanes of this many.
+/// Vectors of so many. Four of them at once where there are enough, since a sum waits for the one before it.
 const LANES: usize = 8;
 
 /// The rates that [`Resampler`] converts between. Others work too, but a ratio of large numbers makes a large table:
@@ -71,6 +71,7 @@ pub struct Resampler {
     table: Arc<Table>,
     /// The last `taps` samples, then room for new ones.
     window: Vec<f32>,
+    streams: Streams,
     /// Phase of the next output.
     phase: usize,
     /// Input samples still to come before the next output can be computed.
@@ -85,7 +86,7 @@ impl Resampler {
     pub fn new(from_hz: u32, to_hz: u32) -> Self {
         let table = Table::shared(from_hz.max(1), to_hz.max(1));
         let taps = table.taps;
-        Self { table, window: vec![0.0; taps], phase: 0, ahead: 1, zeros: taps }
+        Self { table, window: vec![0.0; taps], streams: Streams::default(), phase: 0, ahead: 1, zeros: taps }
     }
 
     /// Input samples that [`process`](Self::process) needs for `outputs` more.
@@ -112,22 +113,26 @@ impl Resampler {
     /// Takes all of `input` and fills `output`; the caller keeps to [`needed`](Self::needed) or
     /// [`available`](Self::available), beyond which it gets zeros.
     pub fn process(&mut self, input: impl ExactSizeIterator<Item = i16>, output: &mut [i16]) {
+        let possible = self.available(input.len());
         self.take(input);
-        let taps = self.table.taps;
-        let mut next = taps + self.ahead - 1; // Window index of the newest sample that the next output sees.
-        if self.zeros >= self.window.len() {
-            output.fill(0);
-            let steps = self.phase + output.len() * self.table.down;
-            next += steps / self.table.up;
-            self.phase = steps % self.table.up;
-        } else {
-            filter(&self.table, &self.window, &mut next, &mut self.phase, output);
+        let heard = if self.zeros < self.window.len() { output.len().min(possible) } else { 0 };
+        let (heard, silent) = output.split_at_mut(heard);
+        if !heard.is_empty() {
+            let window = &self.window[self.ahead..];
+            if self.table.up <= LANES {
+                self.streams.fill(window, self.table.down);
+                side_by_side(&self.table, &self.streams, self.phase, heard);
+            } else {
+                one_by_one(&self.table, window, self.phase, heard);
+            }
         }
-        let consumed = self.window.len() - taps;
-        self.window.copy_within(consumed.., 0);
-        self.window.truncate(taps);
-        self.ahead = (next + 1).saturating_sub(taps + consumed);
-        self.zeros = self.zeros.min(taps);
+        silent.fill(0);
+        let steps = self.phase + (heard.len() + silent.len()) * self.table.down;
+        self.phase = steps % self.table.up;
+        let consumed = self.window.len() - self.table.taps;
+        self.window.drain(..consumed);
+        self.ahead = (self.ahead + steps / self.table.up).saturating_sub(consumed);
+        self.zeros = self.zeros.min(self.table.taps);
     }
 
     fn take(&mut self, input: impl ExactSizeIterator<Item = i16>) {
@@ -213,24 +218,95 @@ impl Converter {
     }
 }
 
-/// Fills `output`; `next` is the window index of the newest sample that the next output sees. Compiled for the vectors
-/// of newer processors too, and chosen when it runs.
-#[multiversion(targets("x86_64+avx2"))]
-fn filter(table: &Table, window: &[f32], next: &mut usize, phase: &mut usize, output: &mut [i16]) {
-    let Table { up, down, taps, phases } = table;
-    for sample in output.iter_mut() {
-        *sample = match window.get((*next + 1).saturating_sub(*taps)..=*next) {
-            Some(seen) => round(dot(seen, &phases[*phase * taps..][..*taps])),
-            None => 0,
-        };
-        *phase += down;
-        *next += *phase / up;
-        *phase %= up;
+/// Samples dealt out in turn to as many streams as the ratio goes down, so that what outputs of one phase meet with one
+/// tap lies side by side.
+#[derive(Default)]
+struct Streams {
+    samples: Vec<f32>,
+    /// Of one stream, with [`LANES`] zeros at its end for lanes that nobody asked for.
+    length: usize,
+}
+
+impl Streams {
+    /// Where the sample is that was the `n`th.
+    fn index(&self, n: usize, down: usize) -> usize {
+        n % down * self.length + n / down
+    }
+
+    fn fill(&mut self, window: &[f32], down: usize) {
+        self.length = window.len().div_ceil(down) + LANES;
+        self.samples.clear();
+        self.samples.resize(down * self.length, 0.0);
+        for (first, stream) in self.samples.chunks_exact_mut(self.length).enumerate() {
+            stream.iter_mut().zip(window.iter().skip(first).step_by(down)).for_each(|(to, from)| *to = *from);
+        }
     }
 }
 
-/// In lanes, which the compiler makes vectors of; four of them, since a sum waits for the one before it. The same bits
-/// on every processor.
+/// Fills `output`, whose first sample is of `phase` and sees the streams from their first sample on: outputs of one phase
+/// at once, a vector of them for each tap. For ratios of few phases, which have many outputs of each. Compiled for the
+/// vectors of newer processors too, and chosen when it runs; the same bits on every processor.
+#[multiversion(targets("x86_64+avx2"))]
+fn side_by_side(table: &Table, streams: &Streams, phase: usize, output: &mut [i16]) {
+    let Table { up, down, taps, phases } = table;
+    for first in 0..output.len().min(*up) {
+        let steps = phase + first * down;
+        let row = &phases[steps % up * taps..][..*taps];
+        // Outputs of one phase are `up` apart, and what they see `down`, which is one sample of one stream.
+        let (mut from, mut to) = (streams.index(steps / up, *down), first);
+        while to < output.len() {
+            if to + 3 * LANES * up < output.len() {
+                spread(&lanes::<4>(row, streams, from), &mut output[to..], *up);
+                (from, to) = (from + 4 * LANES, to + 4 * LANES * up);
+            } else {
+                spread(&lanes::<1>(row, streams, from), &mut output[to..], *up);
+                (from, to) = (from + LANES, to + LANES * up);
+            }
+        }
+    }
+}
+
+/// As many outputs of one phase; the first sees the samples from `at` on.
+#[inline(always)]
+fn lanes<const VECTORS: usize>(row: &[f32], streams: &Streams, mut at: usize) -> [[f32; LANES]; VECTORS] {
+    let mut sums = [[0f32; LANES]; VECTORS];
+    let samples = streams.samples.as_slice();
+    for tap in row {
+        let seen = &samples[at..][..VECTORS * LANES];
+        for (sums, seen) in sums.iter_mut().zip(seen.as_chunks::<LANES>().0) {
+            for (sum, seen) in sums.iter_mut().zip(seen) {
+                *sum += tap * seen;
+            }
+        }
+        at += streams.length;
+        if at >= samples.len() {
+            at = at - samples.len() + 1;
+        }
+    }
+    sums
+}
+
+/// Rounds what fits into every `up`th sample of `output`.
+#[inline(always)]
+fn spread<const VECTORS: usize>(sums: &[[f32; LANES]; VECTORS], output: &mut [i16], up: usize) {
+    let rounded = sums.map(|sums| sums.map(round));
+    for (samples, sample) in output.chunks_mut(up).zip(rounded.as_flattened()) {
+        samples[0] = *sample;
+    }
+}
+
+/// Fills `output`, whose first sample is of `phase` and sees the window from its first sample on: a product of vectors for
+/// each. For ratios of many phases.
+#[multiversion(targets("x86_64+avx2"))]
+fn one_by_one(table: &Table, window: &[f32], phase: usize, output: &mut [i16]) {
+    let Table { up, down, taps, phases } = table;
+    let mut steps = phase;
+    for sample in output.iter_mut() {
+        *sample = round(dot(&window[steps / up..][..*taps], &phases[steps % up * taps..][..*taps]));
+        steps += down;
+    }
+}
+
 #[inline(always)]
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut wide = [0f32; 4 * LANES];
@@ -253,9 +329,11 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum()
 }
 
+/// To the nearest, clipped. At this height a float has no room for a fraction, and its last bits are the integer.
+#[inline(always)]
 fn round(sample: f32) -> i16 {
-    // `as` saturates, which is what clipping means.
-    (sample + 0.5f32.copysign(sample)) as i16
+    const HEIGHT: f32 = (3 << 22) as f32;
+    (sample.clamp(f32::from(i16::MIN), f32::from(i16::MAX)) + HEIGHT).to_bits() as i16
 }
 
 fn gcd(a: u32, b: u32) -> u32 {
