@@ -45,7 +45,7 @@ use crate::negotiation::{
     Snapshot, SurfacedCandidate, TransceiverId, TransceiverInit,
 };
 use crate::transport::{CandidateSource, Certificate, ChannelId, ChannelInit, Message};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use task::{Command, Mailbox};
@@ -118,11 +118,9 @@ impl Connection {
         self.negotiator.negotiation_needed()
     }
 
-    /// W3C `addTrack`: the transceiver that sends the track, and whether it is new.
-    pub fn add_track(&mut self, kind: Kind, track_id: &str, streams: &[String]) -> Result<(TransceiverId, bool)> {
-        let known: BTreeSet<_> = self.snapshot().transceivers.iter().map(|transceiver| transceiver.id).collect();
-        let id = self.negotiator.add_track(kind, track_id, streams)?;
-        Ok((id, !known.contains(&id)))
+    /// W3C `addTrack`: the transceiver that sends the track, a new one or one that was there.
+    pub fn add_track(&mut self, kind: Kind, track_id: &str, streams: &[String]) -> Result<TransceiverId> {
+        self.negotiator.add_track(kind, track_id, streams)
     }
 
     /// W3C `removeTrack`, once the facade has found the transceiver.

@@ -16,7 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
@@ -122,8 +122,10 @@ pub fn ring_kept() {
     }
 }
 
+/// Asked once: where the process has a quota, the answer is in files.
 fn most_shards() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(MAX_SHARDS)
+    static MOST: OnceLock<usize> = OnceLock::new();
+    *MOST.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from).min(MAX_SHARDS))
 }
 
 /// The shard for the next task. Fails when the system gives no more threads.

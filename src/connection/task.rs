@@ -201,9 +201,10 @@ impl Task {
             gathering: false,
         };
         let mut commands = self.commands;
-        let mut restocked = false;
+        // The one that it has taken, and one more while the stock is low: calls may come together.
+        let mut to_restock = 2;
         let mut alarm = pin!(tokio::time::sleep_until(Instant::now().into()));
-        loop {
+        'life: loop {
             driver.advance(Instant::now());
             // To set an alarm again that is set costs as much as to set it.
             let deadline = driver.deadline().into();
@@ -215,7 +216,16 @@ impl Task {
                 biased;
                 command = commands.recv() => match command {
                     None | Some(Command::Close) => break,
-                    Some(command) => driver.obey(command),
+                    Some(command) => {
+                        driver.obey(command);
+                        // Whatever else is wanted by now is one step.
+                        while let Ok(command) = commands.try_recv() {
+                            match command {
+                                Command::Close => break 'life,
+                                command => driver.obey(command),
+                            }
+                        }
+                    }
                 },
                 () = receive(ports, |id, now, local, peer, datagram| {
                     fault::point(Place::Datagram);
@@ -224,7 +234,8 @@ impl Task {
                 Some(Ok(found)) = lookups.join_next() => driver.note_lookup(found),
                 () = &mut alarm => {
                     // Whoever waited for the connection has been told by now.
-                    if !driver.session.is_beginning() && !std::mem::replace(&mut restocked, true) {
+                    if to_restock > 0 && !driver.session.is_beginning() {
+                        to_restock -= 1;
                         restock();
                     }
                     continue;
@@ -294,10 +305,13 @@ impl Driver {
             self.report(Report::Crashed(error.to_string()));
             return;
         }
-        self.flush(now);
         let planned = |id: &TransportId| plan.transports.iter().any(|transport| transport.id == *id);
-        self.ports.iter_mut().filter(|(id, _)| !planned(id)).for_each(|(_, port)| port.close(now));
-        self.ports.retain(|id, _| planned(id));
+        if !self.ports.keys().all(planned) {
+            // Last words.
+            self.flush(now);
+            self.ports.iter_mut().filter(|(id, _)| !planned(id)).for_each(|(_, port)| port.close(now));
+            self.ports.retain(|id, _| planned(id));
+        }
         for transport in plan.transports.iter().filter(|transport| transport.gather) {
             self.gather(now, transport);
         }
