@@ -79,6 +79,8 @@ export declare class Connection {
   setConfiguration(config: ConnectionConfig): Outcome<Snapshot>
   /** The negotiated state. */
   snapshot(): Snapshot
+  /** Codecs, header extensions and RTCP of a transceiver; nothing of one that is no more. */
+  parameters(transceiver: number): NegotiatedParameters
   /** The session descriptions in force. */
   descriptions(): Descriptions
   /** W3C "check if negotiation is needed", whatever the signaling state. */
@@ -540,6 +542,22 @@ export interface ListenersConfig {
 /** How many objects of each kind exist in this process, in all its threads: for leak tests. */
 export declare function liveObjects(): Record<string, number>
 
+/** What `getParameters` tells of a transceiver: apart from the snapshot, since few ask, and it is more than all the rest. */
+export interface NegotiatedParameters {
+  /** Negotiated for sending, first preferred. */
+  sendCodecs: Array<CodecData>
+  /** Negotiated for receiving. */
+  recvCodecs: Array<CodecData>
+  /** Our RTCP name. */
+  cname: string
+  /** RFC 5506 was negotiated. */
+  reducedSizeRtcp: boolean
+  /** Header extensions in use. */
+  extensions: Array<ExtensionData>
+  /** URIs of header extensions that the application has switched off. */
+  stoppedExtensions: Array<string>
+}
+
 /** RTCOfferOptions. */
 export interface OfferOptionsData {
   /** New ICE credentials. */
@@ -767,8 +785,6 @@ export interface Stats {
 export interface TransceiverAdded {
   /** Its name within the connection. */
   transceiver: number
-  /** It did not exist before. */
-  created: boolean
   /** The state after it. */
   snapshot: SnapshotData
 }
@@ -793,8 +809,6 @@ export interface TransceiverSnapshot {
   kind: string
   /** Negotiated mid. */
   mid?: string
-  /** Index of its m-section. */
-  mLineIndex?: number
   /** Wanted direction. */
   direction: string
   /** Negotiated direction. */
@@ -803,8 +817,6 @@ export interface TransceiverSnapshot {
   stopping: boolean
   /** Stopped by negotiation. */
   stopped: boolean
-  /** Made by a remote description. */
-  createdByRemote: boolean
   /** The transport that carries it. */
   transport?: number
   /** The applied remote description sends to us. */
@@ -813,22 +825,8 @@ export interface TransceiverSnapshot {
   remoteTrackId?: string
   /** Streams of the remote track. */
   remoteStreamIds: Array<string>
-  /** Negotiated for sending, first preferred. */
-  sendCodecs: Array<CodecData>
-  /** Negotiated for receiving. */
-  recvCodecs: Array<CodecData>
   /** telephone-event was negotiated for sending. */
   dtmf: boolean
-  /** Our RTCP name. */
-  cname: string
-  /** Our stream, fixed for life. */
-  ssrc: number
-  /** RFC 5506 was negotiated. */
-  reducedSizeRtcp: boolean
-  /** Header extensions in use. */
-  extensions: Array<ExtensionData>
-  /** URIs of header extensions that the application has switched off. */
-  stoppedExtensions: Array<string>
   /** Simulcast layers that the far end takes; absent before an answer. */
   rids?: Array<string>
 }

@@ -16,6 +16,7 @@ import { PcmSource } from './media/PcmSource';
 import { blankVideo } from './media/signal';
 import { OverconstrainedError } from './OverconstrainedError';
 import { fail, method } from './webidl/converters';
+import { fire } from './webidl/event';
 import { defineEventHandlers, type EventHandler } from './webidl/event-handlers';
 import { domException } from './webidl/exceptions';
 import { defineInterface, INTERNAL, requireInternal } from './webidl/interface';
@@ -82,7 +83,7 @@ export const virtualDevices = {
       groupId: groupId ?? GROUP,
     }));
     queueTask(() => {
-      mediaDevices.dispatchEvent(new DeviceChangeEvent('devicechange', { devices: deviceInfos() }));
+      fire(mediaDevices, 'devicechange', () => new DeviceChangeEvent('devicechange', { devices: deviceInfos() }));
     });
   },
 };

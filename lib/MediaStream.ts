@@ -16,6 +16,7 @@ import {
   requireArguments,
   sequence,
 } from './webidl/converters';
+import { fire } from './webidl/event';
 import { defineEventHandlers, type EventHandler } from './webidl/event-handlers';
 import { defineInterface, INTERNAL } from './webidl/interface';
 
@@ -103,12 +104,12 @@ export function createRemoteStream(id: string): MediaStream {
 export function addToStream(stream: MediaStream, track: MediaStreamTrack): void {
   if (tracksOf(stream).has(track)) return;
   tracksOf(stream).add(track);
-  stream.dispatchEvent(new MediaStreamTrackEvent('addtrack', { track }));
+  fire(stream, 'addtrack', () => new MediaStreamTrackEvent('addtrack', { track }));
 }
 
 /** W3C "remove a track": fires 'removetrack' if it was there. */
 export function removeFromStream(stream: MediaStream, track: MediaStreamTrack): void {
   if (tracksOf(stream).delete(track)) {
-    stream.dispatchEvent(new MediaStreamTrackEvent('removetrack', { track }));
+    fire(stream, 'removetrack', () => new MediaStreamTrackEvent('removetrack', { track }));
   }
 }

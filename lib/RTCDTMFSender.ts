@@ -7,6 +7,7 @@ import type { RTCRtpSender } from './RTCRtpSender';
 import { senderSlots } from './RTCRtpSender';
 import { transceiverSlots } from './RTCRtpTransceiver';
 import { DOMString, method, requireArguments, unsignedLong } from './webidl/converters';
+import { fire } from './webidl/event';
 import { defineEventHandlers, type EventHandler } from './webidl/event-handlers';
 import { domException } from './webidl/exceptions';
 import { defineInterface, INTERNAL, requireInternal } from './webidl/interface';
@@ -72,7 +73,7 @@ export function toneChanged(dtmf: RTCDTMFSender, tone: string, remaining: string
   // A report that was under way when insertDTMF replaced the buffer is history.
   if (slots.toneBuffer !== tone + remaining) return;
   slots.toneBuffer = remaining;
-  dtmf.dispatchEvent(new RTCDTMFToneChangeEvent('tonechange', { tone }));
+  fire(dtmf, 'tonechange', () => new RTCDTMFToneChangeEvent('tonechange', { tone }));
 }
 
 /** W3C "determine if DTMF can be sent". */

@@ -288,7 +288,7 @@ export function announceClosed(channel: RTCDataChannel, error: ChannelErrorData 
   if (error) {
     const { detail: errorDetail, cause, message } = error;
     const init = { errorDetail, sctpCauseCode: cause ?? undefined };
-    channel.dispatchEvent(new RTCErrorEvent('error', { error: new RTCError(init, message) }));
+    fire(channel, 'error', () => new RTCErrorEvent('error', { error: new RTCError(init, message) }));
   }
   fire(channel, 'close');
 }

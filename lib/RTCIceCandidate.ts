@@ -13,7 +13,7 @@ import {
   unsignedShort,
   withDefault,
 } from './webidl/converters';
-import { defineInterface } from './webidl/interface';
+import { defineInterface, INTERNAL } from './webidl/interface';
 
 const initMembers = {
   candidate: withDefault(DOMString, () => ''),
@@ -36,6 +36,18 @@ const toLocalInit = dictionary(
   },
   initMembers,
 );
+
+type Init = ReturnType<typeof toLocalInit>;
+
+/** As reports of the engine have it. */
+interface CandidateData {
+  candidate: string;
+  sdpMid?: string | null;
+  sdpMLineIndex?: number | null;
+  usernameFragment?: string | null;
+  relayProtocol?: string | null;
+  url?: string | null;
+}
 
 interface Fields {
   foundation: string;
@@ -84,11 +96,15 @@ export class RTCIceCandidate {
   static {
     is = (value): value is RTCIceCandidate => typeof value === 'object' && value !== null && #init in value;
   }
-  readonly #init: ReturnType<typeof toLocalInit>;
+  readonly #init: Init;
   /** Worked out when somebody asks: mostly the text is passed on, and nobody does. */
   #parsed: Fields | null | undefined;
 
-  constructor(candidateInitDict: RTCIceCandidateInit = {}) {
+  constructor(candidateInitDict: RTCIceCandidateInit = {}, token?: unknown, made?: Init) {
+    if (token === INTERNAL) {
+      this.#init = made as Init;
+      return;
+    }
     const context = constructing('RTCIceCandidate');
     const init = toLocalInit(candidateInitDict, `${context} parameter 1`);
     if (init.sdpMid === null && init.sdpMLineIndex === null) {
@@ -159,3 +175,11 @@ export class RTCIceCandidate {
 defineInterface(RTCIceCandidate, 'RTCIceCandidate');
 
 export const isRTCIceCandidate = is;
+
+/** One of the engine's, which needs no conversion. */
+export function createCandidate(data: CandidateData): RTCIceCandidate {
+  const { candidate, sdpMid = null, sdpMLineIndex = null, usernameFragment = null, url = null } = data;
+  const relayProtocol = (data.relayProtocol ?? null) as Init['relayProtocol'];
+  const init: Init = { candidate, sdpMid, sdpMLineIndex, usernameFragment, relayProtocol, url };
+  return new RTCIceCandidate(undefined, INTERNAL, init);
+}

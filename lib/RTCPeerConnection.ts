@@ -34,7 +34,7 @@ import {
 } from './RTCSessionDescription';
 import type { RTCStatsReport } from './RTCStatsReport';
 import type { RTCTrackEvent } from './RTCTrackEvent';
-import { type Encoding, toEncoding } from './rtp-parameters';
+import { type Encoding, ordinaryEncoding, toEncoding } from './rtp-parameters';
 import {
   boolean,
   constructing,
@@ -504,7 +504,7 @@ function requireEncodings(kind: 'audio' | 'video', given: Encoding[], context: s
   if (given.some(({ codec }) => codec && !isKnownCodec(kind, codec))) {
     throw domException('OperationError', 'An encoding names a codec that is not supported');
   }
-  const encodings = validEncodings(kind, given.length > 0 ? given : [toEncoding({}, '')]).slice(0, MAX_LAYERS);
+  const encodings = validEncodings(kind, given.length > 0 ? given : [ordinaryEncoding()]).slice(0, MAX_LAYERS);
   // Audio has one encoding, and a single one needs no name.
   if (kind === 'audio' || encodings.length === 1) {
     const { rid: _, ...first } = encodings[0] as Encoding;
@@ -522,5 +522,5 @@ const toConnection = interfaceType<RTCPeerConnection>(NAME, isRTCPeerConnection)
 
 /** The number that log lines and diagnostics channels call `connection` by. */
 export function connectionId(connection: RTCPeerConnection): number {
-  return peerOf(toConnection(connection, 'connectionId')).native.id;
+  return peerOf(toConnection(connection, 'connectionId')).id;
 }

@@ -19,7 +19,7 @@ import type { MediaStreamTrack } from './MediaStreamTrack';
 import { linearLevel } from './media/level';
 import type { RTCDtlsTransport } from './RTCDtlsTransport';
 import type { RTCRtpTransceiver } from './RTCRtpTransceiver';
-import { transceiverSlots } from './RTCRtpTransceiver';
+import { negotiatedParameters, transceiverSlots } from './RTCRtpTransceiver';
 import type { RTCStatsReport } from './RTCStatsReport';
 import { codecParameters, extensionParameters } from './rtp-parameters';
 import { attribute, double, isObject, nullable } from './webidl/converters';
@@ -89,12 +89,12 @@ export class RTCRtpReceiver extends EventTarget {
   }
 
   getParameters(): RTCRtpReceiveParameters {
-    const { recvCodecs, extensions } = transceiverSlots(this.#slots.transceiver);
+    const { recvCodecs, extensions, reducedSizeRtcp } = negotiatedParameters(this.#slots.transceiver);
     return {
       codecs: recvCodecs.map(codecParameters),
       headerExtensions: extensions.map(extensionParameters),
       // cname is empty for receivers: there may be several.
-      rtcp: { reducedSize: transceiverSlots(this.#slots.transceiver).reducedSizeRtcp },
+      rtcp: { reducedSize: reducedSizeRtcp },
     };
   }
 

@@ -29,9 +29,15 @@ import {
 import { createDtmfSender, type RTCDTMFSender } from './RTCDTMFSender';
 import type { RTCDtlsTransport } from './RTCDtlsTransport';
 import type { RTCRtpTransceiver } from './RTCRtpTransceiver';
-import { transceiverSlots } from './RTCRtpTransceiver';
+import { negotiatedParameters, transceiverSlots } from './RTCRtpTransceiver';
 import type { RTCStatsReport } from './RTCStatsReport';
-import { codecParameters, type Encoding, extensionParameters, toEncoding, toSendParameters } from './rtp-parameters';
+import {
+  codecParameters,
+  type Encoding,
+  extensionParameters,
+  ordinaryEncoding,
+  toSendParameters,
+} from './rtp-parameters';
 import { attribute, fail, interfaceType, isObject, method, nullable, requireArguments } from './webidl/converters';
 import { domException } from './webidl/exceptions';
 import { defineInterface, INTERNAL, requireInternal } from './webidl/interface';
@@ -100,7 +106,7 @@ export class RTCRtpSender {
 
   getParameters(): Parameters {
     const slots = this.#slots;
-    const { sendCodecs, extensions, cname, reducedSizeRtcp } = transceiverSlots(slots.transceiver);
+    const { sendCodecs, extensions, cname, reducedSizeRtcp } = negotiatedParameters(slots.transceiver);
     if (slots.lastReturned) return structuredClone(slots.lastReturned);
     slots.lastReturned = {
       codecs: sendCodecs.map(codecParameters),
@@ -184,7 +190,7 @@ export function createSender(transceiver: RTCRtpTransceiver, kind: Kind): RTCRtp
     transport: null,
     dtmf: null,
     streams: [],
-    encodings: withScales(kind, validEncodings(kind, [toEncoding({}, '')])),
+    encodings: withScales(kind, validEncodings(kind, [ordinaryEncoding()])),
     lastReturned: null,
     encoded: noTransform(),
     relays: false,
@@ -285,7 +291,7 @@ function validate(slots: Slots, given: ReturnType<typeof toSendParameters>): Enc
 
 /** One of the negotiated codecs, or before negotiation any that we have. */
 function requireSendable({ kind, transceiver }: Slots, codec: RTCRtpCodec): void {
-  const { sendCodecs } = transceiverSlots(transceiver);
+  const { sendCodecs } = negotiatedParameters(transceiver);
   const negotiated = sendCodecs.map(codecParameters);
   const fits = negotiated.length > 0 ? negotiated.some((known) => sameCodec(known, codec)) : isKnownCodec(kind, codec);
   if (!fits) throw domException('InvalidModificationError', 'The codec is not supported, or was not negotiated');
@@ -294,8 +300,9 @@ function requireSendable({ kind, transceiver }: Slots, codec: RTCRtpCodec): void
 /** The codecs that were negotiated have changed: an encoding does not keep one that is gone. */
 export function codecsNegotiated(sender: RTCRtpSender): void {
   const slots = slotsOf(sender);
-  const { sendCodecs } = transceiverSlots(slots.transceiver);
-  if (sendCodecs.length === 0 || !slots.encodings.some(({ codec }) => codec)) return;
+  if (!slots.encodings.some(({ codec }) => codec)) return;
+  const { sendCodecs } = negotiatedParameters(slots.transceiver);
+  if (sendCodecs.length === 0) return;
   const negotiated = sendCodecs.map(codecParameters);
   slots.encodings = slots.encodings.map((encoding) => {
     const { codec, ...rest } = encoding;

@@ -2,7 +2,7 @@
  * RTCRtpTransceiver (webrtc-pc §5.4).
  * Invariant: its negotiated members mirror the engine's last snapshot.
  */
-import type { CodecData, Kind } from './binding';
+import type { Kind, NegotiatedParameters } from './binding';
 import { extensionsOf, isAuxiliary, isKnownCodec, MID_EXTENSION, sameCodec } from './capabilities';
 import type { MediaStreamTrack } from './MediaStreamTrack';
 import type { Peer } from './peer/peer';
@@ -41,14 +41,8 @@ interface Slots {
   /** W3C [[Receptive]] */
   receptive: boolean;
   dtmf: boolean;
-  sendCodecs: CodecData[];
-  recvCodecs: CodecData[];
-  cname: string;
-  reducedSizeRtcp: boolean;
-  /** Header extensions in use. */
-  extensions: { uri: string; id: number }[];
-  /** URIs that setHeaderExtensionsToNegotiate has switched off. */
-  stoppedExtensions: string[];
+  /** As far as somebody has asked since they may have changed. */
+  parameters: NegotiatedParameters | null;
 }
 
 export const toDirection = enumeration<RTCRtpTransceiverDirection>('RTCRtpTransceiverDirection', [
@@ -94,12 +88,7 @@ export class RTCRtpTransceiver {
       fired: false,
       receptive: false,
       dtmf: false,
-      sendCodecs: [],
-      recvCodecs: [],
-      cname: '',
-      reducedSizeRtcp: false,
-      extensions: [],
-      stoppedExtensions: [],
+      parameters: null,
     };
   }
 
@@ -161,7 +150,8 @@ export class RTCRtpTransceiver {
 
   /** webrtc-extensions §5.2. */
   getHeaderExtensionsToNegotiate(): HeaderExtension[] {
-    const { kind, stoppedExtensions } = this.#slots;
+    const { kind } = this.#slots;
+    const { stoppedExtensions } = negotiatedParameters(this);
     return extensionsOf(kind).map((uri) => ({
       uri,
       direction: stoppedExtensions.includes(uri) ? 'stopped' : 'sendrecv',
@@ -169,8 +159,8 @@ export class RTCRtpTransceiver {
   }
 
   getNegotiatedHeaderExtensions(): HeaderExtension[] {
-    const { kind, extensions } = this.#slots;
-    const used = extensions.map(({ uri }) => uri);
+    const { kind } = this.#slots;
+    const used = negotiatedParameters(this).extensions.map(({ uri }) => uri);
     return extensionsOf(kind).map((uri) => ({ uri, direction: used.includes(uri) ? 'sendrecv' : 'stopped' }));
   }
 
@@ -207,4 +197,11 @@ export function createTransceiver(peer: Peer, id: number, kind: Kind, track: Med
 
 export function transceiverSlots(transceiver: RTCRtpTransceiver): Slots {
   return slotsOf(transceiver);
+}
+
+/** Codecs, header extensions and RTCP, as the last description has them. */
+export function negotiatedParameters(transceiver: RTCRtpTransceiver): NegotiatedParameters {
+  const slots = slotsOf(transceiver);
+  slots.parameters ??= slots.peer.native.parameters(slots.id);
+  return slots.parameters;
 }

@@ -47,30 +47,31 @@ export interface TransceiverSnapshot {
   id: number;
   kind: Kind;
   mid?: string | null;
-  mLineIndex?: number | null;
   direction: Direction;
   currentDirection?: Direction | null;
   stopping: boolean;
   stopped: boolean;
-  createdByRemote: boolean;
   transport?: number | null;
   /** The remote description makes us receive. */
   receiving: boolean;
   remoteTrackId?: string | null;
   remoteStreamIds: string[];
-  sendCodecs: CodecData[];
-  recvCodecs: CodecData[];
   /** telephone-event is negotiated for sending. */
   dtmf: boolean;
+  /** Simulcast layers that the far end takes; absent before an answer. */
+  rids?: string[] | null;
+}
+
+/** What getParameters() tells of a transceiver. */
+export interface NegotiatedParameters {
+  sendCodecs: CodecData[];
+  recvCodecs: CodecData[];
   cname: string;
-  ssrc: number;
   reducedSizeRtcp: boolean;
   /** Header extensions in use. */
   extensions: { uri: string; id: number }[];
   /** URIs that the application has switched off. */
   stoppedExtensions: string[];
-  /** Simulcast layers that the far end takes; absent before an answer. */
-  rids?: string[] | null;
 }
 
 export interface Descriptions {
@@ -128,8 +129,6 @@ export interface ConnectionConfig {
   iceServers: { urls: string[]; username?: string; credential?: string }[];
   iceTransportPolicy: 'all' | 'relay';
   bundlePolicy: 'balanced' | 'max-compat' | 'max-bundle';
-  rtcpMuxPolicy: 'require';
-  iceCandidatePoolSize: number;
   /** Who vouches for servers that are reached over TLS. */
   authorities?: NativeAuthorities;
   certificates: NativeCertificate[];
@@ -446,16 +445,12 @@ export interface NativeEngine {
 
 export interface NativeConnection {
   readonly id: number;
-  addTrack(
-    kind: Kind,
-    trackId: string,
-    streamIds: string[],
-  ): Outcome<{ transceiver: number; created: boolean; snapshot: Snapshot }>;
+  addTrack(kind: Kind, trackId: string, streamIds: string[]): Outcome<{ transceiver: number; snapshot: Snapshot }>;
   removeTrack(transceiver: number): Outcome<Snapshot>;
   addTransceiver(
     kind: Kind,
     init: { direction: Direction; trackId?: string; streamIds: string[]; rids?: string[] },
-  ): Outcome<{ transceiver: number; created: boolean; snapshot: Snapshot }>;
+  ): Outcome<{ transceiver: number; snapshot: Snapshot }>;
   setDirection(transceiver: number, direction: Direction): Outcome<Snapshot>;
   stopTransceiver(transceiver: number): Outcome<Snapshot>;
   setTrack(transceiver: number, trackId?: string): Outcome<Snapshot>;
@@ -481,6 +476,7 @@ export interface NativeConnection {
   restartIce(): Outcome<Snapshot>;
   setConfiguration(config: ConnectionConfig): Outcome<Snapshot>;
   snapshot(): Snapshot;
+  parameters(transceiver: number): NegotiatedParameters;
   descriptions(): Descriptions;
   /** Whatever the signaling state. */
   negotiationNeeded(): boolean;

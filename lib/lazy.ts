@@ -5,7 +5,12 @@
 import type * as crypto from 'node:crypto';
 import type * as webStreams from 'node:stream/web';
 
-export const loadCrypto = (): typeof crypto => require('node:crypto');
+let loaded: typeof crypto | undefined;
+
+export const loadCrypto = (): typeof crypto => {
+  loaded ??= require('node:crypto') as typeof crypto;
+  return loaded;
+};
 
 export const loadWebStreams = (): typeof webStreams => require('node:stream/web');
 

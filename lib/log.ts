@@ -84,10 +84,10 @@ export function log(
   connection: number,
   message: string,
   fields: Fields = {},
-  unixMs = Date.now(),
+  unixMs?: number,
 ): void {
   if (!isLogged(namespace, level)) return;
-  const line: Line = { unixMs, level, namespace, connection, message, fields };
+  const line: Line = { unixMs: unixMs ?? Date.now(), level, namespace, connection, message, fields };
   if (printed.has(namespace)) stderr.write(`${text(line)}\n`);
   if (hook && LEVELS.indexOf(level) <= LEVELS.indexOf(hook.level)) hook.write(line);
   for (const read of monitors) read(line);

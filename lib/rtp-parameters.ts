@@ -63,6 +63,11 @@ export const toEncoding = dictionary(
 );
 export type Encoding = ReturnType<typeof toEncoding>;
 
+/** What a dictionary without members is converted to. */
+export function ordinaryEncoding(): Encoding {
+  return { active: true, priority: 'low' };
+}
+
 /** RTCRtpParameters */
 const parameterMembers = {
   // Required by its IDL, but browsers agree on InvalidModificationError where it is missing.

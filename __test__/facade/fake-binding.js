@@ -69,6 +69,11 @@ class Connection {
     };
   }
 
+  parameters(id) {
+    const { sendCodecs, recvCodecs, cname, reducedSizeRtcp, extensions, stoppedExtensions } = this.#find(id);
+    return clone({ sendCodecs, recvCodecs, cname, reducedSizeRtcp, extensions, stoppedExtensions });
+  }
+
   negotiationNeeded() {
     return this.state.signaling === 'stable' && this.#needed();
   }
@@ -80,8 +85,13 @@ class Connection {
       answered: Boolean(s.currentRemote || s.pendingLocal?.type === 'pranswer'),
       ...((s.currentRemote || s.pendingRemote) && { canTrickle: true }),
       transceivers: s.transceivers.map((t) => {
-        const { trackId, streamIds, byAddTrack, everSent, ...rest } = t;
-        return { ...clone(rest), direction: t.stopping ? 'stopped' : t.direction };
+        const { id, kind, mid, currentDirection, stopping, stopped, transport, receiving, dtmf, rids } = t;
+        const shown = { id, kind, mid, currentDirection, stopping, stopped, transport, receiving, dtmf, rids };
+        const { remoteTrackId, remoteStreamIds } = t;
+        return {
+          ...clone({ ...shown, remoteTrackId, remoteStreamIds }),
+          direction: t.stopping ? 'stopped' : t.direction,
+        };
       }),
       ...(s.data && { data: { mid: 'data', transport: 1, ...s.data } }),
       transports: s.transports.map((id) => this.#transport(id)),
@@ -97,10 +107,10 @@ class Connection {
         direction: directionOf(true, receives(free.direction)),
         everSent: true,
       });
-      return { ok: { transceiver: free.id, created: false, snapshot: this.snapshot() } };
+      return { ok: { transceiver: free.id, snapshot: this.snapshot() } };
     }
     const t = this.#transceiver(kind, { direction: 'sendrecv', trackId, streamIds, byAddTrack: true, everSent: true });
-    return { ok: { transceiver: t.id, created: true, snapshot: this.snapshot() } };
+    return { ok: { transceiver: t.id, snapshot: this.snapshot() } };
   }
   removeTrack(id) {
     const t = this.#find(id);
@@ -109,7 +119,7 @@ class Connection {
   }
   addTransceiver(kind, init) {
     const t = this.#transceiver(kind, { ...init, everSent: sends(init.direction) });
-    return { ok: { transceiver: t.id, created: true, snapshot: this.snapshot() } };
+    return { ok: { transceiver: t.id, snapshot: this.snapshot() } };
   }
   setDirection(id, direction) {
     this.#find(id).direction = direction;

@@ -90,14 +90,17 @@ export function requireUnchanged(from: Configuration, to: Configuration, describ
 }
 
 export function toNative(configuration: Configuration): ConnectionConfig {
-  const { iceServers, certificates, encodedInsertableStreams: _, ...rest } = configuration;
+  const { iceServers, certificates, portRange } = configuration;
   const secure = iceServers.some(({ urls }) => urls.some((url) => /^turns:/i.test(url)));
   return {
-    ...rest,
-    portRange: rest.portRange as [number, number] | undefined,
-    iceServers,
-    ...(secure && { authorities: trustedAuthorities() }),
+    addresses: configuration.addresses,
+    authorities: secure ? trustedAuthorities() : undefined,
+    bundlePolicy: configuration.bundlePolicy,
     certificates: certificates.map(nativeCertificate),
+    iceServers,
+    iceTransportPolicy: configuration.iceTransportPolicy,
+    loopback: configuration.loopback,
+    portRange: portRange as [number, number] | undefined,
   };
 }
 

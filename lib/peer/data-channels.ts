@@ -213,7 +213,7 @@ export class DataChannels {
     this.#add(channel);
     this.#name(channel, name);
     Object.assign(channelSlots(channel), { readyState: 'open', wasOpen: true });
-    this.#target.dispatchEvent(new RTCDataChannelEvent('datachannel', { channel }));
+    fire(this.#target, 'datachannel', () => new RTCDataChannelEvent('datachannel', { channel }));
   }
 
   #transportChanged(state: RTCSctpTransportState, maxChannels: number | null): void {

@@ -21,6 +21,7 @@ import { DTMFEvent } from '../DTMFEvent';
 import { isGuardOn } from '../guard';
 import { holdLoop, listen, queueTask, release, root, theEngine } from '../lane';
 import { isLogged, log, withoutSecrets } from '../log';
+import type { MediaStream } from '../MediaStream';
 import {
   createTrack,
   endSignal,
@@ -32,7 +33,7 @@ import {
 } from '../MediaStreamTrack';
 import { createSignal, type Signal } from '../media/signal';
 import { toneChanged } from '../RTCDTMFSender';
-import { RTCIceCandidate } from '../RTCIceCandidate';
+import { createCandidate, RTCIceCandidate } from '../RTCIceCandidate';
 import { RTCPeerConnectionIceErrorEvent } from '../RTCPeerConnectionIceErrorEvent';
 import { RTCPeerConnectionIceEvent } from '../RTCPeerConnectionIceEvent';
 import { receiverSlots } from '../RTCRtpReceiver';
@@ -61,6 +62,8 @@ export class Peer {
   static readonly #deliver = (peer: Peer, report: ConnectionReport): void => peer.#report(report);
 
   readonly native: NativeConnection;
+  /** The engine's name for it, and the log's. */
+  readonly id: number;
   readonly chain = new OperationsChain(() => this.#chainEmptied());
   readonly transports = new Transports();
   readonly streams = new RemoteStreams();
@@ -111,9 +114,10 @@ export class Peer {
     this.configuration = configuration;
     this.holdsFrames = configuration.encodedInsertableStreams ?? false;
     this.native = new binding.Connection(theEngine(), toNative(configuration));
+    this.id = this.native.id;
     this.channels = new DataChannels(this.native, target);
-    listen('connection', this.native.id, this, Peer.#deliver);
-    log('connection', 'debug', this.native.id, 'opened');
+    listen('connection', this.id, this, Peer.#deliver);
+    log('connection', 'debug', this.id, 'opened');
   }
 
   // --- what the interfaces ask
@@ -197,13 +201,13 @@ export class Peer {
   #logDescription(side: Side, type: SdpType, given: string): void {
     const { pendingLocal, currentLocal } = this.native.descriptions();
     const sdp = side === 'local' ? (pendingLocal ?? currentLocal)?.sdp : given;
-    log('sdp', 'debug', this.native.id, `${side} ${type}`, { sdp: withoutSecrets(sdp ?? '') });
+    log('sdp', 'debug', this.id, `${side} ${type}`, { sdp: withoutSecrets(sdp ?? '') });
   }
 
   addIceCandidate(init: RTCIceCandidateInit & { candidate: string }): Promise<void> {
     return this.task(() => {
       const { candidate, usernameFragment } = init;
-      log('candidate', 'debug', this.native.id, candidate === '' ? 'no more remote candidates' : 'remote candidate', {
+      log('candidate', 'debug', this.id, candidate === '' ? 'no more remote candidates' : 'remote candidate', {
         candidate,
       });
       const data = {
@@ -339,12 +343,7 @@ export class Peer {
     slots.stopping = data.stopping;
     slots.stopped = data.stopped;
     slots.dtmf = data.dtmf;
-    slots.sendCodecs = data.sendCodecs;
-    slots.recvCodecs = data.recvCodecs;
-    slots.cname = data.cname;
-    slots.reducedSizeRtcp = data.reducedSizeRtcp;
-    slots.extensions = data.extensions;
-    slots.stoppedExtensions = data.stoppedExtensions;
+    slots.parameters = null;
     const transport = this.transports.get(data.transport ?? null)?.dtls ?? null;
     // The transport of a remote offer is there with our answer (webrtc-pc §4.4.1.5).
     if (transport === null || this.signalingState !== 'have-remote-offer') {
@@ -382,7 +381,7 @@ export class Peer {
     }
     if (this.signalingState === 'stable') this.#negotiationNeeded = false;
     if (this.signalingState !== before) {
-      log('signaling', 'debug', this.native.id, this.signalingState, { previous: before });
+      log('signaling', 'debug', this.id, this.signalingState, { previous: before });
       fire(this.#target, 'signalingstatechange');
     }
     for (const track of muted) setSignalMuted(trackSlots(track).signal, true);
@@ -391,19 +390,23 @@ export class Peer {
       if (this.closed) return;
       const { receiver } = transceiver;
       const { track } = receiver;
-      log('media', 'info', this.native.id, 'a remote track was added', {
+      log('media', 'info', this.id, 'a remote track was added', {
         kind: track.kind,
         mid: transceiver.mid ?? '',
       });
       this.#publishTrack('added', transceiver);
       const streams = receiverSlots(receiver).streams;
-      this.#target.dispatchEvent(new RTCTrackEvent('track', { receiver, track, streams, transceiver }));
+      fire(this.#target, 'track', () => new RTCTrackEvent('track', { receiver, track, streams, transceiver }));
     }
-    for (const stream of emptied) this.#target.dispatchEvent(new MediaStreamEvent('removestream', { stream }));
-    for (const stream of fresh) this.#target.dispatchEvent(new MediaStreamEvent('addstream', { stream }));
+    for (const stream of emptied) this.#fireStream('removestream', stream);
+    for (const stream of fresh) this.#fireStream('addstream', stream);
     for (const channel of withoutId) this.channels.end(channel, NO_ID_LEFT);
     if (this.signalingState === 'stable') this.updateNegotiationNeeded();
     this.#derive()();
+  }
+
+  #fireStream(type: 'addstream' | 'removestream', stream: MediaStream): void {
+    fire(this.#target, type, () => new MediaStreamEvent(type, { stream }));
   }
 
   /** What a description means for the remote track of one transceiver. */
@@ -498,8 +501,7 @@ export class Peer {
     } else if (report.type === 'dtmf') {
       this.#noteHeardTone(report.digit, report.durationMs);
       const init = { tone: report.digit, duration: report.durationMs, receiver };
-      receiver.dispatchEvent(new DTMFEvent('dtmf', init));
-      this.#target.dispatchEvent(new DTMFEvent('dtmf', init));
+      for (const target of [receiver, this.#target]) fire(target, 'dtmf', () => new DTMFEvent('dtmf', init));
     }
   }
 
@@ -514,7 +516,7 @@ export class Peer {
     this.#hold();
     fire(this.#target, 'icegatheringstatechange');
     if (state === 'complete' && !this.closed) {
-      this.#target.dispatchEvent(new RTCPeerConnectionIceEvent('icecandidate', { candidate: null }));
+      this.#fireCandidate({ candidate: null });
     }
   }
 
@@ -528,30 +530,19 @@ export class Peer {
 
   #localCandidate(report: Extract<ConnectionReport, { type: 'candidate' }>): void {
     this.#descriptionsChanged = true;
-    const { candidate: text, sdpMid, sdpMLineIndex, usernameFragment, relayProtocol, url } = report;
-    const candidate = new RTCIceCandidate({
-      candidate: text,
-      sdpMid,
-      sdpMLineIndex,
-      usernameFragment,
-      relayProtocol,
-      url,
-    } as RTCIceCandidateInit);
+    const candidate = createCandidate(report);
     this.#transportOf(candidate)?.localCandidates.push(candidate);
-    this.#target.dispatchEvent(new RTCPeerConnectionIceEvent('icecandidate', { candidate, url: url ?? null }));
+    this.#fireCandidate({ candidate, url: candidate.url });
+  }
+
+  #fireCandidate(init: { candidate: RTCIceCandidate | null; url?: string | null }): void {
+    fire(this.#target, 'icecandidate', () => new RTCPeerConnectionIceEvent('icecandidate', init));
   }
 
   #candidateError(report: Extract<ConnectionReport, { type: 'candidateerror' }>): void {
     const { address, port, url, errorCode, errorText } = report;
-    this.#target.dispatchEvent(
-      new RTCPeerConnectionIceErrorEvent('icecandidateerror', {
-        address: address ?? null,
-        port: port ?? null,
-        url,
-        errorCode,
-        errorText,
-      }),
-    );
+    const init = { address: address ?? null, port: port ?? null, url, errorCode, errorText };
+    fire(this.#target, 'icecandidateerror', () => new RTCPeerConnectionIceErrorEvent('icecandidateerror', init));
   }
 
   #crashed(message: string): void {
@@ -582,31 +573,36 @@ export class Peer {
 
   /** Tells people and monitors of a state, at the moment that it is reached. */
   #announce(previous: RTCPeerConnectionState, state: RTCPeerConnectionState): void {
-    const fault = state === 'failed' && this.#fault;
-    const reason = fault ? `a fault of the engine: ${fault}` : this.transports.reasonOf(state);
     const level = state === 'failed' ? 'error' : state === 'disconnected' ? 'warn' : 'info';
-    log('connection', level, this.native.id, state, { previous, reason });
-    publish('connection', () => ({ id: this.native.id, state, previous, reason }));
+    if (isLogged('connection', level)) {
+      log('connection', level, this.id, state, { previous, reason: this.#reasonOf(state) });
+    }
+    publish('connection', () => ({ id: this.id, state, previous, reason: this.#reasonOf(state) }));
+  }
+
+  #reasonOf(state: RTCPeerConnectionState): string {
+    if (state === 'failed' && this.#fault) return `a fault of the engine: ${this.#fault}`;
+    return this.transports.reasonOf(state);
   }
 
   #publishTrack(event: TrackMessage['event'], transceiver: RTCRtpTransceiver): void {
     publish('track', () => {
       const { track } = transceiver.receiver;
-      return { id: this.native.id, event, trackId: track.id, kind: track.kind, mid: transceiver.mid };
+      return { id: this.id, event, trackId: track.id, kind: track.kind, mid: transceiver.mid };
     });
   }
 
   // Digits may be somebody's secret: which one it was is for 'debug' only.
   #noteHeardTone(tone: string, duration: number): void {
-    log('media', 'info', this.native.id, 'a digit was heard', { duration_ms: duration });
-    log('media', 'debug', this.native.id, 'the digit that was heard', { tone });
-    publish('dtmf', () => ({ id: this.native.id, direction: 'received', tone, duration }));
+    log('media', 'info', this.id, 'a digit was heard', { duration_ms: duration });
+    log('media', 'debug', this.id, 'the digit that was heard', { tone });
+    publish('dtmf', () => ({ id: this.id, direction: 'received', tone, duration }));
   }
 
   #noteSentTone(tone: string): void {
     if (tone === '') return;
-    log('media', 'debug', this.native.id, 'a digit is sent', { tone });
-    publish('dtmf', () => ({ id: this.native.id, direction: 'sent', tone }));
+    log('media', 'debug', this.id, 'a digit is sent', { tone });
+    publish('dtmf', () => ({ id: this.id, direction: 'sent', tone }));
   }
 
   /** The process lives while something is under way or up; a failed connection may be collected. */

@@ -5,7 +5,7 @@
 import type { OutboundStatsData, StatsData } from '../binding';
 import { channelSlots } from '../RTCDataChannel';
 import { senderSlots } from '../RTCRtpSender';
-import { type RTCRtpTransceiver, transceiverSlots } from '../RTCRtpTransceiver';
+import { negotiatedParameters, type RTCRtpTransceiver, transceiverSlots } from '../RTCRtpTransceiver';
 import { type StatsEntry as Entry, RTCStatsReport } from '../RTCStatsReport';
 import { codecParameters } from '../rtp-parameters';
 import { INTERNAL } from '../webidl/interface';
@@ -236,7 +236,7 @@ function streamMembers(report: Report, peer: Peer, stream: Stream, use: 'encode'
 function addCodec(report: Report, peer: Peer, stream: Stream, use: 'encode' | 'decode'): string | undefined {
   const transceiver = peer.transceiver(stream.transceiver);
   if (!transceiver || typeof stream.payloadType !== 'number') return undefined;
-  const { sendCodecs, recvCodecs } = transceiverSlots(transceiver);
+  const { sendCodecs, recvCodecs } = negotiatedParameters(transceiver);
   const codecs = use === 'encode' ? sendCodecs : recvCodecs;
   const codec = codecs.find(({ payloadType }) => payloadType === stream.payloadType);
   if (!codec) return undefined;

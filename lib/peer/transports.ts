@@ -6,7 +6,7 @@ import type { ConnectionReport, IceParametersData, TransportSnapshot } from '../
 import { createDtlsTransport, dtlsSlots, type RTCDtlsTransport } from '../RTCDtlsTransport';
 import { RTCError } from '../RTCError';
 import { RTCErrorEvent } from '../RTCErrorEvent';
-import { RTCIceCandidate } from '../RTCIceCandidate';
+import { createCandidate } from '../RTCIceCandidate';
 import { createCandidatePair } from '../RTCIceCandidatePair';
 import { createIceTransport, type IceSlots, iceSlots, type RTCIceTransport } from '../RTCIceTransport';
 import { fire } from '../webidl/event';
@@ -121,7 +121,7 @@ export class Transports {
     const fireDerived = derive();
     if (report.state === 'failed') {
       const { reason, ...details } = report.failure;
-      transport.dtls.dispatchEvent(new RTCErrorEvent('error', { error: new RTCError(details, reason) }));
+      fire(transport.dtls, 'error', () => new RTCErrorEvent('error', { error: new RTCError(details, reason) }));
     }
     fire(transport.dtls, 'statechange');
     fireDerived();
@@ -135,7 +135,7 @@ export class Transports {
   ): void {
     const transport = this.#byId.get(id);
     if (!transport) return;
-    const candidate = (text: string) => new RTCIceCandidate({ candidate: text, ...place });
+    const candidate = (text: string) => createCandidate({ candidate: text, ...place });
     iceSlots(transport.ice).selectedPair = createCandidatePair(candidate(local), candidate(remote));
     fire(transport.ice, 'selectedcandidatepairchange');
   }

@@ -5,7 +5,7 @@ use super::encoded::{Detour, FrameQueue};
 use super::engine::Engine;
 use super::media::Ring;
 use super::outcome::Outcome;
-use super::snapshot::{DescriptionsData, SnapshotData};
+use super::snapshot::{DescriptionsData, ParametersData, SnapshotData};
 use crate::census::{self, Live};
 use crate::connection::{Connection as Owner, ConnectionId, Encoding, Event, Outbox, Report, Way};
 use crate::error::{Error, ErrorKind, Result};
@@ -157,8 +157,6 @@ impl From<Source> for SourceData {
 pub struct TransceiverAdded {
     /// Its name within the connection.
     pub transceiver: u32,
-    /// It did not exist before.
-    pub created: bool,
     /// The state after it.
     pub snapshot: SnapshotData,
 }
@@ -203,7 +201,7 @@ impl Connection {
                 stream_ids: init.stream_ids,
                 rids: init.rids.unwrap_or_default(),
             };
-            Ok((owner.add_transceiver(parse_kind(&kind)?, init)?, true))
+            owner.add_transceiver(parse_kind(&kind)?, init)
         })
     }
 
@@ -317,6 +315,13 @@ impl Connection {
         self.owner.borrow().snapshot().into()
     }
 
+    /// Codecs, header extensions and RTCP of a transceiver; nothing of one that is no more.
+    #[napi(catch_unwind, ts_return_type = "NegotiatedParameters")]
+    pub fn parameters(&self, transceiver: u32) -> ParametersData {
+        let mut known = self.owner.borrow().snapshot().transceivers.into_iter();
+        known.find(|known| known.id.0 == transceiver).map(ParametersData::from).unwrap_or_default()
+    }
+
     /// The session descriptions in force.
     #[napi(catch_unwind, ts_return_type = "Descriptions")]
     pub fn descriptions(&self) -> DescriptionsData {
@@ -419,12 +424,10 @@ impl Connection {
         owner.contained(|owner| operation(owner).map(|()| owner.snapshot().into())).into()
     }
 
-    fn added(&self, add: impl FnOnce(&mut Owner) -> Result<(TransceiverId, bool)>) -> Outcome<TransceiverAdded> {
+    fn added(&self, add: impl FnOnce(&mut Owner) -> Result<TransceiverId>) -> Outcome<TransceiverAdded> {
         let mut owner = self.owner.borrow_mut();
-        let added = owner.contained(|owner| {
-            let (id, created) = add(owner)?;
-            Ok(TransceiverAdded { transceiver: id.0, created, snapshot: owner.snapshot().into() })
-        });
+        let added = owner
+            .contained(|owner| Ok(TransceiverAdded { transceiver: add(owner)?.0, snapshot: owner.snapshot().into() }));
         added.into()
     }
 }

@@ -97,8 +97,6 @@ pub struct TransceiverData {
     pub kind: &'static str,
     /// Negotiated mid.
     pub mid: Option<String>,
-    /// Index of its m-section.
-    pub m_line_index: Option<u32>,
     /// Wanted direction.
     pub direction: &'static str,
     /// Negotiated direction.
@@ -107,8 +105,6 @@ pub struct TransceiverData {
     pub stopping: bool,
     /// Stopped by negotiation.
     pub stopped: bool,
-    /// Made by a remote description.
-    pub created_by_remote: bool,
     /// The transport that carries it.
     pub transport: Option<u32>,
     /// The applied remote description sends to us.
@@ -117,24 +113,28 @@ pub struct TransceiverData {
     pub remote_track_id: Option<String>,
     /// Streams of the remote track.
     pub remote_stream_ids: Vec<String>,
+    /// telephone-event was negotiated for sending.
+    pub dtmf: bool,
+    /// Simulcast layers that the far end takes; absent before an answer.
+    pub rids: Option<Vec<String>>,
+}
+
+/// What `getParameters` tells of a transceiver: apart from the snapshot, since few ask, and it is more than all the rest.
+#[napi(object, object_from_js = false, js_name = "NegotiatedParameters")]
+#[derive(Default)]
+pub struct ParametersData {
     /// Negotiated for sending, first preferred.
     pub send_codecs: Vec<CodecData>,
     /// Negotiated for receiving.
     pub recv_codecs: Vec<CodecData>,
-    /// telephone-event was negotiated for sending.
-    pub dtmf: bool,
     /// Our RTCP name.
     pub cname: String,
-    /// Our stream, fixed for life.
-    pub ssrc: u32,
     /// RFC 5506 was negotiated.
     pub reduced_size_rtcp: bool,
     /// Header extensions in use.
     pub extensions: Vec<ExtensionData>,
     /// URIs of header extensions that the application has switched off.
     pub stopped_extensions: Vec<&'static str>,
-    /// Simulcast layers that the far end takes; absent before an answer.
-    pub rids: Option<Vec<String>>,
 }
 
 /// RTCRtpHeaderExtensionParameters.
@@ -201,28 +201,33 @@ impl From<Description> for DescriptionData {
 
 impl From<TransceiverSnapshot> for TransceiverData {
     fn from(from: TransceiverSnapshot) -> Self {
-        let kind = from.kind;
-        let codecs =
-            |list: Vec<CodecParameters>| list.into_iter().map(|codec| codec_data(codec, kind)).collect::<Vec<_>>();
         Self {
             id: from.id.0,
-            kind: kind_name(kind),
+            kind: kind_name(from.kind),
             mid: from.mid,
-            m_line_index: from.m_line_index.map(u32::from),
             direction: direction_name(from.direction),
             current_direction: from.current_direction.map(direction_name),
             stopping: from.stopping,
             stopped: from.stopped,
-            created_by_remote: from.created_by_remote,
             transport: from.transport.map(|id| id.0),
             receiving: from.receiving,
             remote_track_id: from.remote_track_id,
             remote_stream_ids: from.remote_stream_ids,
+            dtmf: from.dtmf,
+            rids: from.rids,
+        }
+    }
+}
+
+impl From<TransceiverSnapshot> for ParametersData {
+    fn from(from: TransceiverSnapshot) -> Self {
+        let kind = from.kind;
+        let codecs =
+            |list: Vec<CodecParameters>| list.into_iter().map(|codec| codec_data(codec, kind)).collect::<Vec<_>>();
+        Self {
             send_codecs: codecs(from.send_codecs),
             recv_codecs: codecs(from.recv_codecs),
-            dtmf: from.dtmf,
             cname: from.cname,
-            ssrc: from.ssrc,
             reduced_size_rtcp: from.reduced_size_rtcp,
             extensions: from
                 .extensions
@@ -230,7 +235,6 @@ impl From<TransceiverSnapshot> for TransceiverData {
                 .map(|(id, extension)| ExtensionData { uri: extension.uri(), id: id.into() })
                 .collect(),
             stopped_extensions: from.stopped_extensions.into_iter().map(Extension::uri).collect(),
-            rids: from.rids,
         }
     }
 }
