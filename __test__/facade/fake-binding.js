@@ -537,6 +537,7 @@ class Ring {
 class Sink {
   constructor(engine, ring, sampleRate, frameMs, queueFrames) {
     Object.assign(this, { engine, ring, sampleRate, frameMs, queueFrames, id: ++lastId, frames: [], dropped: 0 }); // dropped: since the last read
+    this.listeners = { levels: false, speech: undefined, enabled: true };
     made.sinks.push(this);
   }
   push(value) {

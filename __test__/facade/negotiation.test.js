@@ -250,6 +250,19 @@ describe('states', () => {
     expect(near.pc.connectionState).toBe('disconnected');
   });
 
+  test('an event that nobody listens to is not made', async () => {
+    const { near } = await call();
+    const dispatched = jest.spyOn(near.pc, 'dispatchEvent');
+    near.native.report({ type: 'ice', transport: 1, state: 'disconnected' });
+    await settled();
+    expect(near.pc.connectionState).toBe('disconnected');
+    expect(dispatched).not.toHaveBeenCalled();
+    near.pc.onconnectionstatechange = () => {};
+    near.native.report({ type: 'ice', transport: 1, state: 'connected' });
+    await settled();
+    expect(dispatched.mock.calls.map(([event]) => event.type)).toEqual(['connectionstatechange']);
+  });
+
   test('microtasks run between two reports', async () => {
     const { pc, native } = connection();
     pc.addTransceiver('audio');

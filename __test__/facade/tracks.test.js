@@ -206,6 +206,21 @@ describe('parameters', () => {
     expect(sender.getParameters().encodings).toEqual([{ active: true, priority: 'low', scaleResolutionDownBy: 1 }]);
   });
 
+  test('parameters are asked of the engine by who wants them, and again when they may have changed', () => {
+    const { pc, native } = connection();
+    const asked = jest.spyOn(native, 'parameters');
+    const { sender, receiver } = pc.addTransceiver('audio');
+    expect(asked).not.toHaveBeenCalled();
+    native.state.transceivers[0].cname = 'first';
+    expect(sender.getParameters().rtcp).toEqual({ cname: 'first', reducedSize: true });
+    expect(receiver.getParameters().rtcp).toEqual({ reducedSize: true });
+    expect(asked).toHaveBeenCalledTimes(1);
+    native.state.transceivers[0].reducedSizeRtcp = false;
+    pc.restartIce();
+    expect(receiver.getParameters().rtcp).toEqual({ reducedSize: false });
+    expect(asked).toHaveBeenCalledTimes(2);
+  });
+
   test('header extensions but for the mid can be switched off before they are negotiated', () => {
     const { pc, native } = connection();
     const transceiver = pc.addTransceiver('audio');

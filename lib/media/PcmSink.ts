@@ -66,6 +66,8 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
   #closed = false;
   readonly #speech: { settings: SpeechData; always: boolean };
   #speaking = false;
+  /** The engine has been told what is listened to. */
+  #attended = false;
   /** What all frames of 'data' events are read into. */
   readonly #shared: Int16Array | null;
 
@@ -205,7 +207,11 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     const speech = this.#speech.always || heard ? this.#speech.settings : undefined;
     if (!speech) this.#speaking = false;
     const levels = this.listenerCount('level') > 0;
-    this.#native?.listen({ levels, speech, enabled: trackSlots(this.track).enabled });
+    const { enabled } = trackSlots(this.track);
+    // As it begins.
+    if (!this.#attended && enabled && !levels && !speech) return;
+    this.#attended = true;
+    this.#native?.listen({ levels, speech, enabled });
   }
 
   #report(report: MediaReport | LevelData): void {

@@ -25,6 +25,8 @@ const UP: readonly string[] = ['checking', 'connecting', 'connected', 'completed
 
 export class Transports {
   readonly #byId = new Map<number, Transport>();
+  /** The same in a list: states are derived from it with every report. */
+  #all: readonly Transport[] = [];
 
   get(id: number | null): Transport | undefined {
     return id === null ? undefined : this.#byId.get(id);
@@ -83,6 +85,7 @@ export class Transports {
       this.#byId.delete(id);
       closeSilently(transport);
     }
+    this.#all = [...this.#byId.values()];
   }
 
   /** Why the connection is in `state`, in plain words. */
@@ -148,10 +151,6 @@ export class Transports {
 
   close(): void {
     for (const transport of this.#all) closeSilently(transport);
-  }
-
-  get #all(): Transport[] {
-    return [...this.#byId.values()];
   }
 }
 
