@@ -97,6 +97,29 @@ fn the_encoder_is_as_good_as_the_one_that_is_published() {
 }
 
 #[test]
+fn the_last_of_quality_is_bought_where_bits_are_few_or_packets_are_lost() {
+    let packets = |rate_hz: u32, settings: EncoderSettings| {
+        let mut encoder = Codec::Opus.encoder(rate_hz, &settings).unwrap();
+        let mut payload = [0; 1275];
+        let mut packet = |frame| {
+            let length = encoder.encode(frame, &mut payload).unwrap();
+            payload[..length].to_vec()
+        };
+        speech(rate_hz).chunks_exact(rate_hz as usize / 50).take(100).map(&mut packet).collect::<Vec<_>>()
+    };
+    for (rate_hz, bitrate_bps, fec, complexity) in
+        [(16_000, 32_000, false, 6), (16_000, 20_000, false, 9), (16_000, 32_000, true, 9), (48_000, 32_000, false, 9)]
+    {
+        let loss_percent = if fec { 15 } else { 0 };
+        let usual = EncoderSettings { bitrate_bps, fec, loss_percent, ..EncoderSettings::default() };
+        let told = |complexity| packets(rate_hz, EncoderSettings { complexity: Some(complexity), ..usual });
+        let other = if complexity == 9 { 6 } else { 9 };
+        assert!(packets(rate_hz, usual) == told(complexity), "{rate_hz} Hz, {bitrate_bps} bit/s, FEC {fec}");
+        assert!(told(complexity) != told(other), "{rate_hz} Hz: nobody could tell");
+    }
+}
+
+#[test]
 fn a_constant_is_silence_to_the_encoder() {
     for rate_hz in [8000, 16_000, 48_000] {
         let longest = |level: i16| {

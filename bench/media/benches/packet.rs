@@ -14,7 +14,7 @@ use std::time::Instant;
 use webphone_rtc::media::codec::{Codec, EncoderSettings};
 use webphone_rtc::media::jitter::{Content, JitterBuffer, Packet};
 use webphone_rtc::media::resample::Resampler;
-use webphone_rtc::media::{Ring, Sink};
+use webphone_rtc::media::{Ring, Sink, SpeechDetector, SpeechSettings};
 use webphone_rtc::rtp::RtpHeader;
 use wire::Wire;
 
@@ -82,6 +82,20 @@ fn resampler(bench: &mut Criterion) {
     }
 }
 
+fn speech(bench: &mut Criterion) {
+    for rate_hz in [8000, 16_000, 48_000] {
+        let mut detector = SpeechDetector::new(rate_hz, SpeechSettings::default());
+        let voice = voice(rate_hz, 2);
+        let mut frames = voice.chunks_exact(rate_hz as usize / 50).cycle();
+        bench.bench_function(&format!("look for speech in 20 ms at {rate_hz}"), |run| {
+            run.iter(|| {
+                detector.feed(frames.next().unwrap());
+                detector.poll()
+            });
+        });
+    }
+}
+
 fn srtp(bench: &mut Criterion) {
     let Wire { now, sides, .. } = Wire::connected();
     let [mut from, mut to] = sides.map(|side| side.transport);
@@ -122,5 +136,5 @@ fn whole(bench: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, codecs, jitter_buffer, resampler, srtp, border, whole);
+criterion_group!(benches, codecs, jitter_buffer, resampler, speech, srtp, border, whole);
 criterion_main!(benches);

@@ -131,7 +131,7 @@ impl OpusEncoder {
 
     fn apply(&mut self) {
         let EncoderSettings { bitrate_bps, fec, loss_percent, dtx, cbr, max_playback_hz, .. } = self.settings;
-        let complexity = self.settings.complexity.unwrap_or_else(|| complexity(self.rate_hz));
+        let complexity = self.settings.complexity.unwrap_or_else(|| complexity(self.rate_hz, &self.settings));
         for (request, value) in [
             (opusic_sys::OPUS_SET_BITRATE_REQUEST, bitrate_bps.clamp(6000, 510_000) as c_int),
             (opusic_sys::OPUS_SET_COMPLEXITY_REQUEST, c_int::from(complexity.min(10))),
@@ -146,10 +146,15 @@ impl OpusEncoder {
     }
 }
 
-/// CPU against quality, 0 to 10. SILK alone, up to 16 kHz, is better at 6 than browsers' 48 kHz at 9 (the figures are in
-/// docs/architecture.md). Above, the analysis that libopus does from 7 on chooses between SILK and CELT, and pays.
-fn complexity(rate_hz: u32) -> u8 {
-    if rate_hz <= 16_000 { 6 } else { 9 }
+/// Below this, or with FEC, a voice of up to 16 kHz is worth the last seventh of what its encoder can take.
+const AMPLE_BPS: u32 = 28_000;
+
+/// CPU against quality, 0 to 10. SILK alone, up to 16 kHz, is better at 6 than browsers' 48 kHz at 9, and has little left to
+/// gain where bits are ample: 0.05 PESQ, in place of 0.15 where they are not (the figures are in docs/architecture.md).
+/// Above 16 kHz the analysis that libopus does from 7 on chooses between SILK and CELT, and pays.
+fn complexity(rate_hz: u32, settings: &EncoderSettings) -> u8 {
+    let ample = settings.bitrate_bps >= AMPLE_BPS && !settings.fec;
+    if rate_hz <= 16_000 && ample { 6 } else { 9 }
 }
 
 /// The widest audio band that a receiver which plays at `playback_hz` has a use for.
