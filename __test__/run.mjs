@@ -2,7 +2,7 @@
 // the tests of libraries, and says in the last lines what ran. With arguments, which are Jest's, it runs Jest alone.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { prepare } from '../examples/demo/prepare.mjs';
@@ -66,7 +66,8 @@ const jest = run(
   [
     path.join(root, 'node_modules/jest/bin/jest.js'),
     ...(filters.length > 0 ? filters : ['--ci']),
-    '--runInBand',
+    // Most suites wait: for packages, servers, the SDK's timers. More at a time would have the calls of others late.
+    `--maxWorkers=${Math.min(2, availableParallelism())}`,
     '--json',
     `--outputFile=${report}`,
     '--silent=false',
