@@ -2,6 +2,7 @@
  * RTCIceCandidate (webrtc-pc §4.8.1).
  * Invariant: a candidate that does not follow the grammar of RFC 8839 §5.1 is kept as text, its fields are null.
  */
+import type { CandidateData } from './binding';
 import {
   constructing,
   DOMString,
@@ -38,16 +39,6 @@ const toLocalInit = dictionary(
 );
 
 type Init = ReturnType<typeof toLocalInit>;
-
-/** As reports of the engine have it. */
-interface CandidateData {
-  candidate: string;
-  sdpMid?: string | null;
-  sdpMLineIndex?: number | null;
-  usernameFragment?: string | null;
-  relayProtocol?: string | null;
-  url?: string | null;
-}
 
 interface Fields {
   foundation: string;

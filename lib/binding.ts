@@ -165,18 +165,19 @@ export interface ChannelErrorData {
   message: string;
 }
 
+/** A candidate with its section. */
+export interface CandidateData {
+  candidate: string;
+  sdpMid?: string | null;
+  sdpMLineIndex?: number | null;
+  usernameFragment?: string | null;
+  relayProtocol?: string | null;
+  url?: string | null;
+}
+
 export type ConnectionReport =
   | { type: 'gathering'; connection: number; state: 'gathering' | 'complete' }
-  | {
-      type: 'candidate';
-      connection: number;
-      candidate: string;
-      sdpMid?: string | null;
-      sdpMLineIndex?: number | null;
-      usernameFragment?: string | null;
-      relayProtocol?: string | null;
-      url?: string | null;
-    }
+  | ({ type: 'candidate'; connection: number } & CandidateData)
   | {
       type: 'candidateerror';
       connection: number;

@@ -63,9 +63,11 @@ export const toEncoding = dictionary(
 );
 export type Encoding = ReturnType<typeof toEncoding>;
 
+const ordinary = toEncoding({}, '');
+
 /** What a dictionary without members is converted to. */
 export function ordinaryEncoding(): Encoding {
-  return { active: true, priority: 'low' };
+  return { ...ordinary };
 }
 
 /** RTCRtpParameters */

@@ -85,13 +85,9 @@ class Connection {
       answered: Boolean(s.currentRemote || s.pendingLocal?.type === 'pranswer'),
       ...((s.currentRemote || s.pendingRemote) && { canTrickle: true }),
       transceivers: s.transceivers.map((t) => {
-        const { id, kind, mid, currentDirection, stopping, stopped, transport, receiving, dtmf, rids } = t;
-        const shown = { id, kind, mid, currentDirection, stopping, stopped, transport, receiving, dtmf, rids };
-        const { remoteTrackId, remoteStreamIds } = t;
-        return {
-          ...clone({ ...shown, remoteTrackId, remoteStreamIds }),
-          direction: t.stopping ? 'stopped' : t.direction,
-        };
+        const { trackId, streamIds, byAddTrack, everSent, mLineIndex, createdByRemote, ssrc, ...told } = t;
+        const { sendCodecs, recvCodecs, cname, reducedSizeRtcp, extensions, stoppedExtensions, ...rest } = told;
+        return { ...clone(rest), direction: t.stopping ? 'stopped' : t.direction };
       }),
       ...(s.data && { data: { mid: 'data', transport: 1, ...s.data } }),
       transports: s.transports.map((id) => this.#transport(id)),

@@ -66,8 +66,6 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
   #closed = false;
   readonly #speech: { settings: SpeechData; always: boolean };
   #speaking = false;
-  /** The engine has been told what is listened to. */
-  #attended = false;
   /** What all frames of 'data' events are read into. */
   readonly #shared: Int16Array | null;
 
@@ -91,7 +89,7 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     observe(track, this.#observer);
     this.#watchListeners();
     if (track.readyState === 'ended') this.close();
-    else this.#listen();
+    else if (this.#speech.always || !track.enabled) this.#listen(); // Otherwise there is nobody yet.
   }
 
   /** Frames lost because nobody read them in time. */
@@ -207,11 +205,7 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     const speech = this.#speech.always || heard ? this.#speech.settings : undefined;
     if (!speech) this.#speaking = false;
     const levels = this.listenerCount('level') > 0;
-    const { enabled } = trackSlots(this.track);
-    // As it begins.
-    if (!this.#attended && enabled && !levels && !speech) return;
-    this.#attended = true;
-    this.#native?.listen({ levels, speech, enabled });
+    this.#native?.listen({ levels, speech, enabled: trackSlots(this.track).enabled });
   }
 
   #report(report: MediaReport | LevelData): void {

@@ -214,19 +214,17 @@ impl Task {
             let Driver { ports, session, lookups, .. } = &mut driver;
             tokio::select! {
                 biased;
-                command = commands.recv() => match command {
-                    None | Some(Command::Close) => break,
-                    Some(command) => {
-                        driver.obey(command);
-                        // Whatever else is wanted by now is one step.
-                        while let Ok(command) = commands.try_recv() {
-                            match command {
-                                Command::Close => break 'life,
-                                command => driver.obey(command),
-                            }
+                command = commands.recv() => {
+                    // Who drops the mailbox closes. Whatever else is wanted by now belongs to the same step.
+                    let mut wanted = Some(command.unwrap_or(Command::Close));
+                    while let Some(command) = wanted {
+                        if matches!(command, Command::Close) {
+                            break 'life;
                         }
+                        driver.obey(command);
+                        wanted = commands.try_recv().ok();
                     }
-                },
+                }
                 () = receive(ports, |id, now, local, peer, datagram| {
                     fault::point(Place::Datagram);
                     session.receive(now, id, local, peer, datagram);

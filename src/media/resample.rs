@@ -115,6 +115,7 @@ impl Resampler {
     pub fn process(&mut self, input: impl ExactSizeIterator<Item = i16>, output: &mut [i16]) {
         let possible = self.available(input.len());
         self.take(input);
+        let steps = self.phase + output.len() * self.table.down;
         let heard = if self.zeros < self.window.len() { output.len().min(possible) } else { 0 };
         let (heard, silent) = output.split_at_mut(heard);
         if !heard.is_empty() {
@@ -127,7 +128,6 @@ impl Resampler {
             }
         }
         silent.fill(0);
-        let steps = self.phase + (heard.len() + silent.len()) * self.table.down;
         self.phase = steps % self.table.up;
         let consumed = self.window.len() - self.table.taps;
         self.window.drain(..consumed);
