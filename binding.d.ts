@@ -542,7 +542,7 @@ export interface ListenersConfig {
 /** How many objects of each kind exist in this process, in all its threads: for leak tests. */
 export declare function liveObjects(): Record<string, number>
 
-/** What `getParameters` tells of a transceiver: apart from the snapshot, since few ask, and it is more than all the rest. */
+/** What `getParameters` tells of a transceiver. */
 export interface NegotiatedParameters {
   /** Negotiated for sending, first preferred. */
   sendCodecs: Array<CodecData>

@@ -318,8 +318,7 @@ impl Connection {
     /// Codecs, header extensions and RTCP of a transceiver; nothing of one that is no more.
     #[napi(catch_unwind, ts_return_type = "NegotiatedParameters")]
     pub fn parameters(&self, transceiver: u32) -> ParametersData {
-        let mut known = self.owner.borrow().snapshot().transceivers.into_iter();
-        known.find(|known| known.id.0 == transceiver).map(ParametersData::from).unwrap_or_default()
+        self.owner.borrow().parameters(TransceiverId(transceiver)).map(ParametersData::from).unwrap_or_default()
     }
 
     /// The session descriptions in force.

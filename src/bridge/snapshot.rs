@@ -1,8 +1,8 @@
 //! The negotiated state as plain objects.
 
 use crate::negotiation::{
-    CodecParameters, Description, Descriptions, Direction, DtlsRole, Extension, IceCredentials, Kind, SdpType,
-    SignalingState, Snapshot, TransceiverSnapshot, TransportSnapshot,
+    CodecParameters, Description, Descriptions, Direction, DtlsRole, Extension, IceCredentials, Kind, Parameters,
+    SdpType, SignalingState, Snapshot, TransceiverSnapshot, TransportSnapshot,
 };
 use napi_derive::napi;
 
@@ -119,7 +119,7 @@ pub struct TransceiverData {
     pub rids: Option<Vec<String>>,
 }
 
-/// What `getParameters` tells of a transceiver: apart from the snapshot, since few ask, and it is more than all the rest.
+/// What `getParameters` tells of a transceiver.
 #[napi(object, object_from_js = false, js_name = "NegotiatedParameters")]
 #[derive(Default)]
 pub struct ParametersData {
@@ -219,8 +219,8 @@ impl From<TransceiverSnapshot> for TransceiverData {
     }
 }
 
-impl From<TransceiverSnapshot> for ParametersData {
-    fn from(from: TransceiverSnapshot) -> Self {
+impl From<Parameters> for ParametersData {
+    fn from(from: Parameters) -> Self {
         let kind = from.kind;
         let codecs =
             |list: Vec<CodecParameters>| list.into_iter().map(|codec| codec_data(codec, kind)).collect::<Vec<_>>();

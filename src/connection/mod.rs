@@ -41,8 +41,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fault::{self, Place};
 use crate::media::{Detour, FrameQueue, Ring, Role, Source, Sources};
 use crate::negotiation::{
-    CodecCapability, Descriptions, Direction, Extension, Kind, Negotiator, OfferOptions, RemoteCandidateInit, SdpType,
-    Snapshot, SurfacedCandidate, TransceiverId, TransceiverInit,
+    CodecCapability, Descriptions, Direction, Extension, Kind, Negotiator, OfferOptions, Parameters,
+    RemoteCandidateInit, SdpType, Snapshot, SurfacedCandidate, TransceiverId, TransceiverInit,
 };
 use crate::transport::{CandidateSource, Certificate, ChannelId, ChannelInit, Message};
 use std::collections::BTreeMap;
@@ -106,6 +106,11 @@ impl Connection {
     /// The negotiated state as JavaScript mirrors it.
     pub fn snapshot(&self) -> Snapshot {
         self.negotiator.snapshot()
+    }
+
+    /// What was negotiated for the packets of a transceiver.
+    pub fn parameters(&self, id: TransceiverId) -> Result<Parameters> {
+        self.negotiator.parameters(id)
     }
 
     /// The session descriptions in force.

@@ -37,7 +37,9 @@ pub use plan::{
     DataPlan, DtlsPlan, DtlsRole, IceCredentials, IcePlan, MediaPlan, Plan, RecvPlan, SendPlan, TransportPlan,
 };
 pub use random::Random;
-pub use snapshot::{DataSnapshot, Description, Descriptions, Snapshot, TransceiverSnapshot, TransportSnapshot};
+pub use snapshot::{
+    DataSnapshot, Description, Descriptions, Parameters, Snapshot, TransceiverSnapshot, TransportSnapshot,
+};
 pub use types::{
     BundlePolicy, Config, Direction, Features, Fingerprint, HashAlgorithm, Kind, OfferOptions, RemoteCandidateInit,
     SdpType, SignalingState, TransceiverId, TransceiverInit, TransportId,

@@ -7,7 +7,7 @@ use super::codec::{self, CodecCapability};
 use super::extension::Extension;
 use super::plan::Plan;
 use super::random::Random;
-use super::snapshot::{Descriptions, Snapshot};
+use super::snapshot::{Descriptions, Parameters, Snapshot};
 use super::state::State;
 use super::transceiver::{Origin, Transceiver};
 use super::types::{
@@ -247,6 +247,11 @@ impl Negotiator {
     /// For the facade.
     pub fn snapshot(&self) -> Snapshot {
         view::snapshot(&self.state)
+    }
+
+    /// What was negotiated for the packets of a transceiver.
+    pub fn parameters(&self, id: TransceiverId) -> Result<Parameters> {
+        Ok(view::parameters(&self.state, self.state.transceiver(id)?))
     }
 
     /// For the engine.

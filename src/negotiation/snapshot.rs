@@ -104,22 +104,30 @@ pub struct TransceiverSnapshot {
     pub remote_track_id: Option<String>,
     /// As announced; no `a=msid` at all gives exactly one generated id, `a=msid:-` gives none.
     pub remote_stream_ids: Vec<String>,
+    /// telephone-event was negotiated for sending.
+    pub dtmf: bool,
+    /// Our stream, fixed for life.
+    pub ssrc: u32,
+    /// Simulcast layers that the far end takes; `None` before an answer.
+    pub rids: Option<Vec<String>>,
+}
+
+/// What was negotiated for the packets of a transceiver: apart from the snapshot, since few ask, and it is more than all the
+/// rest.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Parameters {
+    /// Whose media they are.
+    pub kind: Kind,
     /// Negotiated for sending, first preferred.
     pub send_codecs: Vec<CodecParameters>,
     /// Negotiated for receiving.
     pub recv_codecs: Vec<CodecParameters>,
-    /// telephone-event was negotiated for sending.
-    pub dtmf: bool,
     /// Our RTCP name.
     pub cname: String,
     /// RFC 5506 was negotiated.
     pub reduced_size_rtcp: bool,
-    /// Our stream, fixed for life.
-    pub ssrc: u32,
     /// Header extensions in use, with their ids.
     pub extensions: Extensions,
     /// Header extensions that the application has switched off.
     pub stopped_extensions: Vec<Extension>,
-    /// Simulcast layers that the far end takes; `None` before an answer.
-    pub rids: Option<Vec<String>>,
 }

@@ -7,7 +7,9 @@ use super::description::{LocalDescription, RemoteDescription};
 use super::extension::{Extension, Extensions};
 use super::plan::{DataPlan, IcePlan, MediaPlan, Plan, RecvPlan, SendPlan, TransportPlan};
 use super::slot::{Content, Negotiated, Slot};
-use super::snapshot::{DataSnapshot, Description, Descriptions, Snapshot, TransceiverSnapshot, TransportSnapshot};
+use super::snapshot::{
+    DataSnapshot, Description, Descriptions, Parameters, Snapshot, TransceiverSnapshot, TransportSnapshot,
+};
 use super::state::{Agreement, State};
 use super::transceiver::Transceiver;
 use super::transport::Transport;
@@ -57,15 +59,34 @@ pub(super) fn snapshot(state: &State) -> Snapshot {
     }
 }
 
-fn show_transceiver(state: &State, transceiver: &Transceiver) -> TransceiverSnapshot {
-    // A remote offer stops a transceiver at once; it leaves its section with our answer.
+/// For the facade, when somebody asks.
+pub(super) fn parameters(state: &State, transceiver: &Transceiver) -> Parameters {
+    let slot = place(state, transceiver).map(|index| &state.agreement.slots[index]);
+    let negotiated = slot.and_then(|slot| slot.negotiated.as_ref());
+    let codecs = |pick: fn(&Negotiated) -> &Vec<CodecParameters>| negotiated.map(pick).cloned().unwrap_or_default();
+    Parameters {
+        kind: transceiver.kind,
+        send_codecs: codecs(|negotiated| &negotiated.send_codecs),
+        recv_codecs: codecs(|negotiated| &negotiated.recv_codecs),
+        cname: state.cname.clone(),
+        reduced_size_rtcp: negotiated.is_some_and(|it| it.remote.rtcp_reduced_size),
+        extensions: negotiated.map(agreed_extensions).unwrap_or_default(),
+        stopped_extensions: transceiver.stopped_extensions.clone(),
+    }
+}
+
+/// The section that a transceiver is seen in. A remote offer stops one at once; it leaves its section with our answer.
+fn place(state: &State, transceiver: &Transceiver) -> Option<usize> {
     let offered = state.signaling == SignalingState::HaveRemoteOffer;
-    let index = state.slot_of(transceiver.id).filter(|_| !transceiver.stopped || offered);
+    state.slot_of(transceiver.id).filter(|_| !transceiver.stopped || offered)
+}
+
+fn show_transceiver(state: &State, transceiver: &Transceiver) -> TransceiverSnapshot {
+    let index = place(state, transceiver);
     let slot = index.map(|index| &state.agreement.slots[index]);
     let remote = slot.and_then(|slot| slot.remote.as_ref());
     let negotiated = slot.and_then(|slot| slot.negotiated.as_ref());
     let firing = remote.and_then(|remote| remote.direction);
-    let codecs = |pick: fn(&Negotiated) -> &Vec<CodecParameters>| negotiated.map(pick).cloned().unwrap_or_default();
     let current = if transceiver.stopped { Some(Direction::Stopped) } else { negotiated.map(|it| it.direction) };
     TransceiverSnapshot {
         id: transceiver.id,
@@ -82,14 +103,8 @@ fn show_transceiver(state: &State, transceiver: &Transceiver) -> TransceiverSnap
         receiving: firing.is_some_and(Direction::receives),
         remote_track_id: transceiver.remote_track.clone(),
         remote_stream_ids: remote.map(|remote| remote.streams.clone()).unwrap_or_default(),
-        send_codecs: codecs(|negotiated| &negotiated.send_codecs),
-        recv_codecs: codecs(|negotiated| &negotiated.recv_codecs),
         dtmf: negotiated.is_some_and(|it| it.direction.sends() && dtmf_of(&it.send_codecs).is_some()),
-        cname: state.cname.clone(),
-        reduced_size_rtcp: negotiated.is_some_and(|it| it.remote.rtcp_reduced_size),
         ssrc: transceiver.ssrc,
-        extensions: negotiated.map(agreed_extensions).unwrap_or_default(),
-        stopped_extensions: transceiver.stopped_extensions.clone(),
         rids: negotiated.map(|it| it.remote.rids.clone()),
     }
 }
@@ -199,7 +214,7 @@ fn plan_send(state: &State, transceiver: &Transceiver, negotiated: &Negotiated) 
     let named =
         |name: &str, rate: u32| codecs.iter().find(|codec| codec.name == name && codec.clock_rate == rate).cloned();
     Some(SendPlan {
-        dtmf: named("telephone-event", codec.clock_rate).or_else(|| dtmf_of(codecs)),
+        dtmf: named("telephone-event", codec.clock_rate).or_else(|| dtmf_of(codecs).cloned()),
         cn: named("CN", codec.clock_rate),
         ptime_ms: ptime_ms(negotiated.remote.ptime_ms, negotiated.remote.max_ptime_ms),
         max_ptime_ms: negotiated.remote.max_ptime_ms,
@@ -212,9 +227,9 @@ fn plan_send(state: &State, transceiver: &Transceiver, negotiated: &Negotiated) 
 }
 
 /// The digits' codec that every gateway has: 8000 Hz, else any.
-fn dtmf_of(codecs: &[CodecParameters]) -> Option<CodecParameters> {
+fn dtmf_of(codecs: &[CodecParameters]) -> Option<&CodecParameters> {
     let digits = || codecs.iter().filter(|codec| codec.name == "telephone-event");
-    digits().find(|codec| codec.clock_rate == 8000).or_else(|| digits().next()).cloned()
+    digits().find(|codec| codec.clock_rate == 8000).or_else(|| digits().next())
 }
 
 /// Both ends have written them, with the ids of the one that offered.

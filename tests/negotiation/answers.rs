@@ -51,9 +51,9 @@ fn our_reoffer_keeps_the_extension_id_and_avoids_ids_with_another_meaning() {
 
 #[test]
 fn rtcp_rsize_is_answered_only_when_offered() {
-    assert!(only(&called_by("chromium-offer").0).reduced_size_rtcp);
+    assert!(parameters(&called_by("chromium-offer").0).reduced_size_rtcp);
     let (phone, sdp) = called_by("ringcentral-2022-offer");
-    assert!(!has(&sdp, "a=rtcp-rsize") && !only(&phone).reduced_size_rtcp);
+    assert!(!has(&sdp, "a=rtcp-rsize") && !parameters(&phone).reduced_size_rtcp);
 }
 
 #[test]

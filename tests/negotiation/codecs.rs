@@ -54,7 +54,7 @@ fn the_far_ends_fmtp_is_planned_for_sending_and_ours_for_receiving() {
 fn an_fmtp_before_its_rtpmap_counts() {
     let mut phone = phone();
     answer(&mut phone, &fixture("firefox-offer"));
-    assert_eq!(only(&phone).send_codecs[0].name, "opus");
+    assert_eq!(parameters(&phone).send_codecs[0].name, "opus");
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn a_section_that_does_not_send_announces_nothing() {
 #[test]
 fn the_ssrc_is_the_transceivers_for_life() {
     let mut phone = phone();
-    let wanted = format!("a=ssrc:{} cname:{}", only(&phone).ssrc, only(&phone).cname);
+    let wanted = format!("a=ssrc:{} cname:{}", only(&phone).ssrc, parameters(&phone).cname);
     assert!(has(&offer(&mut phone), &wanted));
     phone.set_local(SdpType::Rollback, "").unwrap();
     assert!(has(&offer(&mut phone), &wanted));

@@ -127,6 +127,10 @@ pub fn only(negotiator: &Negotiator) -> TransceiverSnapshot {
     transceivers.remove(0)
 }
 
+pub fn parameters(negotiator: &Negotiator) -> Parameters {
+    negotiator.parameters(only(negotiator).id).unwrap()
+}
+
 pub fn transport(negotiator: &Negotiator) -> TransportPlan {
     let mut transports = negotiator.plan().transports;
     assert_eq!(transports.len(), 1);

@@ -129,7 +129,7 @@ fn an_extension_that_was_switched_off_is_neither_offered_nor_answered() {
     let offered = offer(&mut callee);
     assert!(offered.contains("video-orientation"));
     assert!(!answer(&mut caller, &offered).contains("video-orientation"));
-    let agreed = caller.snapshot().transceivers[0].extensions.clone();
+    let agreed = caller.parameters(id).unwrap().extensions;
     assert!(agreed.iter().all(|(_, extension)| *extension != Extension::VideoOrientation));
     assert!(agreed.iter().any(|(_, extension)| *extension == Extension::Mid));
 }
