@@ -380,9 +380,7 @@ impl Connection {
         for media in plan.media.iter().filter(|media| media.kind == Kind::Audio) {
             self.receiver_ring(media.transceiver);
         }
-        let gathers = plan.transports.iter().any(|transport| transport.gather);
-        self.mailbox.follow(plan);
-        if gathers { self.mailbox.start() } else { Ok(()) }
+        self.mailbox.follow(plan)
     }
 }
 

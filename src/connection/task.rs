@@ -116,7 +116,7 @@ impl Mailbox {
     }
 
     /// The task exists from now on, and has done what it was told so far.
-    pub fn start(&mut self) -> Result<()> {
+    fn start(&mut self) -> Result<()> {
         let Some(task) = self.unborn.take() else { return Ok(()) };
         let (id, outbox) = (task.id, task.outbox.clone());
         let seat = task.prepared.as_ref().map_or_else(runtime::reserve, |prepared| Ok(prepared.seat.clone()))?;
@@ -127,7 +127,7 @@ impl Mailbox {
         Ok(())
     }
 
-    /// Asks for the counters. Where there is no task, before [`start`](Self::start) or after a crash, nothing is
+    /// Asks for the counters. Where there is no task, before the first plan that gathers or after a crash, nothing is
     /// counted, and that is the answer.
     pub fn ask(&self, request: u32) {
         if self.unborn.is_some() || self.commands.send(Command::Stats(request)).is_err() {
@@ -156,12 +156,18 @@ impl Mailbox {
         let _ = self.commands.send(command);
     }
 
-    /// Sends what was negotiated: signaling waits for what comes of it, so the task does not.
-    pub fn follow(&self, plan: Plan) {
-        self.send(Command::Plan(plan));
-        if let Some(rouser) = &self.rouser {
-            rouser.rouse();
+    /// Sends what was negotiated: signaling waits for what comes of it, so the task does not. The first plan that gathers
+    /// begins the task, which needs to hear of none before: a plan is complete.
+    pub fn follow(&mut self, plan: Plan) -> Result<()> {
+        if self.unborn.is_some() && !plan.transports.iter().any(|transport| transport.gather) {
+            return Ok(());
         }
+        self.send(Command::Plan(plan));
+        match &self.rouser {
+            Some(rouser) => rouser.rouse(),
+            None => self.start()?,
+        }
+        Ok(())
     }
 }
 
