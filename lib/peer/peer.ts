@@ -239,6 +239,8 @@ export class Peer {
       this.#updateOnEmptyChain = true;
       return;
     }
+    // Whatever makes it stable asks again.
+    if (this.signalingState !== 'stable') return;
     queueTask(() => {
       if (this.closed) return;
       if (!this.chain.isEmpty) {
