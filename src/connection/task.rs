@@ -250,6 +250,10 @@ impl Task {
             }
         }
         driver.close();
+        // It has taken one, though it was short.
+        if to_restock > 0 {
+            restock();
+        }
     }
 }
 
