@@ -99,7 +99,7 @@ fn a_better_pair_that_answers_later_is_nominated_and_used() {
 
 #[test]
 fn a_controlled_side_waits_for_no_nomination_and_checks_no_pair_that_has_answered() {
-    let mut stub = Stub::new(false, false, vec![host(far(1))]);
+    let mut stub = Stub::controlled(vec![host(far(1))]);
     answer_checks(&mut stub);
     assert_eq!((stub.path(), stub.transport.state().0), (Some(far(1)), IceState::Connected));
     for nominates in [false, true] {
@@ -112,8 +112,27 @@ fn a_controlled_side_waits_for_no_nomination_and_checks_no_pair_that_has_answere
 }
 
 #[test]
+fn a_controlled_side_lets_the_far_end_ask_first_for_10_ms() {
+    let asks = |stub: &mut Stub| stub.sent().iter().any(|transmit| is_request(&transmit.payload));
+    let mut asked = Stub::new(false, false, vec![host(far(1))]);
+    assert!(!asks(&mut asked));
+    let request = asked.request(Role::Controlling(9), false).raw;
+    asked.deliver(far(1), &request);
+    assert!(asks(&mut asked), "at once when it is asked");
+
+    let mut alone = Stub::new(false, false, vec![host(far(1))]);
+    let start = alone.now;
+    alone.wait();
+    assert!(asks(&mut alone) && alone.now - start == ms(10));
+
+    for (controlling, lite) in [(true, false), (false, true)] {
+        assert!(asks(&mut Stub::new(controlling, lite, vec![host(far(1))])), "who nominates does not wait");
+    }
+}
+
+#[test]
 fn a_far_end_that_dropped_the_first_client_hello_gets_another_one_when_it_nominates() {
-    let mut stub = Stub::new(false, false, vec![host(far(1))]);
+    let mut stub = Stub::controlled(vec![host(far(1))]);
     stub.begin_dtls(DtlsRole::Client);
     let hellos = |sent: Vec<Transmit>| sent.iter().filter(|transmit| transmit.payload[0] == 22).count();
     answer_checks(&mut stub);
@@ -246,7 +265,7 @@ fn a_far_end_that_never_nominates_is_not_checked_for_ever() {
 
 #[test]
 fn an_answer_that_the_agent_takes_no_more_spares_its_pair_no_check() {
-    let mut stub = Stub::new(false, false, vec![host(far(1))]);
+    let mut stub = Stub::controlled(vec![host(far(1))]);
     let first = stub.sent().remove(0);
     stub.now += ms(4500);
     let answer = stub.success(&first.payload, first.local);
@@ -261,12 +280,14 @@ fn an_answer_that_the_agent_takes_no_more_spares_its_pair_no_check() {
 
 #[test]
 fn restarts_one_after_the_other_wait_for_the_nomination_on_the_pair_from_before() {
-    let mut stub = Stub::new(false, false, vec![host(far(1))]);
+    let mut stub = Stub::controlled(vec![host(far(1))]);
     answer_checks(&mut stub);
     let nomination = stub.request(Role::Controlling(9), true).raw;
     stub.deliver(far(1), &nomination);
     stub.restart("first", vec![]);
     stub.restart("second", vec![host(far(2))]);
+    stub.now += ms(10);
+    stub.transport.handle_timeout(stub.now);
     let answered = answer_checks(&mut stub).iter().filter(|sent| is_request(&sent.payload)).count();
     assert_eq!((answered, stub.path()), (1, Some(far(1))), "the new pair has answered");
     stub.now += ms(30);
@@ -278,7 +299,7 @@ fn restarts_one_after_the_other_wait_for_the_nomination_on_the_pair_from_before(
 #[test]
 fn a_far_end_has_30_s_for_the_handshake_and_signaling_90_s_before_to_tell_it_of_us() {
     for (nominates, limit_s) in [(true, 30), (false, 120)] {
-        let mut stub = Stub::new(false, false, vec![host(far(1))]);
+        let mut stub = Stub::controlled(vec![host(far(1))]);
         stub.begin_dtls(DtlsRole::Client);
         answer_checks(&mut stub);
         if nominates {
@@ -296,7 +317,7 @@ fn a_far_end_has_30_s_for_the_handshake_and_signaling_90_s_before_to_tell_it_of_
 
 #[test]
 fn a_far_end_that_consents_no_more_is_sent_no_more_client_hellos() {
-    let mut stub = Stub::new(false, false, vec![host(far(1))]);
+    let mut stub = Stub::controlled(vec![host(far(1))]);
     stub.begin_dtls(DtlsRole::Client);
     answer_checks(&mut stub);
     let (start, mut hellos) = (stub.now, [0; 2]);

@@ -83,8 +83,7 @@ impl Seat {
     }
 
     /// As [`spawn`](Self::spawn), but what `task` can do without waiting is done before this returns, by the thread that
-    /// calls: what comes of it need not wait for a shard that has other calls to serve. What it sends goes out before our
-    /// answer does, too: a far end of libjuice takes 50 ms longer where it hears of us after it has asked itself.
+    /// calls: what comes of it need not wait for a shard that has other calls to serve.
     pub fn begin(&self, task: impl Future<Output = ()> + Send + 'static) -> Rouser {
         let mut task = Box::pin(task);
         let entered = self.0.handle.enter();

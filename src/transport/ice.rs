@@ -48,6 +48,9 @@ const MAX_TRANSACTIONS: usize = 128;
 const RELAY_WAIT: Duration = Duration::from_millis(500);
 /// Checks triggered by the far end's requests come no faster than this.
 const MIN_CHECK_INTERVAL: Duration = Duration::from_millis(20);
+/// So long an agent that is controlled waits for the far end's first check before it begins its own: where signaling is fast, ours
+/// would come before the far end knows of us, or just as it begins. Some then put off their own check (libjuice by 50 ms).
+const FIRST_WAIT: Duration = Duration::from_millis(10);
 /// RFC 8445 section 5.1.2.1 with the type preference of peer-reflexive candidates.
 const PRFLX_PRIORITY: u32 = (110 << 24) | (65_535 << 8) | 255;
 
@@ -456,8 +459,9 @@ impl Session {
 
     /// There are new pairs. More may be told in the same breath, and the best of all is to be checked first.
     fn check_soon(&mut self, now: Instant) {
-        if self.started.is_some() && !self.nominated {
-            self.next_check = Some(now);
+        if let Some(started) = self.started.filter(|_| !self.nominated) {
+            let wait = if self.agent.role() { Duration::ZERO } else { FIRST_WAIT };
+            self.next_check = Some(now.max(started + wait));
         }
     }
 

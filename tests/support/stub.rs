@@ -71,6 +71,13 @@ impl Stub {
         Self { transport, now, local, own, theirs, plan, crypto: default_provider().unwrap() }
     }
 
+    /// As [`new`](Self::new), controlled, when the transport has waited long enough for our checks and begins its own.
+    pub fn controlled(remote_candidates: Vec<Candidate>) -> Self {
+        let mut stub = Self::new(false, false, remote_candidates);
+        stub.wait();
+        stub
+    }
+
     /// Signaling tells of DTLS as well; nobody has the certificate that it names.
     pub fn begin_dtls(&mut self, role: DtlsRole) {
         let fingerprints = vec![Fingerprint { algorithm: HashAlgorithm::Sha256, bytes: vec![7; 32] }];
