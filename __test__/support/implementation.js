@@ -38,7 +38,8 @@ function packageVoice(rtc) {
 function packageEar(rtc) {
   return (track) => {
     const ear = new Ear(SAMPLE_RATE_HZ);
-    const sink = new rtc.PcmSink(track, { sampleRate: SAMPLE_RATE_HZ, frameMs: 2 * BLOCK_MS });
+    // Tests that take the thread for more than the second that a sink keeps lose frames by their own fault.
+    const sink = new rtc.PcmSink(track, { sampleRate: SAMPLE_RATE_HZ, frameMs: 2 * BLOCK_MS, queueFrames: 250 });
     sink.on('data', (frame) => ear.push(frame.samples));
     ear.stop = () => sink.close();
     ear.dropped = () => sink.dropped;
