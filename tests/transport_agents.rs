@@ -286,8 +286,7 @@ fn restarts_one_after_the_other_wait_for_the_nomination_on_the_pair_from_before(
     stub.deliver(far(1), &nomination);
     stub.restart("first", vec![]);
     stub.restart("second", vec![host(far(2))]);
-    stub.now += ms(10);
-    stub.transport.handle_timeout(stub.now);
+    stub.wait();
     let answered = answer_checks(&mut stub).iter().filter(|sent| is_request(&sent.payload)).count();
     assert_eq!((answered, stub.path()), (1, Some(far(1))), "the new pair has answered");
     stub.now += ms(30);
