@@ -55,7 +55,7 @@ pub(super) fn snapshot(state: &State) -> Snapshot {
             max_message_size: max_message_bytes(slot),
             dtls_role: state.agreement.transports.get(&transport).and_then(|it| it.dtls.as_ref()).map(|dtls| dtls.role),
         }),
-        transports: used_transports(&state.agreement).iter().filter_map(|id| show_transport(state, *id)).collect(),
+        transports: used_transports(state).iter().filter_map(|id| show_transport(state, *id)).collect(),
     }
 }
 
@@ -120,9 +120,12 @@ fn show_transport(state: &State, id: TransportId) -> Option<TransportSnapshot> {
     })
 }
 
-fn used_transports(agreement: &Agreement) -> Vec<TransportId> {
-    let mut used: Vec<_> =
-        agreement.slots.iter().filter(|slot| !slot.rejected).filter_map(|slot| slot.transport).collect();
+/// Those of sections that live, and of those that lived before the pending offer: none ends before the answer, and a rollback
+/// goes on with them.
+fn used_transports(state: &State) -> Vec<TransportId> {
+    let agreements = [Some(&state.agreement), state.stable.as_deref()].into_iter().flatten();
+    let living = agreements.flat_map(|agreement| &agreement.slots).filter(|slot| !slot.rejected);
+    let mut used: Vec<_> = living.filter_map(|slot| slot.transport).collect();
     used.sort();
     used.dedup();
     used
@@ -147,17 +150,13 @@ pub(super) fn plan(state: &State) -> Plan {
     // only transports that did not exist.
     let offered = state.signaling == SignalingState::HaveRemoteOffer;
     let before = state.stable.as_deref().filter(|_| offered);
-    let mut ids = used_transports(&state.agreement);
-    ids.extend(before.map(used_transports).unwrap_or_default());
-    ids.sort();
-    ids.dedup();
     let transport = |id: &TransportId| {
         let old = before.and_then(|before| before.transports.get(id));
         old.or_else(|| state.agreement.transports.get(id)).map(|transport| plan_transport(*id, transport))
     };
     let agreement = before.unwrap_or(&state.agreement);
     Plan {
-        transports: ids.iter().filter_map(transport).collect(),
+        transports: used_transports(state).iter().filter_map(transport).collect(),
         media: agreement.slots.iter().filter_map(|slot| plan_media(state, slot)).collect(),
         data: plan_data(agreement),
     }

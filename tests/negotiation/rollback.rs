@@ -75,6 +75,25 @@ fn what_the_application_changed_meanwhile_stays() {
 }
 
 #[test]
+fn no_transport_ends_before_the_answer_to_an_offer_that_ends_its_sections() {
+    let (mut one, mut other) = (phone(), peer());
+    negotiate(&mut one, &mut other);
+    let before = (transport(&one).id, transport(&other).id);
+    let shown = |phone: &Negotiator| phone.snapshot().transports.iter().map(|it| it.id).collect::<Vec<_>>();
+    one.stop(only(&one).id).unwrap();
+    let ending = offer(&mut one);
+    other.set_remote(SdpType::Offer, &ending).unwrap();
+    for (phone, id) in [(&one, before.0), (&other, before.1)] {
+        assert_eq!((transport(phone).id, shown(phone)), (id, vec![id]));
+    }
+    one.set_local(SdpType::Rollback, "").unwrap();
+    assert_eq!((transport(&one).id, shown(&one)), (before.0, vec![before.0]));
+    let answer = other.create_answer().unwrap();
+    other.set_local(SdpType::Answer, &answer).unwrap();
+    assert_eq!((other.plan(), shown(&other)), (Plan::default(), vec![]));
+}
+
+#[test]
 fn a_rolled_back_restart_brings_the_old_credentials_as_a_new_generation() {
     let (mut phone, _) = called_by("chromium-offer");
     let before = transport(&phone);
