@@ -47,6 +47,7 @@ impl Outlet {
         let (id, outbox) = (self.id, self.outbox.clone());
         let read = async move {
             while self.pump(Instant::now()) {
+                runtime::ring_overdue(Instant::now());
                 let Some(due) = self.sink.next_due() else { break };
                 tokio::time::sleep_until(due.into()).await;
             }

@@ -5,7 +5,7 @@
 //! much to do wakes at most [`WAKES_PER_SECOND`] times a second: to wake costs more than a packet of a cheap codec, so
 //! what is due within one period is done together. The steps of a call's beginning wait for each other, and for no period
 //! ([`hurry`], [`Rouser`]). Whoever waits for a thread outside is told before a shard rests, once for all that has happened,
-//! or at once where a call waits for it ([`ring_kept`]).
+//! or at once where a call waits for it ([`ring_kept`]), or after a period where the shard never rests ([`ring_overdue`]).
 
 use super::outbox::Doorbell;
 use crate::error::{Error, ErrorKind, Result};
@@ -28,6 +28,7 @@ const MAX_SHARDS: usize = 4;
 const CROWD: usize = 50;
 /// How often a busy shard wakes. What is done comes late by at most the period: 5 ms.
 const WAKES_PER_SECOND: u32 = 200;
+const PERIOD: Duration = Duration::from_micros(1_000_000 / WAKES_PER_SECOND as u64);
 /// So many wakes in quick succession cost no delay.
 const BURST: u32 = 40;
 /// After a step of a call's beginning its next one is awaited for so long without delay. A far end that takes longer does
@@ -41,7 +42,14 @@ static SHARDS: Mutex<Vec<Shard>> = Mutex::new(Vec::new());
 thread_local! {
     static PACE: RefCell<Pace> = const { RefCell::new(Pace { scheduled: None, hurried_until: None }) };
     /// The bells to ring before this shard rests; `None` on any other thread.
-    static BELLS: RefCell<Option<Vec<Arc<dyn Doorbell>>>> = const { RefCell::new(None) };
+    static BELLS: RefCell<Option<Kept>> = const { RefCell::new(None) };
+}
+
+#[derive(Default)]
+struct Kept {
+    bells: Vec<Arc<dyn Doorbell>>,
+    /// When the first of them came.
+    since: Option<Instant>,
 }
 
 #[derive(Clone)]
@@ -106,16 +114,28 @@ pub fn hurry(now: Instant) {
 
 /// Rings `bell`: at once, or on a shard as soon as all that is due there has been done, or with [`ring_kept`].
 pub fn ring(bell: &Arc<dyn Doorbell>) {
-    let kept = BELLS.try_with(|bells| bells.borrow_mut().as_mut().map(|bells| bells.push(bell.clone())).is_some());
-    if kept != Ok(true) {
+    let keep = |kept: &mut Kept| {
+        kept.since.get_or_insert_with(Instant::now);
+        kept.bells.push(bell.clone());
+    };
+    if BELLS.try_with(|kept| kept.borrow_mut().as_mut().map(keep).is_some()) != Ok(true) {
         bell.ring();
+    }
+}
+
+/// To be called by each task now and then: a shard that has more to do than it can never rests, and what it keeps is rung a
+/// period late.
+pub fn ring_overdue(now: Instant) {
+    let since = BELLS.try_with(|kept| kept.borrow().as_ref()?.since).ok().flatten();
+    if since.is_some_and(|since| now >= since + PERIOD) {
+        ring_kept();
     }
 }
 
 /// Rings what this shard keeps for later.
 pub fn ring_kept() {
-    let kept = BELLS.try_with(|bells| bells.borrow_mut().as_mut().map(std::mem::take));
-    for bell in kept.ok().flatten().unwrap_or_default() {
+    let kept = BELLS.try_with(|kept| kept.borrow_mut().as_mut().map(std::mem::take));
+    for bell in kept.ok().flatten().unwrap_or_default().bells {
         // A panic here would be the end of the shard, or of a task that has no part in it.
         let _ = catch_unwind(AssertUnwindSafe(|| bell.ring()));
     }
@@ -178,7 +198,7 @@ impl Shard {
                 .build();
             match runtime {
                 Ok(runtime) => {
-                    BELLS.set(Some(Vec::new()));
+                    BELLS.set(Some(Kept::default()));
                     // Fails when nobody waits any more.
                     let _ = sender.send(Ok(runtime.handle().clone()));
                     runtime.block_on(pending::<()>());
@@ -229,14 +249,13 @@ struct Pace {
 impl Pace {
     /// How long the next wake is put off at `now`.
     fn pause(&mut self, now: Instant) -> Duration {
-        let period = Duration::from_secs(1) / WAKES_PER_SECOND;
         // What was done in a hurry is not made up for.
-        let latest = now + period * (BURST + 1);
-        let scheduled = (self.scheduled.map_or(now, |scheduled| scheduled.max(now)) + period).min(latest);
+        let latest = now + PERIOD * (BURST + 1);
+        let scheduled = (self.scheduled.map_or(now, |scheduled| scheduled.max(now)) + PERIOD).min(latest);
         self.scheduled = Some(scheduled);
         match self.hurried_until {
             Some(until) if now < until => Duration::ZERO,
-            _ => (scheduled - now).saturating_sub(period * BURST),
+            _ => (scheduled - now).saturating_sub(PERIOD * BURST),
         }
     }
 }
@@ -326,7 +345,7 @@ mod tests {
             assert!(pace.pause(now).is_zero());
         }
         now += HURRY;
-        assert!(pace.pause(now) <= Duration::from_secs(1) / WAKES_PER_SECOND);
+        assert!(pace.pause(now) <= PERIOD);
     }
 
     #[test]
@@ -357,6 +376,32 @@ mod tests {
             }
         })?;
         assert_eq!(rung.recv(), Ok(10));
+        Ok(())
+    }
+
+    #[test]
+    fn a_bell_rings_after_a_period_where_the_shard_never_rests() -> Result<()> {
+        struct Bell(std::sync::mpsc::Sender<()>);
+        impl Doorbell for Bell {
+            fn ring(&self) {
+                let _ = self.0.send(());
+            }
+        }
+        let (sender, rung) = channel();
+        let bell: Arc<dyn Doorbell> = Arc::new(Bell(sender));
+        let (tell, told) = channel();
+        spawn(async move {
+            let rings_at = |now: Instant| {
+                ring_overdue(now);
+                rung.try_iter().count()
+            };
+            let nothing = rings_at(Instant::now() + PERIOD);
+            let early = Instant::now();
+            ring(&bell);
+            let later = Instant::now() + PERIOD;
+            let _ = tell.send([nothing, rings_at(early), rings_at(later), rings_at(later)]);
+        })?;
+        assert_eq!(told.recv(), Ok([0, 0, 1, 0]));
         Ok(())
     }
 

@@ -357,6 +357,7 @@ impl Driver {
 
     /// Does all that is due at `now`. What has happened is told before media of it are made.
     fn advance(&mut self, now: Instant) {
+        runtime::ring_overdue(now);
         self.advance_gathering(now);
         self.tell();
         if self.session.timeout().is_some_and(|due| due <= now) {
