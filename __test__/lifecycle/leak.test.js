@@ -48,6 +48,16 @@ onLinux('calls that both ends leave at any moment', () => {
   });
 });
 
+onLinux('the sockets of a call', () => {
+  test('that is refused are given back at once, not when it is collected', async () => {
+    expect(await run('refused.js')).toEqual({ ...ENDED, said: [{ kept: 0 }] });
+  });
+
+  test('can be had later where the system had none', async () => {
+    expect(await run('exhausted.js')).toEqual({ ...ENDED, said: [{ failed: 'OperationError', gathers: true }] });
+  });
+});
+
 test('the garbage collector takes every object, and what is native of it, once it is closed or was never used', async () => {
   const { said, ...end } = await run('collected.js');
   expect(end).toEqual(ENDED);

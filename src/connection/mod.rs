@@ -342,7 +342,7 @@ impl Connection {
     pub fn close(&mut self) {
         if !std::mem::replace(&mut self.closed, true) {
             self.negotiator.close();
-            self.mailbox.send(Command::Close);
+            self.mailbox.close();
             for detour in std::mem::take(&mut self.detours).into_values() {
                 detour.end();
             }

@@ -115,11 +115,13 @@ impl Mailbox {
         task.prepared = Some(Preparation::begin(seat, address_policy(&task.network)));
     }
 
-    /// The task exists from now on, and has done what it was told so far.
+    /// The task exists from now on, and has done what it was told so far. Where the system gives no thread, it may be tried
+    /// again.
     fn start(&mut self) -> Result<()> {
+        let Some(task) = &self.unborn else { return Ok(()) };
+        let seat = task.prepared.as_ref().map_or_else(runtime::reserve, |prepared| Ok(prepared.seat.clone()))?;
         let Some(task) = self.unborn.take() else { return Ok(()) };
         let (id, outbox) = (task.id, task.outbox.clone());
-        let seat = task.prepared.as_ref().map_or_else(runtime::reserve, |prepared| Ok(prepared.seat.clone()))?;
         let run = task.run();
         #[cfg(feature = "faults")]
         let run = fault::subject(id.0, run);
@@ -149,6 +151,12 @@ impl Mailbox {
         Arc::new(move || {
             let _ = commands.send(Command::Returned(way));
         })
+    }
+
+    /// The task ends. What was made ready for one that has not begun is given back.
+    pub fn close(&mut self) {
+        self.send(Command::Close);
+        self.unborn = None;
     }
 
     pub fn send(&self, command: Command) {
