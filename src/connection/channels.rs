@@ -10,7 +10,7 @@ use crate::negotiation::{Plan, TransportId};
 use crate::transport::{ChannelId, ChannelInit, DataEvent, Message, Transport};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// Bytes and messages of one channel that have left and that JavaScript does not know of yet.
@@ -18,18 +18,22 @@ use std::time::Instant;
 pub struct Transmitted {
     bytes: AtomicUsize,
     messages: AtomicUsize,
+    /// JavaScript was told to look, and has not looked yet.
+    told: AtomicBool,
 }
 
 impl Transmitted {
     /// `true` where JavaScript must be told anew.
     fn add(&self, bytes: usize, messages: usize) -> bool {
-        let known = self.bytes.fetch_add(bytes, Ordering::AcqRel) + self.messages.fetch_add(messages, Ordering::AcqRel);
-        known == 0
+        self.bytes.fetch_add(bytes, Ordering::SeqCst);
+        self.messages.fetch_add(messages, Ordering::SeqCst);
+        !self.told.swap(true, Ordering::SeqCst)
     }
 
-    /// Bytes and messages since the last call.
+    /// Bytes and messages since the last call. Whatever is added from its first step on is told anew, even if it is taken now.
     pub fn take(&self) -> (usize, usize) {
-        (self.bytes.swap(0, Ordering::AcqRel), self.messages.swap(0, Ordering::AcqRel))
+        self.told.store(false, Ordering::SeqCst);
+        (self.bytes.swap(0, Ordering::SeqCst), self.messages.swap(0, Ordering::SeqCst))
     }
 }
 
@@ -104,5 +108,33 @@ impl Session {
     /// JavaScript has caught up: messages may come again.
     pub fn resume_reading(&mut self, now: Instant) {
         self.with_carrier(now, |transport| transport.set_reading(now, true));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_that_javascript_was_not_told_of() {
+        const ROUNDS: usize = 200_000;
+        let transmitted = Transmitted::default();
+        let told = AtomicUsize::new(0);
+        let (mut looked, mut seen) = (0, (0, 0));
+        std::thread::scope(|scope| {
+            let adding = scope.spawn(|| {
+                for _ in 0..ROUNDS {
+                    told.fetch_add(usize::from(transmitted.add(2, 1)), Ordering::SeqCst);
+                }
+            });
+            while !adding.is_finished() || looked < told.load(Ordering::SeqCst) {
+                if looked < told.load(Ordering::SeqCst) {
+                    looked += 1;
+                    let (bytes, messages) = transmitted.take();
+                    seen = (seen.0 + bytes, seen.1 + messages);
+                }
+            }
+        });
+        assert_eq!(seen, (2 * ROUNDS, ROUNDS));
     }
 }
