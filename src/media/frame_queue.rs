@@ -62,11 +62,7 @@ impl FrameQueue {
         let mut state = self.state();
         let (frame, ticks) = state.frames.pop_front()?;
         state.ticks -= u64::from(ticks);
-        let drained = if std::mem::take(&mut state.refused) { state.drained.clone() } else { None };
-        drop(state);
-        if let Some(drained) = drained {
-            drained();
-        }
+        tell_room(state);
         Some((frame, ticks))
     }
 
@@ -75,7 +71,7 @@ impl FrameQueue {
         let mut state = self.state();
         state.frames.clear();
         state.ticks = 0;
-        state.refused = false;
+        tell_room(state);
     }
 
     /// Written and not yet sent.
@@ -85,6 +81,15 @@ impl FrameQueue {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// There is room: whoever was refused is told, once.
+fn tell_room(mut state: MutexGuard<'_, State>) {
+    let drained = if std::mem::take(&mut state.refused) { state.drained.clone() } else { None };
+    drop(state);
+    if let Some(drained) = drained {
+        drained();
     }
 }
 
@@ -105,6 +110,11 @@ mod tests {
         assert_eq!(queue.take().map(|(_, ticks)| ticks), Some(160));
         assert_eq!(queue.take().map(|(_, ticks)| ticks), Some(160));
         assert_eq!((queue.take(), drained.load(Ordering::Relaxed)), (None, 1));
+        assert_eq!([(); 3].map(|()| queue.write(frame())), [Some(true), Some(true), Some(false)]);
+        queue.clear();
+        assert_eq!((queue.queued_ms(), drained.load(Ordering::Relaxed)), (0.0, 2));
+        queue.clear();
+        assert_eq!(drained.load(Ordering::Relaxed), 2, "nobody was refused");
     }
 
     #[test]
