@@ -3,6 +3,32 @@
 use crate::patch::Patch;
 
 pub const PATCHES: &[Patch] = &[
+    // A processor may have AVX2 where the system does not keep its registers (Intel 64 manual, volume 1, section 14.3).
+    Patch {
+        file: "celt/x86/x86cpu.c",
+        places: &[
+            ("#include \"x86cpu.h\"", "#include \"x86/x86cpu.h\""),
+            (
+                "static void opus_cpu_feature_check(",
+                "static unsigned int kept_registers(void)
+{
+#if defined(_MSC_VER)
+    return (unsigned int)_xgetbv(0);
+#else
+    unsigned int low, high;
+    __asm__ __volatile__ (\"xgetbv\" : \"=a\" (low), \"=d\" (high) : \"c\" (0));
+    return low;
+#endif
+}
+
+static void opus_cpu_feature_check(",
+            ),
+            (
+                "        cpu_feature->HW_AVX2 = (info[2] & (1 << 28)) != 0 &&",
+                "        cpu_feature->HW_AVX2 = (info[2] & (1 << 27)) != 0 && (kept_registers() & 6) == 6 && (info[2] & (1 << 28)) != 0 &&",
+            ),
+        ],
+    },
     Patch {
         file: "silk/float/noise_shape_analysis_FLP.c",
         places: &[
