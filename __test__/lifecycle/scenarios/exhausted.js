@@ -9,7 +9,9 @@ function takeAll() {
   try {
     for (;;) taken.push(openSync('/dev/null'));
   } catch {
-    return () => taken.forEach((descriptor) => closeSync(descriptor));
+    return () => {
+      for (const descriptor of taken) closeSync(descriptor);
+    };
   }
 }
 
