@@ -314,6 +314,19 @@ fn hold_silences_and_resume_brings_the_tone_back() {
 }
 
 #[test]
+fn an_end_whose_far_end_has_closed_is_not_kept_busy() {
+    let mut call = connected();
+    let now = call.now;
+    call.ends[0].session.close(now);
+    call.run(50);
+    assert!(call.ends[1].saw_dtls(DtlsState::Closed));
+    call.run(10_000);
+    let end = &mut call.ends[1].session;
+    end.handle_timeout(call.now);
+    assert!(end.timeout().is_none_or(|due| due > call.now), "it is to be woken at once, for nothing");
+}
+
+#[test]
 fn a_call_in_g722_has_both_sub_bands() {
     let mut call = Call::new();
     // Above what a narrow-band codec carries.

@@ -180,7 +180,9 @@ impl Session {
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     pub fn timeout(&self) -> Option<Instant> {
-        let lines = self.lines.values().flat_map(|line| [line.transport.timeout(), line.reporting.timeout()]);
+        // Nothing is reported where nothing can be sent.
+        let reporting = |line: &Line| line.reporting.timeout().filter(|_| line.up);
+        let lines = self.lines.values().flat_map(|line| [line.transport.timeout(), reporting(line)]);
         let sending = self.outbound.values().filter(|outbound| self.is_up(outbound.transport()));
         let senders = sending.map(|outbound| outbound.next_due());
         let receivers = self.inbound.values().map(|inbound| inbound.next_due());
