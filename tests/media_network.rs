@@ -7,7 +7,7 @@ use bytes::Bytes;
 use media_support::*;
 use std::time::{Duration, Instant};
 use webphone_rtc::media::jitter::{Content, JitterBuffer, Next, Packet};
-use webphone_rtc::media::{Codec, ReceiverEvent};
+use webphone_rtc::media::{Codec, ReceiverEvent, Sink};
 
 /// No frame is missing and none is dropped. A frame may come late while a missing packet, and the one after it, is
 /// waited for: 20 ms each, beside the packet's own 20, and the frame's.
@@ -443,4 +443,58 @@ fn a_process_that_wakes_now_and_then_for_a_minute_is_not_late_afterwards() {
         let delay_ms = (after.jitter_buffer_delay_s - before.jitter_buffer_delay_s) / samples * 1000.0;
         assert!(delay_ms < 60.0, "asleep for {asleep:?} each time, and {delay_ms:.0} ms late afterwards");
     }
+}
+
+fn rms(pcm: &[i16]) -> f64 {
+    (pcm.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / pcm.len() as f64).sqrt()
+}
+
+/// What the network knows of a far end that sends nothing for a second after each second of speech, but for one packet of
+/// comfort noise at the beginning (RFC 3389); the packets take up to `jitter_ms` longer than the fastest.
+fn speech_with_pauses(jitter_ms: f64) -> Call {
+    let mut call = Call::new(pcmu(), 8000).tone(1000.0);
+    let (mut dice, mut sequence) = (Dice::new(7), 0);
+    call.network = Box::new(move |n, packet| {
+        let slot = n % 100;
+        if slot > 50 {
+            return vec![];
+        }
+        packet.sequence = sequence;
+        sequence = sequence.wrapping_add(1);
+        if slot == 50 {
+            packet.payload_type = 13;
+            packet.payload = [60_u8][..].into();
+        }
+        vec![Duration::from_micros((5000.0 + dice.roll() * jitter_ms * 1000.0) as u64)]
+    });
+    call
+}
+
+#[test]
+fn what_is_known_of_jitter_outlives_the_pauses_of_the_far_end() {
+    let mut call = speech_with_pauses(120.0);
+    call.run(ms(120_000));
+    let stats = call.receiver.stats();
+    let missed_ms = (stats.concealed_samples - stats.silent_concealed_samples) / 8;
+    assert!(missed_ms < 300, "{missed_ms} ms of a minute of speech came too late");
+}
+
+#[test]
+fn where_nothing_comes_any_more_a_codec_does_not_go_on_with_the_background() {
+    let mut seed = 1_u32;
+    let mut call = Call::new(opus(), 48_000).says(move |_| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        ((seed >> 18) as i16 - 8192) / 2
+    });
+    call.sink = Some(Sink::new(&call.receiver.ring().clone(), 16_000, 20, 1000));
+    call.run(ms(5000));
+    let speaking = rms(call.last(ms(1000)));
+    call.network = Box::new(|_, _| vec![]);
+    call.run(ms(400));
+    let soon = rms(call.last(ms(200)));
+    assert!(soon > speaking / 2.0, "{soon} after {speaking}: what is lost for a moment is concealed");
+    let concealed = call.receiver.stats().silent_concealed_samples;
+    call.run(ms(2000));
+    assert_eq!(rms(call.last(ms(1000))), 0.0);
+    assert!(call.receiver.stats().silent_concealed_samples > concealed + 16_000, "and counted as silence");
 }

@@ -12,11 +12,16 @@ use super::noise::ComfortNoise;
 use super::receiver::ReceiverStats;
 use super::ring::Ring;
 use super::stretch::{Strictness, lengthen, shorten};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Less is hardly ever a pitch period, which is what a splice leaves out or puts in.
 const PERIOD_MS: f64 = 8.0;
+
+/// A codec that conceals goes on with what it takes for background for as long as it is asked. After so long that fades, and
+/// then there is silence: nobody is there any more.
+const FADE_MS: RangeInclusive<u32> = 500..=1000;
 
 /// Plays into a ring; see the module.
 pub struct Player {
@@ -28,6 +33,8 @@ pub struct Player {
     resting: bool,
     /// The last stretch was concealed.
     concealing: bool,
+    /// Samples that the decoder has concealed on end.
+    concealed: usize,
     rate_hz: u32,
     /// Timestamp of the next tick.
     timestamp: u32,
@@ -52,6 +59,7 @@ impl Player {
             noise: ComfortNoise::default(),
             resting: false,
             concealing: false,
+            concealed: 0,
             timestamp: 0,
             remainder: 0,
             since_stretch: 0,
@@ -120,7 +128,7 @@ impl Player {
         self.stats.decoded += 1;
         self.stats.codec = Some((packet.payload_type, codec));
         self.pcm.resize(samples, 0);
-        self.concealing = false;
+        self.end_concealment();
         self.join(fit(surplus_ms));
         self.stretch(surplus_ms);
         self.emit(packet.ticks, clock_hz)
@@ -141,7 +149,7 @@ impl Player {
             self.pcm.drain(..self.pcm.len().saturating_sub(samples));
             self.pcm.resize(samples, 0);
             self.stats.recovered += 1;
-            self.concealing = false;
+            self.end_concealment();
             self.join(Fit::Fixed);
             return self.emit(ticks, clock_hz);
         }
@@ -167,9 +175,11 @@ impl Player {
             return;
         };
         // A codec knows more of speech than its last pitch period; but only of speech.
-        if decoder.conceal(whole, self.concealer.steady(), &mut self.pcm) {
+        let faded = self.concealed >= ms_samples(*FADE_MS.end(), self.rate_hz) && !self.concealer.bridging();
+        if faded || decoder.conceal(whole, self.concealer.steady(), &mut self.pcm) {
             self.pcm.drain(..self.pcm.len().saturating_sub(samples));
             self.pcm.resize(samples, 0);
+            self.fade();
             self.join(Fit::Fixed);
             self.note_concealment(samples);
             return;
@@ -208,8 +218,23 @@ impl Player {
             self.stats.concealment_events += 1;
         }
         self.stats.concealed_samples += samples as u64;
-        if self.concealer.silent() {
+        if self.concealer.silent() || self.concealed >= ms_samples(*FADE_MS.end(), self.rate_hz) {
             self.stats.silent_concealed_samples += samples as u64;
+        }
+    }
+
+    fn end_concealment(&mut self) {
+        self.concealing = false;
+        self.concealed = 0;
+    }
+
+    /// Takes what the decoder has made of nothing as far down as its age wants.
+    fn fade(&mut self) {
+        let [from, to] = [FADE_MS.start(), FADE_MS.end()].map(|ms| ms_samples(*ms, self.rate_hz));
+        for sample in self.pcm.iter_mut() {
+            let left = to.saturating_sub(self.concealed.max(from)) as f32 / (to - from) as f32;
+            *sample = (f32::from(*sample) * left) as i16;
+            self.concealed += 1;
         }
     }
 
@@ -284,6 +309,10 @@ impl Player {
         self.remainder = owed % u64::from(clock_hz);
         (owed / u64::from(clock_hz)) as usize
     }
+}
+
+fn ms_samples(ms: u32, rate_hz: u32) -> usize {
+    (ms * (rate_hz / 1000)) as usize
 }
 
 /// Where a bridge may end, so that the delay comes nearer to its target.
