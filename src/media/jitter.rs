@@ -310,7 +310,10 @@ impl JitterBuffer {
         }
         let transit_ms = timeline.transit_ms(now, at, self.clock_hz);
         let follows = at == newest.at + i64::from(newest.ticks);
-        if step == 1 && !follows && (transit_ms - newest.transit_ms).abs() > STEP_MS {
+        // What packets are known to take lately is no step, and neither is what the last one took.
+        let fastest_ms = self.delay.fastest_ms().unwrap_or(newest.transit_ms).min(newest.transit_ms);
+        let slowest_ms = self.delay.target_ms().unwrap_or(newest.transit_ms).max(newest.transit_ms);
+        if step == 1 && !follows && !(fastest_ms - STEP_MS..=slowest_ms + STEP_MS).contains(&transit_ms) {
             return true;
         }
         // A sender whose clock stood still while it paused, or a network that did, comes back later than can be waited.
