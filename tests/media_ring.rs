@@ -150,6 +150,7 @@ fn two_readers_at_different_rates_hear_the_same() {
 fn a_slow_reader_loses_its_oldest_and_harms_nobody() {
     let ring = Ring::new(16_000, 1, 100);
     let (mut fast, mut slow) = (ring.reader(), ring.reader());
+    pull(&mut slow, 320, 16_000);
     for n in 0..100 {
         assert_eq!(ring.write(&[n; 320], 16_000, 1).accepted_ms, 20.0);
         assert_eq!(pull(&mut fast, 320, 16_000), [n; 320]);
@@ -163,6 +164,36 @@ fn a_slow_reader_loses_its_oldest_and_harms_nobody() {
     for n in first[0] + 1..100 {
         assert_eq!(pull(&mut slow, 320, 16_000), [n; 320]);
     }
+}
+
+#[test]
+fn a_reader_that_begins_late_joins_the_others_however_long_the_queue_is() {
+    for queue_ms in [100, 1000, 5000] {
+        let ring = Ring::new(16_000, 1, queue_ms);
+        let (mut early, mut late) = (ring.reader(), ring.reader());
+        for n in 1..=100 {
+            ring.write(&[n; 320], 16_000, 1);
+            assert_eq!(pull(&mut early, 320, 16_000), [n; 320]);
+        }
+        assert_eq!(pull(&mut late, 320, 16_000), [0; 320], "all was played");
+        ring.write(&[101; 320], 16_000, 1);
+        assert_eq!(pull(&mut late, 320, 16_000), [101; 320]);
+        assert_eq!(late.dropped_ms(), 0.0);
+    }
+}
+
+#[test]
+fn a_reader_that_has_paused_lies_behind_by_200_ms_at_most() {
+    let ring = Ring::new(16_000, 1, 5000);
+    let (mut steady, mut paused) = (ring.reader(), ring.reader());
+    for n in 1..=100 {
+        ring.write(&[n; 320], 16_000, 1);
+        pull(&mut steady, 320, 16_000);
+        if n == 1 {
+            assert_eq!(pull(&mut paused, 320, 16_000), [1; 320]);
+        }
+    }
+    assert_eq!(pull(&mut paused, 320, 16_000), [91; 320]);
 }
 
 #[test]

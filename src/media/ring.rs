@@ -27,8 +27,8 @@ const UNREAD_MS: u32 = 120;
 const SEAM_MS: u32 = 3;
 /// Room for so much is kept, whatever there is; and for no more than four times of what there is, once a rush is over.
 const ROOM_MS: u32 = 100;
-/// A reader this far behind the fastest skips what `clear` has made obsolete.
-const CLEAR_SKIP_MS: u32 = 40;
+/// A reader this far behind the fastest joins it when it begins to read, and skips what `clear` has made obsolete.
+const BEHIND_MS: u32 = 40;
 
 /// What happens to a ring; told to the hook of [`Ring::on_event`].
 #[derive(Clone, Debug, PartialEq)]
@@ -114,6 +114,8 @@ struct Seat {
     position: u64,
     rate_hz: u32,
     dropped: u64,
+    /// It has read.
+    begun: bool,
 }
 
 struct Input {
@@ -193,14 +195,14 @@ impl Ring {
         Arc::new(Self { live, state: Mutex::new(state), hook: Mutex::new(None), _live: Live::new(Kind::Signal) })
     }
 
-    /// A new reader. Of a queue it starts where the fastest reader is, so nothing unplayed is lost; of a live signal
-    /// it starts now.
+    /// A new reader. Of a queue it starts where the fastest reader is, so nothing unplayed is lost, and again when it begins to
+    /// read, if that has gone on meanwhile; of a live signal it starts now.
     pub fn reader(self: &Arc<Self>) -> Reader {
         let mut state = self.lock();
         let (id, rate_hz) = (state.next_seat, state.rate_hz);
         state.next_seat = id.wrapping_add(1);
         let position = if self.live { state.end } else { state.played };
-        state.readers.push(Seat { id, position, rate_hz, dropped: 0 });
+        state.readers.push(Seat { id, position, rate_hz, dropped: 0, begun: false });
         drop(state);
         Reader { ring: self.clone(), id, converter: None, scratch: Vec::new(), max_lag_ms: None }
     }
@@ -501,8 +503,10 @@ impl State {
 
     /// Gives up what no reader may ask for any more.
     fn trim(&mut self, live: bool) {
-        let spread = if live { 0 } else { frames(SPREAD_MS, self.rate_hz) };
-        let oldest = self.end.saturating_sub((self.queue + spread) as u64);
+        let oldest = match live {
+            true => self.end.saturating_sub(self.queue as u64),
+            false => self.played.saturating_sub(frames(SPREAD_MS, self.rate_hz) as u64),
+        };
         let needed = self.readers.iter().map(|seat| seat.position).min();
         let needed = needed.map_or(self.played, |position| position.min(self.played));
         let keep = needed.max(oldest);
@@ -533,7 +537,7 @@ impl State {
         }
         self.end = self.played + fade as u64;
         self.samples.truncate((first + fade) * channels);
-        let far = frames(CLEAR_SKIP_MS, self.rate_hz) as u64;
+        let far = frames(BEHIND_MS, self.rate_hz) as u64;
         for seat in &mut self.readers {
             if self.played - seat.position > far {
                 seat.position = self.played;
@@ -744,9 +748,13 @@ impl State {
         self.begun = true;
         let cushion = if live { 0 } else { self.meet(needed.saturating_sub(self.waiting(id))) };
         let (start, end) = (self.start, self.end);
+        let behind = self.played.saturating_sub(frames(BEHIND_MS, self.rate_hz) as u64);
         out.fill(0);
         let Some(seat) = self.readers.iter_mut().find(|seat| seat.id == id) else { return 0 };
         seat.rate_hz = rate_hz;
+        if !std::mem::replace(&mut seat.begun, true) && !live && seat.position < behind {
+            seat.position = self.played;
+        }
         if seat.position < start {
             seat.dropped += start - seat.position;
             seat.position = start;
