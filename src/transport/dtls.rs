@@ -144,7 +144,9 @@ impl Association {
             return None;
         }
         if self.flight.is_repeat(datagram) {
-            self.out.extend(self.flight.again(now));
+            if self.flight.ask(now) {
+                self.repeat(now);
+            }
             return None;
         }
         let outcome = endpoint.read(now, peer(), None, BytesMut::from(datagram));
@@ -212,7 +214,7 @@ impl Association {
     /// Takes over what the machine has to send, also when it has just failed: an alert is part of that.
     fn collect(&mut self, now: Instant) {
         let Some(endpoint) = &mut self.endpoint else { return };
-        let datagrams: Vec<_> = std::iter::from_fn(|| endpoint.poll_transmit()).map(|sent| sent.message).collect();
+        let datagrams = sent(endpoint);
         if self.agreed.is_none() {
             self.flight.sent(now, self.plan.role, &datagrams);
         }
@@ -233,8 +235,32 @@ impl Association {
             };
             return Some(self.fail(failure));
         }
-        self.out.extend(self.flight.handle_timeout(now));
+        if self.flight.handle_timeout(now) {
+            self.repeat(now);
+        }
         None
+    }
+
+    /// Our last flight goes out once more.
+    fn repeat(&mut self, now: Instant) {
+        if let Some(repeat) = self.flight.renewal() {
+            self.renew(now, repeat);
+        }
+        self.out.extend(self.flight.again());
+    }
+
+    /// Has the machine make our last flight anew: a far end that has seen a Finished drops another one of that number, and
+    /// with it the question for its own (RFC 6347 sections 4.1.2.6 and 4.2.4). Only the machine can, as what follows under
+    /// these keys takes the next numbers.
+    fn renew(&mut self, now: Instant, repeat: u32) {
+        let Some(endpoint) = &mut self.endpoint else { return };
+        // What it refuses is no harm: the newest flight goes out again. So it is where a forged record has stopped its timer.
+        let _ = match (self.plan.role, endpoint.poll_timeout(&peer())) {
+            (DtlsRole::Client, Some(at)) => endpoint.handle_timeout(peer(), at),
+            (DtlsRole::Client, None) => Ok(()),
+            (DtlsRole::Server, _) => endpoint.read(now, peer(), None, nudge(repeat)).map(drop),
+        };
+        self.flight.renew(sent(endpoint));
     }
 
     /// Queues close_notify; nothing goes in any more.
@@ -316,6 +342,18 @@ fn handshake_config(
 /// The machine keys associations by peer address; ours runs over ICE, whatever the address.
 fn peer() -> SocketAddr {
     TransportContext::default().peer_addr
+}
+
+/// What the machine has to send.
+fn sent(endpoint: &mut Endpoint) -> Vec<BytesMut> {
+    std::iter::from_fn(|| endpoint.poll_transmit()).map(|sent| sent.message).collect()
+}
+
+/// A handshake record in the clear (an empty HelloRequest), at which a server's machine that is up repeats its last flight.
+/// What the far end has sent is not shown to it: all but its Finished may be forged. No far end comes to such record numbers.
+fn nudge(repeat: u32) -> BytesMut {
+    let number = repeat.to_be_bytes();
+    BytesMut::from(&[&[22, 0xFE, 0xFD, 0, 0, 0xFF, 0xFF], &number[..], &[0, 12], &[0; 12]].concat()[..])
 }
 
 /// The machine returns an error for junk records as well as for a dead handshake. With two ends that have nothing in

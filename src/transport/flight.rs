@@ -3,7 +3,8 @@
 //! both ends wait for ever.
 //!
 //! Invariant: until the handshake has ended our last flight goes out again whenever its time has come, and also where
-//! the far end repeats one that ours has answered, which the machine never sees.
+//! the far end repeats one that ours has answered, which the machine never sees. Each record in the clear has a new number
+//! each time, Finished has eight in all.
 
 use crate::negotiation::DtlsRole;
 use bytes::BytesMut;
@@ -18,6 +19,9 @@ const MAX_INTERVAL: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_millis(50);
 /// Repeats are answered no faster than this.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
+/// Which repeats of a flight with Finished have record numbers of their own; those between are copies of the newest. The
+/// machine makes seven, and OpenSSL ends the association at the thirteenth that it sees.
+const RENEWED: [u32; 7] = [1, 2, 3, 6, 12, 18, 24];
 
 /// What is left of 576 bytes, which every path carries (RFC 791), behind the headers of IPv4 and UDP.
 const SHORT: usize = 576 - 20 - 8;
@@ -60,6 +64,7 @@ pub(super) struct Flight {
     sent: Option<Instant>,
     again_at: Option<Instant>,
     interval: Duration,
+    repeats: u32,
 }
 
 impl Flight {
@@ -80,6 +85,7 @@ impl Flight {
         self.datagrams = datagrams.to_vec();
         self.sent = Some(now);
         self.interval = INTERVAL;
+        self.repeats = 0;
         self.again_at = Some(now + INTERVAL);
     }
 
@@ -98,13 +104,13 @@ impl Flight {
         messages().any(|kind| kind.is_some()) && self.answered.is_some_and(covers)
     }
 
-    /// The answer once more.
-    pub(super) fn again(&mut self, now: Instant) -> impl Iterator<Item = BytesMut> {
+    /// The far end asks for it again. Does it get it?
+    pub(super) fn ask(&mut self, now: Instant) -> bool {
         let soon = self.sent.is_some_and(|sent| now < sent + MIN_INTERVAL);
         if !soon {
             self.sent = Some(now);
         }
-        self.copies(!soon)
+        !soon
     }
 
     /// The far end may have dropped a ClientHello that it was not ready for: it gets another one as soon as an answer to the
@@ -123,25 +129,40 @@ impl Flight {
         self.again_at
     }
 
-    /// The flight once more, if its time has come.
-    pub(super) fn handle_timeout(&mut self, now: Instant) -> impl Iterator<Item = BytesMut> {
+    /// Has the time come for the flight to go out again?
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> bool {
         let due = self.again_at.is_some_and(|at| at <= now);
         if due {
             self.interval = (self.interval * 2).min(MAX_INTERVAL);
             self.again_at = Some(now + self.interval);
             self.sent = Some(now);
         }
-        self.copies(due)
+        due
     }
 
-    /// Of all its datagrams, or of none.
-    fn copies(&self, all: bool) -> impl Iterator<Item = BytesMut> {
-        self.datagrams.iter().filter(move |_| all).flat_map(|datagram| short(datagram))
+    /// Which repeat comes next, where the machine is to make the flight anew for it.
+    pub(super) fn renewal(&self) -> Option<u32> {
+        let has_finished = matches!(self.answered, Some(Answered::ServerHello | Answered::Finished));
+        let next = self.repeats + 1;
+        (has_finished && !self.datagrams.is_empty() && RENEWED.contains(&next)).then_some(next)
+    }
+
+    /// The machine has made the flight anew, or nothing where it would not.
+    pub(super) fn renew(&mut self, datagrams: Vec<BytesMut>) {
+        if !datagrams.is_empty() {
+            self.datagrams = datagrams;
+        }
+    }
+
+    /// The flight once more.
+    pub(super) fn again(&mut self) -> impl Iterator<Item = BytesMut> {
+        self.repeats += 1;
+        self.datagrams.iter().flat_map(|datagram| short(datagram))
     }
 }
 
 /// Gives records in the clear their numbers, as each sending of a record is to have its own (RFC 6347 section 4.2.4): a far
-/// end may have seen one and not kept it. The numbers of encrypted ones cannot be changed.
+/// end may have seen one and not kept it. Those of encrypted ones are the machine's.
 #[derive(Debug, Default)]
 pub(super) struct RecordNumbers {
     next: u32,
