@@ -10,7 +10,9 @@ use webphone_rtc::transport::internals::Dtls;
 const SERVER: usize = 0;
 const CLIENT: usize = 1;
 
+const HANDSHAKE: u8 = 22;
 const RECORD_HEADER_LEN: usize = 13;
+const MESSAGE_HEADER_LEN: usize = 12;
 
 /// Two ends that know each other's certificates.
 fn ends() -> [Dtls; 2] {
@@ -123,4 +125,63 @@ fn a_server_that_is_asked_for_its_last_flight_sends_it_under_numbers_that_are_ne
     assert_eq!(sent, [0, 1, 2, 3]);
     ends[SERVER].close(Instant::now());
     assert_eq!(numbers(&ends[SERVER].poll_transmit().unwrap()), [4], "close_notify has the next one");
+}
+
+/// The type of the message that a record in the clear has.
+fn kind(record: &[u8]) -> Option<u8> {
+    (record[0] == HANDSHAKE && record[3..5] == [0, 0]).then(|| record[RECORD_HEADER_LEN])
+}
+
+/// A message in fragments of up to `size` bytes, each in a record. Our ends give each message a record of its own.
+fn cut(record: &[u8], size: usize) -> Vec<Vec<u8>> {
+    let (header, message) = record.split_at(RECORD_HEADER_LEN);
+    let (about, body) = message.split_at(MESSAGE_HEADER_LEN);
+    let fragment = |(at, piece): (usize, &[u8])| {
+        let u24 = |value: usize| (value as u32).to_be_bytes()[1..].to_vec();
+        let len = ((MESSAGE_HEADER_LEN + piece.len()) as u16).to_be_bytes();
+        [&header[..11], &len, &about[..6], &u24(at * size), &u24(piece.len()), piece].concat()
+    };
+    body.chunks(size).enumerate().map(fragment).collect()
+}
+
+/// As OpenSSL sends: the first time a message of this `kind` is cut where the datagram is full, and what follows is lost;
+/// later it is whole, or cut elsewhere (`later`).
+fn shake_where_one_is_cut(sender: usize, kind_of_cut: u8, later: usize) -> Option<Duration> {
+    let (mut was_cut, mut number) = (false, 0_u32);
+    shake(&mut ends(), |from, datagram| {
+        let mut arrive = Vec::new();
+        for record in records(datagram) {
+            if from != sender || kind(record) != Some(kind_of_cut) {
+                arrive.push(record.to_vec());
+            } else if std::mem::replace(&mut was_cut, true) {
+                arrive.extend(cut(record, later));
+            } else {
+                arrive.push(cut(record, 30).swap_remove(0));
+                break;
+            }
+        }
+        for record in arrive.iter_mut().filter(|record| from == sender && record[3..5] == [0, 0]) {
+            record[7..11].copy_from_slice(&number.to_be_bytes());
+            number += 1;
+        }
+        arrive
+    })
+}
+
+#[test]
+fn a_message_that_comes_in_part_and_then_whole_or_cut_elsewhere_is_joined() {
+    let (server_hello, certificate, server_key_exchange, certificate_verify, client_key_exchange) = (2, 11, 12, 15, 16);
+    for (sender, kind) in [
+        (SERVER, server_hello),
+        (SERVER, certificate),
+        (SERVER, server_key_exchange),
+        (CLIENT, certificate),
+        (CLIENT, client_key_exchange),
+        (CLIENT, certificate_verify),
+    ] {
+        for later in [2000, 50, 20] {
+            let took = shake_where_one_is_cut(sender, kind, later);
+            assert!(took.is_some(), "{kind} of {sender}, later in pieces of {later}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use super::certificate::{self, Certificate};
 use super::failed;
 use super::failure::DtlsFailure;
 use super::flight::{Flight, RecordNumbers};
+use super::fragments::Fragments;
 use super::guard::{Deadline, Handshakes, is_forged_ccs};
 use super::srtp::{Keys, Master};
 use crate::error::Result;
@@ -57,6 +58,7 @@ pub(super) struct Association {
     flight: Flight,
     numbers: RecordNumbers,
     handshakes: Handshakes,
+    fragments: Fragments,
     agreed: Option<Agreed>,
     /// The far end is known to take part.
     expected: bool,
@@ -85,6 +87,7 @@ impl Association {
             flight: Flight::default(),
             numbers: RecordNumbers::default(),
             handshakes: Handshakes::new(),
+            fragments: Fragments::default(),
             agreed: None,
             expected: false,
             heard: false,
@@ -149,7 +152,7 @@ impl Association {
             }
             return None;
         }
-        let outcome = endpoint.read(now, peer(), None, BytesMut::from(datagram));
+        let outcome = endpoint.read(now, peer(), None, self.fragments.join(datagram));
         let before = self.out.len();
         self.collect(now);
         match outcome {
@@ -297,6 +300,7 @@ impl Association {
         let cipher = state.cipher_suite().map(|suite| suite.to_string()).unwrap_or_default();
         self.agreed = Some(Agreed { cipher, profile: name, remote_certificate });
         self.deadline = None;
+        self.fragments = Fragments::default();
         self.flight.end();
         Ok(keys)
     }

@@ -25,7 +25,7 @@ const RENEWED: [u32; 7] = [1, 2, 3, 6, 12, 18, 24];
 
 /// What is left of 576 bytes, which every path carries (RFC 791), behind the headers of IPv4 and UDP.
 const SHORT: usize = 576 - 20 - 8;
-const RECORD_HEADER_LEN: usize = 13;
+pub(super) const RECORD_HEADER_LEN: usize = 13;
 
 const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
@@ -210,7 +210,7 @@ pub(super) fn short(datagram: &[u8]) -> impl Iterator<Item = BytesMut> {
 }
 
 /// Each record with its header; what the datagram lacks of the last one is missing.
-fn records(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn records(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = datagram;
     std::iter::from_fn(move || {
         let header = rest.get(..RECORD_HEADER_LEN)?;
@@ -221,7 +221,7 @@ fn records(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// The type of the message in a record; `None` for records other than handshake in the clear.
-fn message(record: &[u8]) -> Option<u8> {
+pub(super) fn message(record: &[u8]) -> Option<u8> {
     let in_the_clear = record[0] == HANDSHAKE && record[3..5] == [0, 0];
     record.get(RECORD_HEADER_LEN).copied().filter(|_| in_the_clear)
 }

@@ -8,9 +8,10 @@
 //! 3. [`authentic`]: unauthenticated STUN indications count as a sign of life.
 //! 4. [`Streams`]: the SRTP context keeps state for each SSRC it is shown, authenticated or not.
 //! 5. [`Deadline`]: junk in mid-handshake leaves the DTLS machine waiting for ever.
-//! 6. [`Handshakes`]: the DTLS machine keeps every fragment of a handshake and every record that comes before its time, and
+//! 6. [`Handshakes`], and [`super::fragments`]: the DTLS machine keeps every fragment of a handshake and every record that comes before its time, and
 //!    joins fragments by recursion, one frame of the stack for each.
 
+use super::fragments::{MESSAGE_HEADER_LEN, pieces};
 use rtc::crypto::RTCCrypto;
 use rtc::stun::integrity::MessageIntegrity;
 use rtc::stun::message::Message;
@@ -31,15 +32,12 @@ pub(super) const MAX_PROBES: u32 = 64;
 const MAX_PIECES: usize = 1024;
 /// What these may hold, in bytes: a hundred times what a handshake has.
 const MAX_HANDSHAKE_BYTES: usize = 512 * 1024;
-/// Longest handshake message in bytes: a chain of certificates is far shorter.
-const MAX_MESSAGE: usize = 32 * 1024;
 /// The only handshake message that is encrypted is Finished: 12 bytes after its header of 12, nonce, padding and tag.
 const MAX_ENCRYPTED: usize = 128;
 
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const HANDSHAKE: u8 = 22;
 const RECORD_HEADER_LEN: usize = 13;
-const MESSAGE_HEADER_LEN: usize = 12;
 
 /// Is there a ChangeCipherSpec of a later epoch than the first? No honest handshake ends with one.
 pub(super) fn is_forged_ccs(datagram: &[u8]) -> bool {
@@ -78,7 +76,7 @@ impl Handshakes {
             let body = rest.get(RECORD_HEADER_LEN..RECORD_HEADER_LEN + len)?;
             rest = &rest[RECORD_HEADER_LEN + len..];
             let pieces = match (header[0], &header[3..5]) {
-                (HANDSHAKE, [0, 0]) => pieces(body)?,
+                (HANDSHAKE, [0, 0]) => pieces(body).collect::<Option<Vec<_>>>()?.len(),
                 (HANDSHAKE, _) if len > MAX_ENCRYPTED => return None,
                 // What is in it cannot be seen.
                 (HANDSHAKE, _) => MAX_ENCRYPTED / MESSAGE_HEADER_LEN,
@@ -90,22 +88,6 @@ impl Handshakes {
         }
         Some(())
     }
-}
-
-/// Messages, or fragments of one, in a handshake record in the clear (RFC 6347 section 4.2.2); `None` where it is malformed.
-fn pieces(record: &[u8]) -> Option<usize> {
-    let u24 = |bytes: &[u8]| usize::from(bytes[0]) << 16 | usize::from(bytes[1]) << 8 | usize::from(bytes[2]);
-    let (mut rest, mut count) = (record, 0);
-    while !rest.is_empty() {
-        let header = rest.get(..MESSAGE_HEADER_LEN)?;
-        let (length, offset, fragment) = (u24(&header[1..4]), u24(&header[6..9]), u24(&header[9..12]));
-        rest = rest.get(MESSAGE_HEADER_LEN + fragment..)?;
-        let whole = fragment == length;
-        // The machine takes what follows a fragment for a part of it.
-        let good = length <= MAX_MESSAGE && offset + fragment <= length && (whole || fragment > 0 && rest.is_empty());
-        count += if good { 1 } else { return None };
-    }
-    Some(count)
 }
 
 /// Decodes a STUN message whose MESSAGE-INTEGRITY proves that its sender knows `pwd`.
@@ -175,6 +157,7 @@ impl Deadline {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fragments::MAX_MESSAGE;
     use super::*;
 
     fn record(kind: u8, epoch: u8, body: &[u8]) -> Vec<u8> {
@@ -206,7 +189,7 @@ mod tests {
         assert!(admit(&fragment(400, 200, 200)), "a fragment");
         assert!(!admit(&fragment(400, 0, 0)), "nothing of something");
         assert!(!admit(&fragment(400, 201, 200)), "beyond the end");
-        assert!(!admit(&[fragment(80, 0, 40), fragment(80, 40, 40)].concat()), "a fragment before another");
+        assert!(admit(&[fragment(80, 0, 40), fragment(80, 40, 40)].concat()), "two fragments");
         assert!(!admit(&fragment(40, 0, 40)[..51]), "cut");
         assert!(!admit(&fragment(MAX_MESSAGE + 1, 0, 100)), "endless");
         assert!(!Handshakes::new().admit(&record(22, 0, &[0; 30])[..40], false), "a cut record");

@@ -8,6 +8,7 @@ mod consent;
 mod dtls;
 mod failure;
 mod flight;
+mod fragments;
 mod gather;
 mod guard;
 mod ice;
