@@ -4,6 +4,7 @@
 #[path = "support/wire.rs"]
 mod wire;
 
+use std::net::SocketAddr;
 use webphone_rtc::negotiation::{Candidate, CandidateKind, Fingerprint, HashAlgorithm};
 use webphone_rtc::transport::{DtlsFailure, DtlsState, IceState, TransportEvent};
 use wire::{Wire, address, host, ms};
@@ -50,6 +51,27 @@ fn the_best_pair_is_checked_first_in_whatever_order_addresses_are_told() {
     let checked: Vec<_> = wire.captured.iter().filter(|sent| sent.0 == 0).map(|(_, sent)| sent.peer).collect();
     let address = |candidate: &Candidate| address(&format!("{}:{}", candidate.address, candidate.port));
     assert_eq!(checked, [best, worse, worst].each_ref().map(address));
+}
+
+#[test]
+fn a_call_comes_up_among_more_than_a_hundred_pairs() {
+    for (ours, theirs, latency) in [(12, 12, 5), (12, 12, 75), (2, 80, 30), (3, 60, 5)] {
+        let mut wire = Wire::new();
+        wire.latency = ms(latency);
+        let worse = |net: u8, number: u8| Candidate {
+            priority: u32::from(u8::MAX - number),
+            ..host(SocketAddr::from(([172, net, number, 1], 5000)))
+        };
+        for candidate in (1..ours).map(|number| worse(16, number)) {
+            let base = address(&format!("{}:5000", candidate.address));
+            wire.dead.push(base);
+            wire.sides[0].transport.add_local_address(wire.now, candidate, base).unwrap();
+        }
+        wire.sides[1].candidates.extend((1..theirs).map(|number| worse(17, number)));
+        wire.signal(0);
+        wire.signal(1);
+        assert!(wire.run_until(ms(5000), Wire::is_up), "{ours} x {theirs}: {:?}", wire.states());
+    }
 }
 
 #[test]

@@ -42,8 +42,10 @@ const MAX_REMOTE_CANDIDATES: usize = 100;
 const MAX_ADDRESSES: usize = 2 * MAX_REMOTE_CANDIDATES;
 /// So few addresses are checked at once when another one turns up; more wait for [`MIN_CHECK_INTERVAL`].
 const FEW_ADDRESSES: usize = 8;
-/// Requests whose answers are still of interest.
-const MAX_TRANSACTIONS: usize = 128;
+/// Requests whose answers are still of interest, and so many of each pair where there are more pairs: checks ask all of them
+/// in one burst, the best first.
+const MIN_TRANSACTIONS: usize = 128;
+const TRANSACTIONS_PER_PAIR: usize = 32;
 /// A relayed pair is nominated only when direct ones had this long to answer.
 const RELAY_WAIT: Duration = Duration::from_millis(500);
 /// Checks triggered by the far end's requests come no faster than this.
@@ -346,7 +348,7 @@ impl Session {
 
     fn receive_answer(&mut self, now: Instant, pair: Pair, datagram: &[u8], message: &Message, success: bool) -> bool {
         let asked = |sent: &Transaction| sent.id == message.transaction_id && sent.pair == pair;
-        let Some(at) = self.transactions.iter().position(asked) else { return false };
+        let Some(at) = self.transactions.iter().rposition(asked) else { return false };
         let Some(sent) = self.transactions.remove(at) else { return false };
         if !success {
             self.yield_role(now, &sent, message);
@@ -515,15 +517,21 @@ impl Session {
         if payload.starts_with(&REQUEST) {
             self.checks.requests_sent += 1;
             self.tie_breaker = find_tie_breaker(&payload).unwrap_or(self.tie_breaker);
-            if self.transactions.len() == MAX_TRANSACTIONS {
-                self.transactions.pop_front();
-            }
             let id = transaction_id(&payload).unwrap_or_default();
-            self.transactions.push_back(Transaction { id, pair, at: now, controlling: self.agent.role(), consent });
+            self.remember(Transaction { id, pair, at: now, controlling: self.agent.role(), consent });
         } else if payload.starts_with(&SUCCESS) {
             self.checks.responses_sent += 1;
         }
         self.out.push_back(Transmit { local: pair.local, peer: pair.peer, payload });
+    }
+
+    /// In the place of the oldest, where there are too many.
+    fn remember(&mut self, sent: Transaction) {
+        let pairs = self.agent.get_local_candidates().len() * self.agent.get_remote_candidates().len();
+        if self.transactions.len() >= MIN_TRANSACTIONS.max(TRANSACTIONS_PER_PAIR * pairs) {
+            self.transactions.pop_front();
+        }
+        self.transactions.push_back(sent);
     }
 
     /// The agent never leaves its first selected pair; when controlled we follow each further nomination.
