@@ -140,6 +140,46 @@ fn a_restart_that_is_never_answered_keeps_the_call() {
 }
 
 #[test]
+fn a_restart_that_finds_no_pair_keeps_the_call_and_is_given_up() {
+    let mut wire = Wire::connected();
+    wire.media = true;
+    let mut offered = wire.plan(0);
+    offered.ice.local = wire::credentials("0g1");
+    offered.ice.remote = Some(wire::credentials("1g1")); // which the far end has not
+    wire.apply(0, &offered);
+    wire.run(ms(60_000));
+    assert!(wire.is_up(), "{:?}", wire.states());
+    assert_eq!(wire.lost(), [0, 0]);
+    wire.cut = [true, true];
+    wire.run(ms(10_000));
+    assert_eq!(wire.sides[0].ice(), IceState::Disconnected, "the pair from before has its 30 s");
+    wire.run(ms(30_000));
+    assert_eq!(wire.sides[0].ice(), IceState::Failed);
+    wire.cut = [false, false];
+    assert!(wire.run_until(ms(3000), Wire::is_up), "{:?}", wire.states());
+}
+
+#[test]
+fn a_pair_that_answers_again_while_a_restart_is_open_is_connected_again() {
+    for (silence, lost) in [(8_000, IceState::Disconnected), (40_000, IceState::Failed)] {
+        for answered in [true, false] {
+            let mut wire = Wire::connected();
+            wire.cut = [true, true];
+            wire.run(ms(silence));
+            assert_eq!(wire.sides[0].ice(), lost);
+            let mut offered = wire.plan(0);
+            offered.ice.local = wire::credentials("0g1");
+            offered.ice.remote = answered.then(|| wire::credentials("1g1"));
+            wire.apply(0, &offered);
+            assert_eq!(wire.sides[0].ice(), if answered { IceState::Checking } else { lost });
+            wire.cut = [false, false];
+            assert!(wire.run_until(ms(3000), Wire::is_up), "{:?}", wire.states());
+            assert!(wire.sides[0].transport.send_rtp(&Default::default(), &[1]));
+        }
+    }
+}
+
+#[test]
 fn a_restart_that_the_controlled_side_offers_loses_no_packet() {
     let mut wire = Wire::connected();
     wire.media = true;

@@ -115,6 +115,8 @@ pub(super) struct Session {
     nominated: bool,
     /// There is another pair to use until then.
     patient: bool,
+    /// Too long without a pair.
+    given_up: bool,
     checks: Checks,
     /// The last answer, from whatever pair.
     answered: Option<(Pair, Duration)>,
@@ -156,6 +158,7 @@ impl Session {
             valid: Vec::new(),
             nominated: false,
             patient: false,
+            given_up: false,
             checks: Checks::default(),
             answered: None,
             out: VecDeque::new(),
@@ -586,6 +589,11 @@ impl Session {
     /// No further checks: the far end did not answer in time. Its own requests are still served.
     pub(super) fn give_up(&mut self) {
         self.next_check = None;
+        self.given_up = true;
+    }
+
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up
     }
 
     fn consent_request(&self, nominate: bool) -> Option<Vec<u8>> {

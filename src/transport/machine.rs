@@ -419,7 +419,7 @@ impl Transport {
         if self.ice_state == IceState::Closed {
             return None;
         }
-        let connect = self.connect_deadline().filter(|_| self.ice_state != IceState::Failed);
+        let connect = self.connect_deadline().filter(|_| !self.ice.is_given_up());
         let before = self.ice_before.as_ref().and_then(Session::timeout);
         let dtls = self.dtls.as_ref().and_then(Association::timeout);
         let sctp = self.sctp.timeout().filter(|_| self.may_send);
@@ -563,27 +563,28 @@ impl Transport {
     }
 
     fn judge(&mut self, now: Instant) -> IceState {
-        let connected = match self.remotes_complete && self.ice.is_controlling() && self.ice.is_nominated() {
-            true => IceState::Completed,
-            false => IceState::Connected,
+        let deadline = self.connect_deadline();
+        if deadline.is_some_and(|deadline| now >= deadline) {
+            self.ice.give_up();
+        }
+        let (fresh, before) =
+            (self.ice.freshness(now), self.ice_before.as_mut().and_then(|before| before.freshness(now)));
+        let completed = match fresh {
+            Some(_) => self.remotes_complete && self.ice.is_controlling() && self.ice.is_nominated(),
+            // A restart shows only where there is no pair meanwhile.
+            None => self.ice_state == IceState::Completed,
         };
-        let before = self.ice_before.as_mut().and_then(|before| before.freshness(now));
-        match (self.ice.freshness(now), before) {
-            (Some(Freshness::Fresh), _) => connected,
-            (Some(Freshness::Stale), _) => IceState::Disconnected,
-            (Some(Freshness::Expired), _) => IceState::Failed,
-            (None, Some(Freshness::Fresh)) => self.ice_state,
-            (None, before) => match self.connect_deadline() {
-                Some(deadline) if now >= deadline => {
-                    self.ice.give_up();
-                    IceState::Failed
-                }
-                Some(_) if self.ice.has_remotes() || self.ice_state != IceState::New => IceState::Checking,
-                Some(_) => IceState::New,
-                None if before == Some(Freshness::Stale) => IceState::Disconnected,
-                None if before == Some(Freshness::Expired) => IceState::Failed,
-                None => self.ice_state,
+        match fresh.or(before) {
+            Some(Freshness::Fresh) if completed => IceState::Completed,
+            Some(Freshness::Fresh) => IceState::Connected,
+            _ if deadline.is_some_and(|deadline| now < deadline) => match self.ice_state {
+                IceState::New if !self.ice.has_remotes() => IceState::New,
+                _ => IceState::Checking,
             },
+            Some(Freshness::Stale) => IceState::Disconnected,
+            Some(Freshness::Expired) => IceState::Failed,
+            None if deadline.is_some() => IceState::Failed,
+            None => self.ice_state,
         }
     }
 
