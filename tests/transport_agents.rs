@@ -8,9 +8,10 @@ mod wire;
 
 use rtc::stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_USE_CANDIDATE};
 use rtc::stun::message::Message;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use stub::{Role, Stub, is_request, is_success};
-use webphone_rtc::negotiation::{Candidate, DtlsRole};
+use webphone_rtc::negotiation::{Candidate, CandidateKind, DtlsRole};
 use webphone_rtc::transport::{DtlsState, IceState, Transmit};
 use wire::{address, host, ms};
 
@@ -293,6 +294,21 @@ fn restarts_one_after_the_other_wait_for_the_nomination_on_the_pair_from_before(
     let nomination = stub.request(Role::Controlling(9), true).raw;
     stub.deliver(far(2), &nomination);
     assert_eq!(stub.path(), Some(far(2)));
+}
+
+#[test]
+fn another_far_end_is_checked_from_the_addresses_that_the_one_before_was() {
+    let relayed = address("203.0.113.9:7000");
+    for relay_only in [false, true] {
+        let mut stub = Stub::new(true, false, vec![host(far(1))]);
+        stub.transport.set_relay_only(relay_only);
+        let candidate = Candidate { kind: CandidateKind::Relay, ..host(relayed) };
+        stub.transport.add_local_address(stub.now, candidate, relayed).unwrap();
+        stub.sent();
+        stub.replace("other", vec![host(far(2))]);
+        let from: BTreeSet<_> = stub.sent().iter().map(|check| check.local).collect();
+        assert_eq!(from, if relay_only { [relayed].into() } else { [stub.local, relayed].into() });
+    }
 }
 
 #[test]

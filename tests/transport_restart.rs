@@ -4,6 +4,7 @@
 #[path = "support/wire.rs"]
 mod wire;
 
+use webphone_rtc::negotiation::{Candidate, CandidateKind};
 use webphone_rtc::transport::{IceState, TransportEvent};
 use wire::{Wire, address, host, ms};
 
@@ -177,6 +178,27 @@ fn a_pair_that_answers_again_while_a_restart_is_open_is_connected_again() {
             assert!(wire.sides[0].transport.send_rtp(&Default::default(), &[1]));
         }
     }
+}
+
+#[test]
+fn a_far_end_that_alone_changes_its_credentials_is_reached_from_our_relayed_address() {
+    let mut wire = Wire::new();
+    wire.dead.push(address("10.0.0.1:5000"));
+    let relayed = address("203.0.113.9:7000");
+    let candidate = Candidate { kind: CandidateKind::Relay, priority: 100, ..host(relayed) };
+    wire.sides[0].transport.add_local_address(wire.now, candidate.clone(), relayed).unwrap();
+    wire.sides[0].addresses.push(relayed);
+    wire.sides[0].candidates.push(candidate);
+    wire.connect();
+    wire.media = true;
+    wire.run(ms(1000));
+    wire.renew_credentials(1, 1);
+    wire.signal(1);
+    wire.signal(0);
+    assert!(wire.run_until(ms(3000), is_restarted), "{:?}", wire.states());
+    wire.run(ms(40_000));
+    assert!(wire.is_up(), "{:?}", wire.states());
+    assert_eq!(wire.lost(), [0, 0]);
 }
 
 #[test]

@@ -224,6 +224,11 @@ impl Session {
         self.checks
     }
 
+    /// Checks leave from this address.
+    pub(super) fn has_local(&self, base: SocketAddr) -> bool {
+        self.agent.get_local_candidates().iter().any(|known| known.addr() == base)
+    }
+
     /// Checks can leave from this address, if they could not before. Reflexive candidates need no entry: their base has one.
     pub(super) fn add_local(
         &mut self,
@@ -232,7 +237,7 @@ impl Session {
         base: SocketAddr,
         priority: u32,
     ) -> Result<()> {
-        if self.agent.get_local_candidates().iter().any(|known| known.addr() == base) {
+        if self.has_local(base) {
             return Ok(());
         }
         let candidate = self.agent_candidate(kind, base, priority).map_err(|e| failed("candidate", e))?;

@@ -232,8 +232,13 @@ impl Transport {
         tracing::info!(target: "webphone-rtc:ice", "ICE restarts");
         let mut session = Session::new(now, self.crypto.clone(), local.clone())?;
         session.set_relay_only(self.relay_only);
-        // A relayed address counts again when a gathering has told it again.
-        let stays = |local: &&Local| local.candidate.kind == CandidateKind::Host && !self.relay_only;
+        // A relayed address counts again when a gathering has told it again; where the far end alone has changed, none follows.
+        let kept = *local == *self.ice.local();
+        let stays = |local: &&Local| match local.candidate.kind {
+            CandidateKind::Host => !self.relay_only,
+            CandidateKind::Relay => kept && self.ice.has_local(local.base),
+            _ => false,
+        };
         for Local { candidate, base, .. } in self.locals.iter().filter(stays) {
             session.add_local(now, candidate.kind, *base, candidate.priority)?;
         }

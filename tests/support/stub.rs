@@ -88,9 +88,14 @@ impl Stub {
     /// Signaling begins an ICE restart, with candidates that the far end has told already.
     pub fn restart(&mut self, name: &str, remote_candidates: Vec<Candidate>) {
         self.theirs = credentials(name);
-        self.own = credentials(&format!("stub{name}"));
         self.plan.generation += 1;
         self.plan.ice.local = self.theirs.clone();
+        self.replace(name, remote_candidates);
+    }
+
+    /// Signaling tells of another far end, as where a call is forked; the transport's credentials stay.
+    pub fn replace(&mut self, name: &str, remote_candidates: Vec<Candidate>) {
+        self.own = credentials(&format!("stub{name}"));
         self.plan.ice.remote = Some(self.own.clone());
         self.plan.ice.remote_candidates = remote_candidates;
         self.transport.apply(self.now, &self.plan).unwrap();
