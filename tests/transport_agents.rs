@@ -312,6 +312,20 @@ fn another_far_end_is_checked_from_the_addresses_that_the_one_before_was() {
 }
 
 #[test]
+fn a_far_end_has_its_answers_until_another_one_is_found_by_the_same_credentials_of_ours() {
+    let mut stub = Stub::new(true, false, vec![host(far(1))]);
+    answer_checks(&mut stub);
+    let request = stub.request(Role::Controlled(9), false).raw;
+    stub.replace("other", vec![host(far(2))]);
+    for (asks, from) in [(request, far(1)), (stub.request(Role::Controlled(9), false).raw, far(2))] {
+        stub.sent();
+        stub.deliver(from, &asks);
+        let answers = stub.sent().iter().filter(|sent| is_success(&sent.payload) && sent.peer == from).count();
+        assert_eq!((answers, stub.path()), (1, Some(far(1))), "{from}");
+    }
+}
+
+#[test]
 fn a_far_end_has_30_s_for_the_handshake_and_signaling_90_s_before_to_tell_it_of_us() {
     for (nominates, limit_s) in [(true, 30), (false, 120)] {
         let mut stub = Stub::controlled(vec![host(far(1))]);

@@ -324,9 +324,18 @@ impl Session {
         };
         let Some(message) = guard::authentic(datagram, pwd, self.crypto.crypto()) else { return false };
         match [kind[0], kind[1]] {
+            REQUEST if !self.is_named_in(&message) => false,
             REQUEST => self.receive_request(now, pair, datagram, &message),
             kind => self.receive_answer(now, pair, datagram, &message, kind == SUCCESS),
         }
+    }
+
+    /// RFC 8445 section 7.2.2: a request names both ends. Our password is that of two sessions where another far end is to take
+    /// the place of one. Before we know the far end anybody may be it.
+    fn is_named_in(&self, request: &Message) -> bool {
+        let Some(remote) = &self.remote else { return true };
+        let names = format!("{}:{}", self.local.ufrag, remote.ufrag);
+        request.get(ATTR_USERNAME).is_ok_and(|told| told == names.as_bytes())
     }
 
     /// `false` where it comes from one address too many.
