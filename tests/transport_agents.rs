@@ -191,6 +191,37 @@ fn a_controlled_side_follows_each_further_nomination_and_lives_by_it() {
 }
 
 #[test]
+fn of_several_nominated_pairs_the_best_is_used_and_another_one_when_it_has_failed() {
+    let candidates = [2, 1].map(|last| Candidate { priority: u32::from(last), ..host(far(last)) });
+    let nominate = |stub: &mut Stub, last| {
+        stub.now += ms(20);
+        let request = stub.request(Role::Controlling(9), true).raw;
+        stub.deliver(far(last), &request);
+    };
+    for order in [[1, 2], [2, 1]] {
+        let mut stub = Stub::controlled(candidates.to_vec());
+        answer_checks(&mut stub);
+        for last in order {
+            nominate(&mut stub, last);
+        }
+        for answers in [true, false] {
+            let end = stub.now + ms(2000);
+            nominate(&mut stub, 1);
+            assert_eq!(stub.path(), Some(far(2)), "nominated as {order:?}");
+            while stub.transport.timeout().is_some_and(|at| at < end) {
+                stub.wait();
+                if answers {
+                    answer_checks(&mut stub);
+                }
+            }
+            assert_eq!(stub.path(), Some(far(if answers { 2 } else { 1 })));
+        }
+        nominate(&mut stub, 2);
+        assert_eq!(stub.path(), Some(far(2)), "it is back");
+    }
+}
+
+#[test]
 fn a_role_conflict_is_settled_by_the_tie_breakers() {
     for (ours, theirs, we_control) in [
         (true, Role::Controlling(u64::MAX), false),

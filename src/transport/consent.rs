@@ -11,6 +11,8 @@ const INTERVAL: Duration = Duration::from_millis(2_000);
 const RETRY: Duration = Duration::from_millis(500);
 /// Longer than from an answer to the next, whatever the spread and a round trip of half a second.
 const DOUBTFUL: Duration = Duration::from_millis(3_000);
+/// From a reason to doubt on, within which two requests are made.
+const DOUBT: Duration = Duration::from_secs(1);
 /// Without an answer for so long a transport is disconnected.
 const STALE: Duration = Duration::from_secs(5);
 /// RFC 7675 section 5.1: consent expires.
@@ -68,6 +70,13 @@ impl Consent {
         now.saturating_duration_since(self.answered) >= DOUBTFUL
     }
 
+    /// The far end may have left this pair: it is asked at once, and the pair is doubtful unless it answers within [`DOUBT`].
+    pub(super) fn doubt(&mut self, now: Instant) {
+        let soon_doubtful = now.checked_sub(DOUBTFUL - DOUBT).unwrap_or(now);
+        self.answered = self.answered.min(soon_doubtful);
+        self.next_request = now;
+    }
+
     /// What the requests take is known to be gone: as if there had been no answer for [`STALE`].
     pub(super) fn lost(&mut self, now: Instant) {
         let stale = now.checked_sub(STALE).unwrap_or(now);
@@ -118,6 +127,21 @@ mod tests {
         assert_eq!(consent.freshness(start + Duration::from_secs(25)), Freshness::Expired);
         consent.lost(start + Duration::from_secs(20));
         assert_eq!(consent.freshness(start + Duration::from_secs(25)), Freshness::Expired);
+    }
+
+    #[test]
+    fn a_pair_that_there_is_reason_to_doubt_has_a_second_to_answer() {
+        let start = Instant::now() + Duration::from_secs(60);
+        let after = |millis: u64| start + Duration::from_millis(millis);
+        for answers in [true, false] {
+            let mut consent = Consent::granted(start);
+            consent.doubt(start);
+            assert!(consent.is_due(start) && !consent.is_doubtful(after(999)));
+            if answers {
+                consent.answered(after(999));
+            }
+            assert_eq!(consent.is_doubtful(after(1000)), !answers);
+        }
     }
 
     #[test]

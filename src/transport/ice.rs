@@ -3,7 +3,7 @@
 //!
 //! Invariant: the agent inside sees a message only after its MESSAGE-INTEGRITY was checked; what keeps a selected pair
 //! alive is [`Consent`], never the agent's own timers. Only a pair on which the far end has answered is selected: at first
-//! whichever answers first (RFC 8445 section 12.1), then the nominated one.
+//! whichever answers first (RFC 8445 section 12.1), then the best that is nominated.
 
 use super::consent::{Consent, Freshness};
 use super::{Transmit, failed, guard};
@@ -109,6 +109,8 @@ pub(super) struct Session {
     /// A USE-CANDIDATE that the agent will answer once our own check of that pair has succeeded.
     nomination: Option<(Pair, Vec<u8>)>,
     selected: Option<(Pair, Consent)>,
+    /// Nominated as well, and worse than the selected one: in use as soon as that is silent, unless it answers before.
+    resort: Option<Pair>,
     /// The far end has answered a check of these.
     valid: Vec<Pair>,
     /// There was a nomination; until then checks go on.
@@ -155,6 +157,7 @@ impl Session {
             tie_breaker: 0,
             nomination: None,
             selected: None,
+            resort: None,
             valid: Vec::new(),
             nominated: false,
             patient: false,
@@ -350,7 +353,7 @@ impl Session {
         let answered = self.feed(now, pair, datagram, message.transaction_id);
         if nominates && !self.agent.role() {
             if answered {
-                self.select(now, pair);
+                self.follow(now, pair);
             } else {
                 self.nomination = Some((pair, datagram.to_vec()));
             }
@@ -380,6 +383,7 @@ impl Session {
             && *selected == pair
         {
             consent.answered(now);
+            self.resort = None;
             self.checks.round_trip = Some(round_trip);
         }
         if sent.consent && self.is_silent(now) {
@@ -446,7 +450,7 @@ impl Session {
         {
             let id = transaction_id(&datagram).unwrap_or_default();
             if self.feed(now, pair, &datagram, id) {
-                self.select(now, pair);
+                self.follow(now, pair);
             }
         }
     }
@@ -551,7 +555,21 @@ impl Session {
         self.transactions.push_back(sent);
     }
 
-    /// The agent never leaves its first selected pair; when controlled we follow each further nomination.
+    /// RFC 8445 section 8.1.1: of several nominated pairs the best is used. But a far end also nominates a worse one because the
+    /// better has failed: that has to answer then, or is left.
+    fn follow(&mut self, now: Instant, pair: Pair) {
+        let worse = self.selected().is_some_and(|selected| self.priority(pair) < self.priority(selected));
+        let silent = self.is_silent(now);
+        match &mut self.selected {
+            Some((_, consent)) if self.nominated && worse && !silent => {
+                consent.doubt(now);
+                self.resort = Some(pair);
+            }
+            _ => self.select(now, pair),
+        }
+    }
+
+    /// The agent never leaves its first selected pair.
     fn select(&mut self, now: Instant, pair: Pair) {
         self.nominated = true;
         self.nomination = None;
@@ -562,6 +580,7 @@ impl Session {
     fn take(&mut self, now: Instant, pair: Pair) {
         if self.selected() != Some(pair) {
             self.selected = Some((pair, Consent::granted(now)));
+            self.resort = None;
             self.checks.round_trip = self.answered.filter(|(answered, _)| *answered == pair).map(|(_, time)| time);
         }
     }
@@ -587,6 +606,11 @@ impl Session {
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         if self.next_check.is_some_and(|at| at <= now) {
             self.check(now);
+        }
+        if self.is_silent(now)
+            && let Some(pair) = self.resort
+        {
+            self.select(now, pair);
         }
         if let Some((pair, mut consent)) = self.selected
             && consent.is_due(now)
