@@ -168,6 +168,7 @@ fn close_negotiation(state: &mut State) {
     }
     state.signaling = SignalingState::Stable;
     state.stable = None;
+    state.offered = None;
     state.last_offer = None;
     state.last_answer = None;
 }

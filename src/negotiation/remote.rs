@@ -268,6 +268,9 @@ fn streams_of(msids: &[&(String, Option<String>)], generated: &str) -> Vec<Strin
 fn set_answer(state: &mut State, random: &mut dyn Random, ty: SdpType, text: &str) -> Result<()> {
     let session = sdp::parse(text)?;
     check_mids(&session)?;
+    // RFC 8829 section 4.1.10.1: a provisional answer binds nobody, and the next one may be another far end's.
+    let offered = state.offered.get_or_insert_with(|| state.agreement.slots.clone());
+    state.agreement.slots.clone_from(offered);
     let uses = check_answer(state, &session)?;
     check_transports(state, &session, &uses)?;
     let mut lines = Vec::new();

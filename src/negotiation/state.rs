@@ -24,6 +24,8 @@ pub(super) struct State {
     pub agreement: Agreement,
     /// The agreement before the pending offer: what a rollback restores.
     pub stable: Option<Box<Agreement>>,
+    /// The lines as we have offered them, once a provisional answer has changed them: the next answer is one to these.
+    pub offered: Option<Vec<Slot>>,
     pub current_local: Option<LocalDescription>,
     pub pending_local: Option<LocalDescription>,
     pub current_remote: Option<RemoteDescription>,
@@ -62,6 +64,7 @@ impl State {
             wants_data: false,
             agreement: Agreement::default(),
             stable: None,
+            offered: None,
             current_local: None,
             pending_local: None,
             current_remote: None,

@@ -123,12 +123,23 @@ fn show_transport(state: &State, id: TransportId) -> Option<TransportSnapshot> {
 /// Those of sections that live, and of those that lived before the pending offer: none ends before the answer, and a rollback
 /// goes on with them.
 fn used_transports(state: &State) -> Vec<TransportId> {
-    let agreements = [Some(&state.agreement), state.stable.as_deref()].into_iter().flatten();
-    let living = agreements.flat_map(|agreement| &agreement.slots).filter(|slot| !slot.rejected);
-    let mut used: Vec<_> = living.filter_map(|slot| slot.transport).collect();
-    used.sort();
-    used.dedup();
-    used
+    living(slots(state))
+}
+
+/// For the engine, where a transport ends for good: also those that a provisional answer does without.
+fn kept_transports(state: &State) -> Vec<TransportId> {
+    living(slots(state).chain(state.offered.iter().flatten()))
+}
+
+fn slots(state: &State) -> impl Iterator<Item = &Slot> {
+    [Some(&state.agreement), state.stable.as_deref()].into_iter().flatten().flat_map(|agreement| &agreement.slots)
+}
+
+fn living<'a>(slots: impl Iterator<Item = &'a Slot>) -> Vec<TransportId> {
+    let mut living: Vec<_> = slots.filter(|slot| !slot.rejected).filter_map(|slot| slot.transport).collect();
+    living.sort();
+    living.dedup();
+    living
 }
 
 fn data_slot(agreement: &Agreement) -> Option<(&Slot, TransportId)> {
@@ -156,7 +167,7 @@ pub(super) fn plan(state: &State) -> Plan {
     };
     let agreement = before.unwrap_or(&state.agreement);
     Plan {
-        transports: used_transports(state).iter().filter_map(transport).collect(),
+        transports: kept_transports(state).iter().filter_map(transport).collect(),
         media: agreement.slots.iter().filter_map(|slot| plan_media(state, slot)).collect(),
         data: plan_data(agreement),
     }

@@ -131,6 +131,21 @@ fn an_answer_without_bundle_keeps_the_transports_apart() {
 }
 
 #[test]
+fn an_answer_may_keep_apart_what_a_provisional_one_has_bundled() {
+    let mut from = phone();
+    from.add_transceiver(Kind::Audio, TransceiverInit::default()).unwrap();
+    let offered = offer(&mut from);
+    let apart = offered.replace("a=group:BUNDLE 0 1\r\n", "");
+    let [bundled, apart] = [offered, apart].map(|offered| answer(&mut with(config(), 9), &offered));
+    from.set_remote(SdpType::PrAnswer, &bundled).unwrap();
+    assert_eq!((from.plan().transports.len(), from.snapshot().transports.len()), (2, 1), "one is kept, and not shown");
+    assert_eq!(from.plan().media[0].transport, from.plan().media[1].transport);
+    from.set_remote(SdpType::Answer, &apart).unwrap();
+    assert_eq!((from.plan().transports.len(), from.snapshot().transports.len()), (2, 2));
+    assert_ne!(from.plan().media[0].transport, from.plan().media[1].transport);
+}
+
+#[test]
 fn max_bundle_offers_one_transport_and_bundle_only_sections() {
     let mut config = config();
     config.bundle_policy = BundlePolicy::MaxBundle;

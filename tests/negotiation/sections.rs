@@ -56,6 +56,17 @@ fn a_refusing_provisional_answer_stops_nothing_yet() {
 }
 
 #[test]
+fn what_a_provisional_answer_refused_another_one_may_take() {
+    let mut phone = phone();
+    offer(&mut phone);
+    let answered = fixture("ringcentral-outbound-answer");
+    phone.set_remote(SdpType::PrAnswer, &answered.replace("m=audio 31300", "m=audio 0")).unwrap();
+    phone.set_remote(SdpType::Answer, &answered).unwrap();
+    assert_eq!(only(&phone).current_direction, Some(Direction::SendRecv));
+    assert!(media(&phone).send.is_some() && transport(&phone).dtls.is_some());
+}
+
+#[test]
 fn a_refused_line_is_used_again_with_a_new_mid() {
     let (mut a, mut b) = (phone(), peer());
     negotiate(&mut a, &mut b);
