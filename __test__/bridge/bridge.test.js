@@ -199,6 +199,26 @@ test('digits that the AI sends in a row all reach the caller, and his reach the 
   await call.hangup();
 });
 
+test('a hold breaks digits off: afterwards the rest is pressed, then what was ordered meanwhile, then what is ordered next', async () => {
+  const { sw, ai } = await setUp();
+  const call = await answered(sw);
+  const { socket } = await ai.connection();
+  const press = (dtmf) => socket.send(JSON.stringify({ type: 'dtmf', data: { dtmf } }));
+  const pressed = async (count) => {
+    while (call.media.digits.length < count) await call.waitFor('digit', { since: call.events.length });
+  };
+  press('123456');
+  await pressed(2);
+  await call.hold();
+  press('78');
+  await call.resume();
+  await pressed(8);
+  press('9');
+  await pressed(9);
+  expect(call.media.digits.map(({ digit }) => digit).join('')).toBe('123456789');
+  await call.hangup();
+});
+
 test('without an AI the caller hears the prompt again and again; when the AI comes the prompt stops at once', async () => {
   const { sw, ai, bridge } = await setUp({
     env: { PROMPT_WAV: prompt, PROMPT_AFTER_MS: '200', PROMPT_PAUSE_MS: '500' },

@@ -3,6 +3,8 @@ const { Keypad } = require('../../examples/bridge/keypad.js');
 /** A connection whose digits are played when the test says so. */
 class Line extends EventTarget {
   connectionState = 'new';
+  signalingState = 'stable';
+  currentDirection = 'sendrecv';
   inserted = [];
   dtmf = Object.assign(new EventTarget(), { canInsertDTMF: false, insertDTMF: (digits) => this.inserted.push(digits) });
 
@@ -10,10 +12,20 @@ class Line extends EventTarget {
     return [{ dtmf: null }, { dtmf: this.dtmf }];
   }
 
+  getTransceivers() {
+    return [this];
+  }
+
   become(state, { canInsertDTMF = state === 'connected' } = {}) {
     this.connectionState = state;
     this.dtmf.canInsertDTMF = canInsertDTMF;
     this.dispatchEvent(new Event('connectionstatechange'));
+  }
+
+  negotiate(direction) {
+    this.currentDirection = direction;
+    this.dtmf.canInsertDTMF = direction === 'sendrecv';
+    this.dispatchEvent(new Event('signalingstatechange'));
   }
 
   played() {
@@ -42,6 +54,23 @@ test('what is pressed before the connection is up, or while it is interrupted, i
   line.played();
   line.played();
   expect(line.inserted).toEqual(['1', '2', '3']);
+  expect(warnings).toEqual([]);
+});
+
+test('what is pressed during a hold waits for its end; a new negotiation without one breaks no order off', () => {
+  const line = new Line();
+  const { keypad, warnings } = keypadOf(line);
+  line.become('connected');
+  line.negotiate('recvonly');
+  keypad.press('1');
+  line.negotiate('inactive');
+  expect(line.inserted).toEqual([]);
+  line.negotiate('sendrecv');
+  keypad.press('2');
+  line.negotiate('sendrecv');
+  expect(line.inserted).toEqual(['1']);
+  line.played();
+  expect(line.inserted).toEqual(['1', '2']);
   expect(warnings).toEqual([]);
 });
 

@@ -1,5 +1,6 @@
 // The keys the AI presses, one order after the other: insertDTMF() would replace what is still being sent.
-// Invariant: an order begins only when the one before has ended; one that comes before the connection is up waits for it.
+// Invariants: an order begins only when the one before has ended; one that comes before the connection is up, or during a
+// hold, waits; what a hold breaks off is pressed to its end afterwards.
 
 const MOST_ORDERS = 32;
 /** Digits may be possible soon. */
@@ -10,11 +11,15 @@ class Keypad {
   #log;
   #orders = [];
   #dtmf = null;
+  #durationMs;
+  #held;
 
   constructor(connection, { log }) {
     this.#connection = connection;
     this.#log = log;
+    this.#held = isHeld(connection);
     connection.addEventListener('connectionstatechange', this.#resume);
+    connection.addEventListener('signalingstatechange', this.#negotiated);
   }
 
   press(digits, durationMs) {
@@ -25,6 +30,7 @@ class Keypad {
   close() {
     this.#orders = [];
     this.#connection.removeEventListener('connectionstatechange', this.#resume);
+    this.#connection.removeEventListener('signalingstatechange', this.#negotiated);
     this.#dtmf?.removeEventListener('tonechange', this.#changed);
   }
 
@@ -35,24 +41,50 @@ class Keypad {
   /** The empty tone is the end of an order, its last gap included. */
   #changed = ({ tone }) => {
     if (tone !== '') return;
+    this.#over();
+    this.#resume();
+  };
+
+  #over() {
     this.#dtmf.removeEventListener('tonechange', this.#changed);
     this.#dtmf = null;
+  }
+
+  /** A hold breaks an order off, and no empty tone tells so: when it is over, what was left of the order comes first. */
+  #negotiated = () => {
+    if (this.#connection.signalingState !== 'stable') return;
+    const wasHeld = this.#held;
+    this.#held = isHeld(this.#connection);
+    if (!wasHeld || this.#held) return;
+    if (this.#dtmf) {
+      const digits = this.#dtmf.toneBuffer;
+      if (digits) this.#orders.unshift({ digits, durationMs: this.#durationMs });
+      this.#over();
+    }
     this.#resume();
   };
 
   #next() {
     const sender = this.#connection.getSenders().find(({ dtmf }) => dtmf?.canInsertDTMF);
     if (!sender) {
-      if (COMING.includes(this.#connection.connectionState)) return;
+      if (this.#held || COMING.includes(this.#connection.connectionState)) return;
       this.#orders = [];
       this.#log('warn', 'the far end takes no digits now');
       return;
     }
-    const order = this.#orders.shift();
+    const { digits, durationMs } = this.#orders.shift();
     this.#dtmf = sender.dtmf;
+    this.#durationMs = durationMs;
     this.#dtmf.addEventListener('tonechange', this.#changed);
-    this.#dtmf.insertDTMF(order.digits, order.durationMs);
+    this.#dtmf.insertDTMF(digits, durationMs);
   }
+}
+
+/** The far end takes no sound now, and so no digits. */
+function isHeld(connection) {
+  return connection
+    .getTransceivers()
+    .some(({ currentDirection }) => currentDirection === 'recvonly' || currentDirection === 'inactive');
 }
 
 module.exports = { Keypad };
