@@ -244,6 +244,22 @@ test('without an AI the caller hears the prompt again and again; when the AI com
   await call.hangup();
 });
 
+test('what the AI had said is heard to its end though it goes, and comes back while the prompt is due', async () => {
+  const { sw, ai } = await setUp({ env: { PROMPT_WAV: prompt, PROMPT_AFTER_MS: '200' } });
+  const call = await answered(sw, { source: signal.silence() });
+  const ear = new Ear(call);
+  const { socket } = await ai.connection();
+  socket.send(tone(BOT_HZ, 5000));
+  const from = await ear.hears('sound');
+  await ai.stop();
+  await ear.hears('sound', { runMs: 1000 });
+  const late = await ScriptedAi.start({ port: ai.port });
+  running.push(() => late.stop());
+  await late.connection();
+  await ear.hears('sound', { fromMs: from, runMs: 4500 });
+  await call.hangup();
+});
+
 test('an AI that answers no ping is connected anew, and its call stays up', async () => {
   const { sw, ai, bridge } = await setUp();
   const call = await answered(sw);

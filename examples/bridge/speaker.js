@@ -78,7 +78,7 @@ class Speaker {
     this.forgetMarks();
     this.#held = false;
     clearTimeout(this.#timer);
-    if (this.#prompt) this.#timer = setTimeout(() => this.#playPrompt(), this.#prompt.afterMs);
+    if (this.#prompt) this.#timer = setTimeout(() => this.#playPrompt(), this.queuedMs + this.#prompt.afterMs);
   }
 
   back() {
@@ -94,7 +94,7 @@ class Speaker {
 
   #playPrompt() {
     const { samples, sampleRate, pauseMs } = this.#prompt;
-    const lengthMs = (samples.length * 1000) / sampleRate + this.queuedMs;
+    const lengthMs = (samples.length * 1000) / sampleRate;
     this.#prompting = true;
     this.#source.write(samples, { sampleRate });
     this.#timer = setTimeout(() => this.#playPrompt(), lengthMs + pauseMs);
