@@ -7,14 +7,18 @@ const { ScriptedAi } = require('./support/scripted-ai.js');
 const FRAME = new Int16Array(320);
 const A_MINUTE = 3000;
 
-test('a slow AI is not buffered for without end: it misses frames instead, and hears again when it reads', async () => {
-  const ai = await ScriptedAi.start();
-  const link = new AiLink({
+function linkTo(ai, { log = () => {} } = {}) {
+  return new AiLink({
     url: ai.env.PYTHON_WS_URL,
     profile: profileOf({ profile: 'jambonz', sampleRate: 16000 }),
-    call: { callId: 'slow' },
-    log: () => {},
+    call: { callId: 'one' },
+    log,
   });
+}
+
+test('a slow AI is not buffered for without end: it misses frames instead, and hears again when it reads', async () => {
+  const ai = await ScriptedAi.start();
+  const link = linkTo(ai);
   link.hear(FRAME); // nobody there yet: not kept
   const up = new Promise((resolve) => link.once('up', resolve));
   link.start();
@@ -34,4 +38,16 @@ test('a slow AI is not buffered for without end: it misses frames instead, and h
   link.stop('over');
   await ai.when(() => connection.closed === 1000);
   await ai.stop();
+});
+
+test('an AI that accepts and then fails is asked ever more rarely', async () => {
+  const ai = await ScriptedAi.start();
+  ai.sockets.on('connection', (socket) => socket.close(1011));
+  const waits = [];
+  const link = linkTo(ai, { log: (_level, _text, { inMs } = {}) => inMs && waits.push(inMs) });
+  link.start();
+  await ai.when(() => ai.connections.length === 5);
+  link.stop('over');
+  await ai.stop();
+  expect(waits[3]).toBeGreaterThan(200); // the longest first wait
 });

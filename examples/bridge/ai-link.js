@@ -9,6 +9,8 @@ const { Backoff } = require('./backoff.js');
 const CONNECT_LIMIT_MS = 5000;
 const CLOSE_LIMIT_MS = 1000;
 const MOST_BEHIND_MS = 1000;
+/** A connection that ends sooner is one more failure: an AI that accepts and fails is not asked again and again at once. */
+const STEADY_MS = 5000;
 /** A process that is frozen keeps its connections: only a missing pong tells. */
 const PING_EVERY_MS = 5000;
 const MOST_MESSAGE_BYTES = 4 * 1024 * 1024;
@@ -23,6 +25,7 @@ class AiLink extends EventEmitter {
   #wire = null;
   #timer;
   #backoff = new Backoff({ firstMs: 200, mostMs: 5000 });
+  #openedAt;
   #stopped = false;
 
   /** call: { callId, callSid, from, to } */
@@ -104,7 +107,7 @@ class AiLink extends EventEmitter {
     const { profile, call, log } = this.#options;
     const resumed = this.connections > 0;
     this.connections++;
-    this.#backoff.reset();
+    this.#openedAt = performance.now();
     this.#wire = profile.open(call, { resumed });
     for (const message of this.#wire.hello()) socket.send(message);
     watch(socket, (seconds) => this.emit('roundtrip', seconds));
@@ -115,12 +118,14 @@ class AiLink extends EventEmitter {
   #closed(socket, reason) {
     if (this.#stopped || socket !== this.#socket) return;
     const { log } = this.#options;
-    if (this.#wire) {
-      this.#wire = null;
-      log('warn', 'the AI is gone', { reason });
-      this.emit('down', reason);
-    } else log('debug', 'the AI cannot be reached', { reason });
-    this.#timer = setTimeout(() => this.start(), this.#backoff.next());
+    const wasUp = this.#wire !== null;
+    if (wasUp && performance.now() - this.#openedAt > STEADY_MS) this.#backoff.reset();
+    const inMs = this.#backoff.next();
+    this.#timer = setTimeout(() => this.start(), inMs);
+    if (!wasUp) return log('debug', 'the AI cannot be reached', { reason, inMs });
+    this.#wire = null;
+    log('warn', 'the AI is gone', { reason, inMs });
+    this.emit('down', reason);
   }
 }
 
