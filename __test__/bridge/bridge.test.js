@@ -219,7 +219,7 @@ test('a hold breaks digits off: afterwards the rest is pressed, then what was or
   await call.hangup();
 });
 
-test('without an AI the caller hears the prompt again and again; when the AI comes the prompt stops at once', async () => {
+test('without an AI the caller hears the prompt again and again; with it no other begins, and what it says is heard alone', async () => {
   const { sw, ai, bridge } = await setUp({
     env: { PROMPT_WAV: prompt, PROMPT_AFTER_MS: '200', PROMPT_PAUSE_MS: '500' },
   });
@@ -240,6 +240,28 @@ test('without an AI the caller hears the prompt again and again; when the AI com
   await ear.hears('quiet', { fromMs: from, runMs: 4000 }); // longer than the prompt and its pause
   socket.send(tone(BOT_HZ, 3000));
   await ear.hears('sound');
+  expect((await ear.measure(BOT_HZ)).snrDb).toBeGreaterThan(25);
+  await call.hangup();
+});
+
+test('an AI that accepts and fails does not put the prompt off, nor cut it short; once it speaks it is heard at once', async () => {
+  const long = path.join(folder, 'long.wav');
+  writeTone(long, { hz: PROMPT_HZ, seconds: 20 });
+  // It is tried again every 5 s at most.
+  const { sw, ai } = await setUp({ env: { PROMPT_WAV: long, PROMPT_AFTER_MS: '6000' } });
+  const fail = (socket) => socket.close(1011);
+  ai.sockets.on('connection', fail);
+  const call = await answered(sw, { source: signal.silence() });
+  const ear = new Ear(call);
+  await ear.hears('sound', { runMs: 6000 });
+  ai.sockets.off('connection', fail);
+  const tried = ai.connections.length;
+  await ai.when(() => ai.connections.length > tried);
+  const { socket, texts } = await ai.connection();
+  socket.send(tone(BOT_HZ, 300));
+  socket.send(JSON.stringify({ type: 'mark', data: { name: 'said' } }));
+  socket.send(tone(BOT_HZ, 3000));
+  await ai.when(() => texts.find(({ type }) => type === 'mark')?.data.event === 'playout');
   expect((await ear.measure(BOT_HZ)).snrDb).toBeGreaterThan(25);
   await call.hangup();
 });

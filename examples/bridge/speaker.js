@@ -4,6 +4,8 @@
 
 /** An AI that writes faster than it speaks is buffered up to here; what comes beyond is dropped. */
 const MOST_QUEUED_MS = 120_000;
+/** An AI that says nothing and is gone sooner has not come back: the prompt is not put off for it. */
+const STEADY_MS = 5000;
 
 class Speaker {
   droppedMs = 0;
@@ -13,6 +15,8 @@ class Speaker {
   #tell;
   #era = 0;
   #timer;
+  /** When the next prompt is due, by performance.now(), while the AI is missed. */
+  #dueAt = null;
   #prompting = false;
   /** The caller has cut in, and the AI has not noticed yet. */
   #held = false;
@@ -40,6 +44,7 @@ class Speaker {
       this.droppedMs += (samples.length * 1000) / this.#sampleRate;
       return;
     }
+    this.#endPrompt();
     this.#source.write(samples, { sampleRate: this.#sampleRate });
   }
 
@@ -65,8 +70,9 @@ class Speaker {
   }
 
   mark(name) {
-    if (this.#held) this.#tell(name, false);
-    else this.#source.mark(`${this.#era}:${name}`);
+    if (this.#held) return this.#tell(name, false);
+    this.#endPrompt();
+    this.#source.mark(`${this.#era}:${name}`);
   }
 
   forgetMarks() {
@@ -78,13 +84,15 @@ class Speaker {
     this.forgetMarks();
     this.#held = false;
     clearTimeout(this.#timer);
-    if (this.#prompt) this.#timer = setTimeout(() => this.#playPrompt(), this.queuedMs + this.#prompt.afterMs);
+    if (this.#prompt) this.#playPromptAt(this.#dueAt ?? performance.now() + this.queuedMs + this.#prompt.afterMs);
   }
 
+  /** No prompt begins. One that is being played goes on until the AI speaks: it may fail at once. */
   back() {
     clearTimeout(this.#timer);
-    if (this.#prompting) this.clear();
-    this.#prompting = false;
+    this.#timer = setTimeout(() => {
+      this.#dueAt = null;
+    }, STEADY_MS);
   }
 
   close() {
@@ -92,12 +100,22 @@ class Speaker {
     this.#source.off('mark', this.#reached);
   }
 
+  #playPromptAt(dueAt) {
+    this.#dueAt = dueAt;
+    this.#timer = setTimeout(() => this.#playPrompt(), dueAt - performance.now());
+  }
+
   #playPrompt() {
     const { samples, sampleRate, pauseMs } = this.#prompt;
-    const lengthMs = (samples.length * 1000) / sampleRate;
     this.#prompting = true;
     this.#source.write(samples, { sampleRate });
-    this.#timer = setTimeout(() => this.#playPrompt(), lengthMs + pauseMs);
+    this.#playPromptAt(performance.now() + (samples.length * 1000) / sampleRate + pauseMs);
+  }
+
+  #endPrompt() {
+    this.#dueAt = null;
+    if (this.#prompting) this.clear();
+    this.#prompting = false;
   }
 }
 
