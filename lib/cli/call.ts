@@ -23,14 +23,18 @@ export interface CallOptions {
 
 /** What the user has to mend before there can be a call. */
 export class Hindrance extends Error {}
+/** Why there was none. */
+class NoCall extends Error {}
 
 interface Session extends NodeJS.EventEmitter {
   rtcPeerConnection: api.RTCPeerConnection;
   remoteNumber?: string;
   hangup(): Promise<void>;
   answer(): Promise<void>;
+  dispose(): void;
 }
 interface Phone extends NodeJS.EventEmitter {
+  sipClient: { wsc?: WebSocket };
   start(): Promise<void>;
   call(number: string): Promise<unknown>;
   dispose(): Promise<void>;
@@ -44,6 +48,10 @@ type SipInfo = Record<string, string | string[]>;
 
 const ROOT = path.join(__dirname, '../..');
 const REQUIRED = ['AUTHORIZATION_ID', 'USERNAME', 'PASSWORD', 'DOMAIN', 'OUTBOUND_PROXY'];
+const REGISTER_LIMIT_MS = 10_000;
+/** How long the edge may take to answer a BYE, and all that is said at the end. */
+const HANGUP_LIMIT_MS = 3000;
+const LEAVE_LIMIT_MS = 3000;
 const RING_LIMIT_MS = 60_000;
 const CONNECT_LIMIT_MS = 10_000;
 /** What is on its way when the file has been played. */
@@ -93,24 +101,16 @@ export function sipInfoFrom(env: NodeJS.ProcessEnv): SipInfo {
   };
 }
 
-/** Resolves with whether there was a call; `say` prints a line. */
+/** Resolves with whether there was a call, and a recording where one was wanted; `say` prints a line. */
 export async function call(options: CallOptions, say: (line: string) => void): Promise<boolean> {
   const prompt = options.in === null ? null : readPrompt(options.in);
   const sw = options.onSwitch ? await startSwitch() : null;
   let phone: Phone | null = null;
   try {
     const sipInfo = sw?.sipInfo ?? sipInfoFrom(process.env);
-    if (!globalThis.WebSocket) {
-      globalThis.WebSocket = (
-        requireFor('ws', 'Node 20 has no WebSocket.') as { WebSocket: typeof WebSocket }
-      ).WebSocket;
-    }
-    require('../register');
-    const sdk = requireFor('ringcentral-web-phone', 'Calls are made by the web phone SDK.') as { default?: unknown };
-    const WebPhone = (sdk.default ?? sdk) as new (options: object) => Phone;
-    phone = new WebPhone({ sipInfo, autoAnswer: false });
+    phone = webPhone(sipInfo);
     const opened = sessionOf(phone);
-    await phone.start();
+    const { lost } = await register(phone);
     say(`registered as ${sipInfo.username}`);
     if (options.number === null) {
       say(sw ? 'the switch calls' : 'waiting for a call');
@@ -119,20 +119,73 @@ export async function call(options: CallOptions, say: (line: string) => void): P
       say(`calling ${options.number}`);
       phone.call(options.number).catch((error) => say(`the SDK says: ${error.message}`));
     }
-    const session = await opened;
+    const session = await Promise.race([opened, lost]);
     const up = answered(session);
     if (options.number === null) session.answer().catch((error) => say(`it cannot be answered: ${error.message}`));
-    if (!(await up)) {
-      say('the call was not answered');
-      return false;
-    }
+    if (!(await Promise.race([up, lost]))) throw new NoCall('the call was not answered');
     say(`the call is up${session.remoteNumber ? `, with ${session.remoteNumber}` : ''}`);
     await connected(session);
-    await converse(session, prompt, options, say);
-    return true;
+    return await converse({ session, lost }, prompt, options, say);
+  } catch (error) {
+    if (!(error instanceof NoCall)) throw error;
+    say(error.message);
+    return false;
   } finally {
-    await phone?.dispose().catch(() => {});
+    if (phone) await leave(phone);
     await sw?.stop();
+  }
+}
+
+function webPhone(sipInfo: SipInfo): Phone {
+  if (!globalThis.WebSocket) {
+    globalThis.WebSocket = (requireFor('ws', 'Node 20 has no WebSocket.') as { WebSocket: typeof WebSocket }).WebSocket;
+  }
+  require('../register');
+  const sdk = requireFor('ringcentral-web-phone', 'Calls are made by the web phone SDK.') as { default?: unknown };
+  const WebPhone = (sdk.default ?? sdk) as new (options: object) => Phone;
+  return new WebPhone({ sipInfo, autoAnswer: false });
+}
+
+/** `lost` rejects when the edge is lost afterwards. Of all this the SDK says nothing: it waits. */
+async function register(phone: Phone): Promise<{ lost: Promise<never> }> {
+  const started = phone.start();
+  const lost = edgeLost(phone);
+  try {
+    if (await within(REGISTER_LIMIT_MS, Promise.race([started, lost]))) return { lost };
+  } catch (error) {
+    throw error instanceof NoCall ? error : new NoCall((error as Error).message);
+  }
+  throw new NoCall(`the edge does not answer in ${REGISTER_LIMIT_MS / 1000} s`);
+}
+
+function edgeLost({ sipClient }: Phone): Promise<never> {
+  const lost = new Promise<never>((_, reject) => {
+    const gone = (event: Event) => reject(new NoCall((event as ErrorEvent).message || 'the edge closed the WebSocket'));
+    for (const type of ['error', 'close']) sipClient.wsc?.addEventListener(type, gone);
+  });
+  lost.catch(() => {});
+  return lost;
+}
+
+/** Says goodbye where somebody is there to answer. */
+async function leave(phone: Phone): Promise<void> {
+  if (phone.sipClient.wsc?.readyState !== WebSocket.OPEN) return;
+  await within(
+    LEAVE_LIMIT_MS,
+    phone.dispose().catch(() => {}),
+  );
+}
+
+/** Whether it came to its end in time. */
+async function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, ms, false);
+  });
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -175,21 +228,24 @@ async function connected({ rtcPeerConnection: connection }: Session): Promise<vo
   });
 }
 
+/** Resolves with whether all went well. A call whose edge is lost is over, too: nobody would tell of its end. */
 async function converse(
-  session: Session,
+  { session, lost }: { session: Session; lost: Promise<never> },
   prompt: { samples: Int16Array; sampleRate: number } | null,
   { in: file, out, dtmf: digits, seconds }: CallOptions,
   say: (line: string) => void,
-): Promise<void> {
+): Promise<boolean> {
   const { callAudio } = require('../webphone') as typeof webphone;
   const audio = callAudio(session) as unknown as ReturnType<typeof import('webphone-rtc/webphone').callAudio>;
   const ended = new Promise<string>((resolve) => session.once('disposed', () => resolve('the call is over')));
   audio.dtmf.on('digit', ({ tone }) => say(`heard the digit ${tone}`));
   const meter = new Meter(audio, say);
   const recorder = out === null ? null : audio.record(out);
+  recorder?.on('error', ({ message }) => say(`not recorded to ${out}: ${message}`));
   const hangUp = (why: string) => {
     say(why);
     session.hangup().catch(() => {});
+    setTimeout(() => session.dispose(), HANGUP_LIMIT_MS).unref();
   };
   const keys = listenToKeys((key) => {
     if (key === 'q') return hangUp('hung up');
@@ -212,14 +268,16 @@ async function converse(
       (error) => say(`${file} was not played to its end: ${error.message}`),
     );
   }
-  say(await ended);
+  say(await Promise.race([ended, lost.catch(({ message }) => message)]));
   if (limit) clearTimeout(limit);
   process.off('SIGINT', stop);
   keys.stop();
   meter.stop();
   const recorded = await recorder?.stop();
+  if (recorded?.error) return false;
   if (recorded)
     say(`recorded ${(recorded.durationMs / 1000).toFixed(1)} s to ${recorded.path}, the far end left, this end right`);
+  return true;
 }
 
 async function play(

@@ -26,7 +26,7 @@ webphone-rtc call [NUMBER] [options]   calls a number, or answers the next call 
   --seconds N                      hangs up after so long
   Credentials come from SIP_INFO_AUTHORIZATION_ID, _USERNAME, _PASSWORD, _DOMAIN, _OUTBOUND_PROXY.
   In a terminal the keys 0-9 * # are sent as digits, q hangs up.
-  exit code: 0 there was a call, 1 there was none, 2 wrong arguments or a missing package
+  exit code: 0 there was a call, 1 there was none or no recording, 2 wrong arguments or a missing package
 `;
 
 const PUBLIC_STUN = ['stun.l.google.com:19302', 'stun1.l.google.com:19302'];
