@@ -375,6 +375,17 @@ test('SIGTERM ends the calls with BYE, tells the AI, unregisters, and the proces
   await ai.when(() => ai.notices.filter(({ event, reason }) => event === 'end' && reason === 'shutdown').length === 2);
 });
 
+test('SIGTERM while the server of the notices hangs unregisters and ends with 0 all the same', async () => {
+  const { sw, ai, bridge } = await setUp();
+  ai.hangNotices = true;
+  const call = await answered(sw);
+  await ai.connection();
+  expect(await bridge.stop('SIGTERM')).toEqual({ code: 0, signal: null });
+  await ended(call);
+  expect(call.reason).toBe('hung up by the phone');
+  expect(sw.registered).toBe(false);
+});
+
 test('SIGTERM while the edge is gone ends the process too', async () => {
   const { sw, ai, bridge } = await setUp();
   await answered(sw);

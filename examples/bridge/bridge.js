@@ -2,7 +2,7 @@
 // Invariant: `calls` holds exactly the calls that are not over, never more than maxCalls.
 
 require('webphone-rtc/register'); // this line stands where the mocks were
-const { EventEmitter } = require('node:events');
+const { EventEmitter, once } = require('node:events');
 const { Call } = require('./call.js');
 const { masked } = require('./log.js');
 const { Notices } = require('./notices.js');
@@ -10,6 +10,8 @@ const { profileOf } = require('./profiles');
 const { Registration, edgeSocket } = require('./registration.js');
 
 const LEAVE_LIMIT_MS = 3000;
+/** How long the last notices may take: a server that hangs must not keep the phone registered, nor the process. */
+const NOTICES_LIMIT_MS = 5000;
 
 /** Events: 'call' (Call), 'refused'. */
 class Bridge extends EventEmitter {
@@ -48,7 +50,14 @@ class Bridge extends EventEmitter {
 
   async #leave(reason) {
     this.registration.stop();
-    await Promise.all([...this.calls.values()].map((call) => call.end(reason)));
+    const calls = [...this.calls.values()];
+    const over = Promise.all(calls.map((call) => once(call, 'ended')));
+    const told = Promise.all(calls.map((call) => call.end(reason)));
+    await over;
+    await Promise.all([limited(told, NOTICES_LIMIT_MS), this.#unregister()]);
+  }
+
+  async #unregister() {
     // With the edge away there is nobody to unregister from, and no reply to wait for.
     await limited(this.phone.dispose(), this.registration.registered ? LEAVE_LIMIT_MS : 0);
     this.phone.sipClient.wsc?.terminate();

@@ -11,6 +11,8 @@ class ScriptedAi {
   notices = [];
   /** How many of the next notices are refused. */
   refuseNotices = 0;
+  /** Notices are taken and never answered. */
+  hangNotices = false;
   #waiting = new Set();
 
   /** subprotocol: false makes it accept without naming one, as many frameworks do. */
@@ -82,6 +84,7 @@ class ScriptedAi {
   async #notice(request, response) {
     let body = '';
     for await (const part of request) body += part;
+    if (this.hangNotices) return;
     if (this.refuseNotices > 0) {
       this.refuseNotices--;
       response.writeHead(503).end();
