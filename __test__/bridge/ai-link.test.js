@@ -51,3 +51,25 @@ test('an AI that accepts and then fails is asked ever more rarely', async () => 
   await ai.stop();
   expect(waits[3]).toBeGreaterThan(200); // the longest first wait
 });
+
+test('why an AI cannot be reached is a warning the first time', async () => {
+  const ai = await ScriptedAi.start();
+  ai.sockets.options.verifyClient = (_, refuse) => refuse(false, 401);
+  const said = [];
+  let enough;
+  const thrice = new Promise((resolve) => {
+    enough = resolve;
+  });
+  const link = linkTo(ai, {
+    log: (level, _text, { reason }) => {
+      said.push(`${level}: ${reason}`);
+      if (said.length === 3) enough();
+    },
+  });
+  link.start();
+  await thrice;
+  link.stop('over');
+  await ai.stop();
+  const reason = 'Unexpected server response: 401';
+  expect(said).toEqual([`warn: ${reason}`, `debug: ${reason}`, `debug: ${reason}`]);
+});

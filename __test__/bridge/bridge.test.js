@@ -485,7 +485,7 @@ test('where the first proxy is away, the bridge registers at the backup proxy', 
   });
   running.push(() => bridge.stop());
   await bridge.ready();
-  expect(bridge.output.match(/trying again/g)).toHaveLength(1);
+  expect(bridge.output.match(/trying again reason="connect ECONNREFUSED/g)).toHaveLength(1);
 });
 
 test('media that is lost for good ends the call', async () => {

@@ -26,6 +26,8 @@ class AiLink extends EventEmitter {
   #timer;
   #backoff = new Backoff({ firstMs: 200, mostMs: 5000 });
   #openedAt;
+  /** That it cannot be reached has been told. */
+  #told = false;
   #stopped = false;
 
   /** call: { callId, callSid, from, to } */
@@ -108,6 +110,7 @@ class AiLink extends EventEmitter {
     const resumed = this.connections > 0;
     this.connections++;
     this.#openedAt = performance.now();
+    this.#told = false;
     this.#wire = profile.open(call, { resumed });
     for (const message of this.#wire.hello()) socket.send(message);
     watch(socket, (seconds) => this.emit('roundtrip', seconds));
@@ -122,7 +125,11 @@ class AiLink extends EventEmitter {
     if (wasUp && performance.now() - this.#openedAt > STEADY_MS) this.#backoff.reset();
     const inMs = this.#backoff.next();
     this.#timer = setTimeout(() => this.start(), inMs);
-    if (!wasUp) return log('debug', 'the AI cannot be reached', { reason, inMs });
+    if (!wasUp) {
+      log(this.#told ? 'debug' : 'warn', 'the AI cannot be reached', { reason, inMs });
+      this.#told = true;
+      return;
+    }
     this.#wire = null;
     log('warn', 'the AI is gone', { reason, inMs });
     this.emit('down', reason);

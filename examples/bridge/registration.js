@@ -20,7 +20,10 @@ function edgeSocket({ secure }) {
         closeTimeout: CLOSE_LIMIT_MS,
         perMessageDeflate: false,
       });
-      this.on('error', () => {}); // the SDK listens to the first error only; 'close' follows every one
+      // The SDK listens to the first error only; 'close' follows every one.
+      this.on('error', (error) => {
+        this.reason = error.message || error.code;
+      });
     }
   };
 }
@@ -103,7 +106,7 @@ class Registration extends EventEmitter {
 /** Rejects when the socket closes. */
 function closed(socket) {
   const rejects = new Promise((_, reject) => {
-    const gone = () => reject(new Error('the WebSocket to the edge closed'));
+    const gone = () => reject(new Error(socket.reason ?? 'the WebSocket to the edge closed'));
     if (socket.readyState === WebSocket.CLOSED) gone();
     else socket.once('close', gone);
   });
