@@ -33,7 +33,7 @@ class AiLink extends EventEmitter {
   /** call: { callId, callSid, from, to } */
   constructor({ url, token, profile, call, log }) {
     super();
-    this.#options = { url: `${url}/audio/${encodeURIComponent(call.callId)}`, token, profile, call, log };
+    this.#options = { url: addressOf(url, call.callId), token, profile, call, log };
   }
 
   get connected() {
@@ -134,6 +134,13 @@ class AiLink extends EventEmitter {
     log('warn', 'the AI is gone', { reason, inMs });
     this.emit('down', reason);
   }
+}
+
+/** A query, such as a key, stays behind the path. */
+function addressOf(base, callId) {
+  const url = new URL(base);
+  url.pathname = `${url.pathname.replace(/\/+$/, '')}/audio/${encodeURIComponent(callId)}`;
+  return url.href;
 }
 
 /** Cuts a connection whose other end does not answer pings; tells how long each answer took. */

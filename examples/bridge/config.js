@@ -13,8 +13,8 @@ class ConfigError extends Error {
   }
 }
 
-/** Reads and checks everything at once, so that one run shows every mistake. */
-function configure(env = process.env) {
+/** Reads and checks everything at once, so that one run shows every mistake; more({ number }) is another program's own. */
+function configure(env = process.env, more = () => ({})) {
   const problems = [];
   const text = (name, fallback) => env[name]?.trim() || fallback;
   const number = (name, fallback, least, most) => {
@@ -32,11 +32,22 @@ function configure(env = process.env) {
     const value = text(name, fallback);
     if (value && !protocols.includes(protocolOf(value)))
       problems.push(`${name} must be a URL beginning with ${protocols.join(' or ')}`);
-    return value?.replace(/\/+$/, '');
+    if (value?.includes('#')) problems.push(`${name} must have no fragment (#…): no server would see it`);
+    return value?.replace(/^([^?]*?)\/+$/, '$1');
+  };
+  const address = (name, value, scheme) => {
+    if (value && !isAddress(value)) problems.push(`${name} must be host:port, without ${scheme}`);
+    return value;
+  };
+  const token = (name) => {
+    const value = text(name);
+    if (value && !/^[ -~]+$/.test(value)) problems.push(`${name} must be of ASCII characters: it is sent in a header`);
+    return value;
   };
 
   for (const name of SIP) if (!text(`SIP_INFO_${name}`)) problems.push(`SIP_INFO_${name} is not set`);
-  const outboundProxy = text('SIP_INFO_OUTBOUND_PROXY', '');
+  const proxy = (name, fallback) => address(name, text(name, fallback), 'wss://');
+  const outboundProxy = proxy('SIP_INFO_OUTBOUND_PROXY', '');
   const transport = oneOf('SIP_TRANSPORT', ['wss', 'ws']);
   if (transport === 'ws' && !LOCAL.test(outboundProxy))
     problems.push(
@@ -54,10 +65,10 @@ function configure(env = process.env) {
       password: text('SIP_INFO_PASSWORD'),
       domain: text('SIP_INFO_DOMAIN'),
       outboundProxy,
-      outboundProxyBackup: text('SIP_INFO_OUTBOUND_PROXY_BACKUP', outboundProxy),
+      outboundProxyBackup: proxy('SIP_INFO_OUTBOUND_PROXY_BACKUP', outboundProxy),
       stunServers: text('SIP_INFO_STUN_SERVERS', '')
         .split(',')
-        .map((server) => server.trim())
+        .map((server) => address('SIP_INFO_STUN_SERVERS', server.trim(), 'stun:'))
         .filter(Boolean),
     },
     instanceId: text('INSTANCE_ID'),
@@ -67,7 +78,7 @@ function configure(env = process.env) {
     webhookToken: text('WEBHOOK_VERIFICATION_TOKEN'),
     aiUrl: url('PYTHON_WS_URL', 'ws://127.0.0.1:8765', ['ws:', 'wss:']),
     noticeUrl: url('PYTHON_HTTP_URL', undefined, ['http:', 'https:']),
-    aiToken: text('PYTHON_TOKEN'),
+    aiToken: token('PYTHON_TOKEN'),
     profile,
     sampleRate,
     maxCalls: number('MAX_CALLS', 10, 1, 1000),
@@ -79,6 +90,7 @@ function configure(env = process.env) {
     promptPauseMs: number('PROMPT_PAUSE_MS', 5000, 0, 600_000),
     prompt: null,
     debug: text('LOG_LEVEL') === 'debug',
+    ...more({ number }),
   };
   if (text('PROMPT_WAV')) {
     try {
@@ -97,6 +109,11 @@ function protocolOf(value) {
   } catch {
     return undefined;
   }
+}
+
+/** As the SDK puts it behind wss:// or stun: itself. */
+function isAddress(value) {
+  return /^[^\s,/?#@]+$/.test(value) && URL.canParse(`wss://${value}`);
 }
 
 module.exports = { configure, ConfigError };

@@ -1,0 +1,43 @@
+// The settings by themselves: what is taken as it is meant, and what is refused because it would lose calls.
+
+const { configure } = require('../../examples/bridge/config.js');
+const { AiLink } = require('../../examples/bridge/ai-link.js');
+const { profileOf } = require('../../examples/bridge/profiles');
+const { ScriptedAi } = require('./support/scripted-ai.js');
+
+const SIP = Object.fromEntries(
+  ['AUTHORIZATION_ID', 'USERNAME', 'PASSWORD', 'DOMAIN'].map((name) => [`SIP_INFO_${name}`, 'given']),
+);
+const settings = (env) => configure({ ...SIP, SIP_INFO_OUTBOUND_PROXY: 'sip.example.com:8083', ...env });
+
+test.each([
+  ['SIP_INFO_STUN_SERVERS', 'stun.example.com:19302, stun:stun.example.com:19302', 'must be host:port, without stun:'],
+  ['SIP_INFO_STUN_SERVERS', 'somewhere else', 'must be host:port, without stun:'],
+  ['SIP_INFO_OUTBOUND_PROXY', 'wss://sip.example.com:8083', 'must be host:port, without wss://'],
+  ['SIP_INFO_OUTBOUND_PROXY_BACKUP', 'sip.example.com:eight', 'must be host:port, without wss://'],
+  ['PYTHON_WS_URL', 'ws://127.0.0.1:8765/bot#1', 'must have no fragment (#…): no server would see it'],
+  ['PYTHON_TOKEN', 'a€b', 'must be of ASCII characters: it is sent in a header'],
+])('%s=%s is refused', (name, value, says) => {
+  expect(() => settings({ [name]: value })).toThrow(`\n  - ${name} ${says}`);
+});
+
+test('addresses are taken by name, as IPv4 and as IPv6', () => {
+  const servers = ['stun.example.com:19302', '192.0.2.1:3478', '[2001:db8::1]:3478', 'stun.example.com'];
+  const { sipInfo } = settings({ SIP_INFO_STUN_SERVERS: servers.join(', ') });
+  expect(sipInfo).toMatchObject({
+    outboundProxy: 'sip.example.com:8083',
+    outboundProxyBackup: 'sip.example.com:8083',
+    stunServers: servers,
+  });
+});
+
+test('a query of the AI’s URL stays behind the path', async () => {
+  const ai = await ScriptedAi.start();
+  const { aiUrl } = settings({ PYTHON_WS_URL: `${ai.env.PYTHON_WS_URL}/bot/?key=1/` });
+  const profile = profileOf({ profile: 'jambonz', sampleRate: 16000 });
+  const link = new AiLink({ url: aiUrl, profile, call: { callId: 'a b' }, log: () => {} });
+  link.start();
+  expect((await ai.connection()).url).toBe('/bot/audio/a%20b?key=1/');
+  link.stop('over');
+  await ai.stop();
+});
