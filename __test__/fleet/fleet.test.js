@@ -168,17 +168,24 @@ withRedis(describe)('a fleet of two', () => {
   });
 });
 
+const SIP_INFO = {
+  SIP_INFO_AUTHORIZATION_ID: '1',
+  SIP_INFO_USERNAME: '1',
+  SIP_INFO_PASSWORD: '1',
+  SIP_INFO_DOMAIN: 'x',
+  SIP_INFO_OUTBOUND_PROXY: 'x',
+};
+
+test('a limit that is no number does not start: it would end the calls at once', async () => {
+  const env = { ...SIP_INFO, FLEET_NODE: 'a', INSTANCE_ID: INSTANCES.a, DRAIN_LIMIT_S: '1h' };
+  const node = new Process(process.execPath, [Node.file], env);
+  running.push(() => node.stop('SIGKILL'));
+  await node.says(/DRAIN_LIMIT_S must be a whole number from 0 to 86400/);
+  expect(await node.exited).toEqual({ code: 1, signal: null });
+});
+
 test('a process without a name of its own does not start', async () => {
-  const { sipInfo } = {
-    sipInfo: { authorizationId: '1', username: '1', password: '1', domain: 'x', outboundProxy: 'x' },
-  };
-  const node = new Process(process.execPath, [Node.file], {
-    SIP_INFO_AUTHORIZATION_ID: sipInfo.authorizationId,
-    SIP_INFO_USERNAME: sipInfo.username,
-    SIP_INFO_PASSWORD: sipInfo.password,
-    SIP_INFO_DOMAIN: sipInfo.domain,
-    SIP_INFO_OUTBOUND_PROXY: sipInfo.outboundProxy,
-  });
+  const node = new Process(process.execPath, [Node.file], SIP_INFO);
   expect(await node.exited).toEqual({ code: 1, signal: null });
   expect(node.output).toMatch(/FLEET_NODE and INSTANCE_ID are wanted/);
 });

@@ -30,11 +30,12 @@ function connectRedis(url, log) {
 }
 
 async function main() {
-  const config = configure();
+  const config = configure(process.env, ({ number }) => ({
+    drainLimitMs: number('DRAIN_LIMIT_S', 3600, 0, 86_400) * 1000,
+  }));
   const node = process.env.FLEET_NODE;
   if (!node || !process.env.INSTANCE_ID)
     throw new Error('FLEET_NODE and INSTANCE_ID are wanted, other ones for each process');
-  const drainMs = Number(process.env.DRAIN_LIMIT_S ?? 3600) * 1000;
   const log = createLog(config);
   const redis = connectRedis(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379', log);
   const load = () => ({ calls: bridge.calls.size, most: config.maxCalls });
@@ -65,7 +66,7 @@ async function main() {
     if (fleet.draining) return leave();
     fleet.draining = true;
     log('info', 'draining', { calls: bridge.calls.size });
-    const until = Date.now() + drainMs;
+    const until = Date.now() + config.drainLimitMs;
     while (bridge.calls.size > 0 && Date.now() < until && !leaving)
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     await leave();
