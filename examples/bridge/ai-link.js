@@ -1,6 +1,6 @@
 // A call's WebSocket to the voice AI: connects, speaks the profile, and comes back as often as it is lost.
-// Invariants: at most one connection; nothing is queued for an AI that is away, and at most MOST_BEHIND_MS for a slow one,
-// so that what it hears is never old; after stop() nothing is emitted.
+// Invariants: at most one connection; nothing is queued for an AI that is away, and here at most MOST_BEHIND_MS for a slow one:
+// the sockets of the system hold some seconds more, until a pong is missing; after stop() nothing is emitted.
 
 const { EventEmitter } = require('node:events');
 const WebSocket = require('ws');
