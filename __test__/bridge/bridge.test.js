@@ -219,6 +219,26 @@ test('a hold breaks digits off: afterwards the rest is pressed, then what was or
   await call.hangup();
 });
 
+test('what the AI says during a hold is lost, its mark says played; what it says afterwards is heard', async () => {
+  const { sw, ai } = await setUp();
+  const call = await answered(sw, { source: signal.silence() });
+  const ear = new Ear(call);
+  const { socket, texts } = await ai.connection();
+  const say = (hz, ms, name) => {
+    socket.send(tone(hz, ms));
+    socket.send(JSON.stringify({ type: 'mark', data: { name } }));
+    return ai.when(() => texts.find(({ type, data }) => type === 'mark' && data.name === name)?.data.event);
+  };
+  await call.hold();
+  const from = ear.ms;
+  expect(await say(BOT_HZ, 2000, 'during')).toBe('playout');
+  await call.resume();
+  const after = ear.ms;
+  expect(await say(BOT_HZ, 1000, 'after')).toBe('playout');
+  expect(await ear.hears('sound', { fromMs: from })).toBeGreaterThanOrEqual(after);
+  await call.hangup();
+});
+
 test('without an AI the caller hears the prompt again and again; with it no other begins, and what it says is heard alone', async () => {
   const { sw, ai, bridge } = await setUp({
     env: { PROMPT_WAV: prompt, PROMPT_AFTER_MS: '200', PROMPT_PAUSE_MS: '500' },
