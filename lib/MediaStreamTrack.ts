@@ -11,7 +11,7 @@ import { capabilitiesOf, unmet, wanted } from './media/constraints';
 import type { PcmSource } from './media/PcmSource';
 import type { Signal } from './media/signal';
 import { OverconstrainedError } from './OverconstrainedError';
-import { attribute, boolean, DOMString, isObject, method } from './webidl/converters';
+import { attribute, boolean, copyData, DOMString, isObject, method } from './webidl/converters';
 import { fire } from './webidl/event';
 import { defineEventHandlers, type EventHandler } from './webidl/event-handlers';
 import { defineInterface, INTERNAL, requireInternal } from './webidl/interface';
@@ -154,7 +154,7 @@ export class MediaStreamTrack extends EventTarget {
   }
 
   getConstraints(): MediaTrackConstraints {
-    return structuredClone(this.#slots.constraints);
+    return copyData(this.#slots.constraints);
   }
 
   getSettings(): MediaTrackSettings {

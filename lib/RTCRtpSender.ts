@@ -38,7 +38,16 @@ import {
   ordinaryEncoding,
   toSendParameters,
 } from './rtp-parameters';
-import { attribute, fail, interfaceType, isObject, method, nullable, requireArguments } from './webidl/converters';
+import {
+  attribute,
+  copyData,
+  fail,
+  interfaceType,
+  isObject,
+  method,
+  nullable,
+  requireArguments,
+} from './webidl/converters';
 import { domException } from './webidl/exceptions';
 import { defineInterface, INTERNAL, requireInternal } from './webidl/interface';
 
@@ -107,7 +116,7 @@ export class RTCRtpSender {
   getParameters(): Parameters {
     const slots = this.#slots;
     const { sendCodecs, extensions, cname, reducedSizeRtcp } = negotiatedParameters(slots.transceiver);
-    if (slots.lastReturned) return structuredClone(slots.lastReturned);
+    if (slots.lastReturned) return copyData(slots.lastReturned);
     slots.lastReturned = {
       codecs: sendCodecs.map(codecParameters),
       encodings: slots.encodings.map((encoding) => ({ ...encoding })),
@@ -120,7 +129,7 @@ export class RTCRtpSender {
     queueTask(() => {
       if (slots.lastReturned === returned) slots.lastReturned = null;
     });
-    return structuredClone(returned);
+    return copyData(returned);
   }
 
   async setParameters(parameters: RTCRtpSendParameters): Promise<void> {

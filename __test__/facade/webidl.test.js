@@ -66,6 +66,34 @@ describe('interfaces', () => {
       receivedAlert: null,
     });
   });
+
+  test("there are events and dictionaries without Node's EventTarget and structuredClone(), as under jsdom", async () => {
+    class OtherTarget {
+      #listeners = [];
+      addEventListener(type, listener) {
+        this.#listeners.push({ type, listener });
+      }
+      dispatchEvent(event) {
+        for (const { type, listener } of this.#listeners) if (type === event.type) listener.call(this, event);
+      }
+    }
+    const { EventTarget, structuredClone } = globalThis;
+    Object.assign(globalThis, { EventTarget: OtherTarget, structuredClone: undefined });
+    try {
+      let pc;
+      jest.isolateModules(() => {
+        pc = new (require('../../dist/index.js').RTCPeerConnection)();
+      });
+      const needed = rtc.next(pc, 'negotiationneeded');
+      const { sender, receiver } = pc.addTransceiver('audio');
+      expect(sender.getParameters()).toEqual(sender.getParameters());
+      expect(receiver.track.getConstraints()).toEqual({});
+      await needed;
+      pc.close();
+    } finally {
+      Object.assign(globalThis, { EventTarget, structuredClone });
+    }
+  });
 });
 
 describe('wrong types', () => {

@@ -143,6 +143,13 @@ export function isObject(value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }
 
+/** A deep copy of what a conversion has made: a realm of jsdom has no structuredClone(). */
+export function copyData<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(copyData) as T;
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, copyData(member)])) as T;
+}
+
 export interface Member<T> {
   converter: Converter<T>;
   required?: boolean;
