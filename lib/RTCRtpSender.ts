@@ -271,7 +271,7 @@ function feed(sender: RTCRtpSender): void {
   }
   const signal = track ? trackSlots(track).signal : null;
   const audible = track?.readyState === 'live' && track.enabled;
-  const frames = signal?.frames ?? null;
+  const frames = signal?.frames?.() ?? null;
   if (frames || slots.relays) peer.native.setFrames(id, frames);
   slots.relays = frames !== null;
   peer.native.setSource(id, signal?.ring() ?? null, audible);

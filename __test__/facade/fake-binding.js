@@ -15,7 +15,7 @@ const OPUS = { payloadType: 111, mimeType: 'audio/opus', clockRate: 48000, chann
 const EVENTS = { payloadType: 126, mimeType: 'audio/telephone-event', clockRate: 8000, channels: 1 };
 
 /** Everything that was made, for tests to look at and to act through. */
-const made = { engines: [], connections: [], rings: [], sinks: [], recorders: [] };
+const made = { engines: [], connections: [], rings: [], sinks: [], recorders: [], queues: [] };
 let lastId = 0;
 
 class Engine {
@@ -592,4 +592,15 @@ class Recorder {
   }
 }
 
-module.exports = { Engine, Connection, Certificate, Ring, Sink, Recorder, version: () => '0.0.0', made };
+/** Sends nothing; drained by hand: drain(). */
+class FrameQueue {
+  constructor(engine) {
+    Object.assign(this, { engine, id: ++lastId });
+    made.queues.push(this);
+  }
+  drain() {
+    this.engine.report({ type: 'framesdrained', frames: this.id });
+  }
+}
+
+module.exports = { Engine, Connection, Certificate, Ring, Sink, Recorder, FrameQueue, version: () => '0.0.0', made };

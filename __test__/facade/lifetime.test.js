@@ -165,6 +165,22 @@ describe('the garbage collector', () => {
     `;
     expect(await run(script)).toBe('0');
   });
+
+  test('leaves a source of encoded frames whose track is held', async () => {
+    const script = `
+      const make = () => {
+        const source = new rtc.nonstandard.RTCEncodedAudioSource();
+        source.on('drain', () => console.log('drained'));
+        return source.createTrack();
+      };
+      const track = make();
+      await collect();
+      made.queues[0].drain();
+      await turn();
+      console.log(track.readyState);
+    `;
+    expect(await run(script)).toBe('drained\nlive');
+  });
 });
 
 test('a listener that throws takes no report from others', async () => {

@@ -39,8 +39,9 @@ export class RTCEncodedAudioSource extends EventEmitter {
 
   /** A live track; it is sent where its codec was negotiated, by one sender at a time. */
   createTrack(): MediaStreamTrack {
-    const signal = { kind: 'audio', label: 'RTCEncodedAudioSource', ring: () => null, frames: this.#queue } as const;
-    return createTrack(createSignal(signal));
+    // A function, and so the track holds this source: 'drain' comes as long as it is sent.
+    const frames = () => this.#queue;
+    return createTrack(createSignal({ kind: 'audio', label: 'RTCEncodedAudioSource', ring: () => null, frames }));
   }
 
   /** One frame: what one packet carries. False: the queue is full, the frame is not taken, and 'drain' tells when to go on. */

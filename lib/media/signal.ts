@@ -12,7 +12,7 @@ export interface Signal {
   /** Samples; null for video, and for a remote track whose connection has gone. */
   ring(): NativeRing | null;
   /** Encoded frames in place of samples. */
-  readonly frames?: NativeFrameQueue;
+  frames?(): NativeFrameQueue;
   /** The writable end, where the application has one. */
   readonly source: PcmSource | null;
   /** W3C muted: nothing comes from the far end. */
