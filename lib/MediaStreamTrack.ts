@@ -71,7 +71,7 @@ export class MediaStreamTrack extends EventTarget {
       contentHint: '',
       observers: new Set(),
     };
-    from.tracks.add(this);
+    if (from.remote) from.tracks.add(this);
   }
 
   get kind(): Kind {

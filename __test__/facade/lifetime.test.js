@@ -166,6 +166,30 @@ describe('the garbage collector', () => {
     expect(await run(script)).toBe('0');
   });
 
+  test('takes tracks that nobody stopped, while their source lives and their sinks read', async () => {
+    const script = `
+      const source = new rtc.PcmSource();
+      const tracks = [];
+      const make = (read) => {
+        const pc = new rtc.RTCPeerConnection();
+        const track = source.createTrack();
+        track.onended = () => pc.close();
+        pc.addTrack(track);
+        if (read) new rtc.PcmSink(track).on('data', ({ samples }) => console.log(samples[0]));
+        else pc.close();
+        tracks.push(new WeakRef(track));
+      };
+      for (let i = 0; i < 50; i++) make(false);
+      make(true);
+      await collect();
+      console.log(tracks.filter((ref) => ref.deref()).length);
+      made.sinks[0].push(7);
+      await turn();
+      console.log(source.queuedMs);
+    `;
+    expect(await run(script)).toBe('1\n7\n0');
+  });
+
   test('leaves a source of encoded frames whose track is held', async () => {
     const script = `
       const make = () => {

@@ -81,12 +81,14 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     this.#speech = { settings: toSpeechData(options.speech), always: Boolean(options.speech) };
     this.#frameLength = (this.sampleRate * this.frameMs) / 1000;
     this.#shared = options.reuseFrames ? new Int16Array(this.#frameLength) : null;
-    const ring = trackSlots(track).signal.ring();
+    const { signal } = trackSlots(track);
+    const ring = signal.ring();
     this.#native = ring && new binding.Sink(theEngine(), ring, this.sampleRate, this.frameMs, queueFrames);
     this.#read = this.#native?.reader();
     if (this.#native) listen('sink', this.#native.id, this, PcmSink.#deliver);
-    // The track holds the sink: reading goes on without anybody else holding it.
     observe(track, this.#observer);
+    // The signal holds the sink, and so its track: reading goes on without anybody else holding it.
+    signal.readers.add(this);
     this.#watchListeners();
     if (track.readyState === 'ended') this.close();
     else if (this.#speech.always || !track.enabled) this.#listen(); // Otherwise there is nobody yet.
@@ -145,6 +147,7 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     this.#closed = true;
     this.#speaking = false;
     unobserve(this.track, this.#observer);
+    trackSlots(this.track).signal.readers.delete(this);
     this.#native?.close();
     for (const resolve of this.#waiting.splice(0)) resolve({ done: true, value: undefined });
     this.emit('end');

@@ -4,6 +4,7 @@
  */
 import type { Kind, NativeFrameQueue, NativeRing } from '../binding';
 import type { MediaStreamTrack } from '../MediaStreamTrack';
+import type { PcmSink } from './PcmSink';
 import type { PcmSource } from './PcmSource';
 
 export interface Signal {
@@ -17,8 +18,13 @@ export interface Signal {
   readonly source: PcmSource | null;
   /** W3C muted: nothing comes from the far end. */
   muted: boolean;
-  /** Live tracks; a track leaves when it ends. */
+  /**
+   * Live tracks of a connection's signal, which is muted and ends for all of them; a track leaves when it ends. Those of
+   * this machine end by themselves: a source that lives long would only keep what its calls have let go.
+   */
   readonly tracks: Set<MediaStreamTrack>;
+  /** Open sinks: they read on without anybody else holding them. */
+  readonly readers: Set<PcmSink>;
   readonly deviceId: string | null;
   /** A connection plays it. */
   readonly remote: boolean;
@@ -33,6 +39,7 @@ export function createSignal(members: Members): Signal {
     source: null,
     muted: false,
     tracks: new Set(),
+    readers: new Set(),
     deviceId: null,
     remote: false,
     sampleRate: 48000,
