@@ -357,13 +357,16 @@ export declare class PcmSource extends EventEmitter<{
   readonly sampleRate: number;
   readonly channels: number;
   readonly queueMs: number;
-  /** A live track that carries this signal. */
+  /**
+   * A live track that carries this signal. When the last one has ended, clones too, what has not been played is cleared;
+   * what is written then is dropped, and nobody waits for it, until there is another track.
+   */
   createTrack(): MediaStreamTrack;
   /** Queues samples of any length. False: the queue is full, 'drain' tells when to go on; nothing is lost. */
   write(pcm: Pcm, options?: { sampleRate?: number }): boolean;
   /** Queues samples and resolves once the queue has taken them all. */
   captureFrame(pcm: Pcm, options?: { sampleRate?: number }): Promise<void>;
-  /** Drops what has not been played (barge-in); returns how many milliseconds. */
+  /** Drops what has not been played (barge-in), as the end of the last track does; returns how many milliseconds. */
   clear(): number;
   /**
    * Takes little-endian bytes at `sampleRate`, cut anywhere, and waits for the queue. 'finish' comes when the queue has

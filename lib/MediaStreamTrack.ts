@@ -71,6 +71,7 @@ export class MediaStreamTrack extends EventTarget {
       contentHint: '',
       observers: new Set(),
     };
+    from.live++;
     if (from.remote) from.tracks.add(this);
   }
 
@@ -122,7 +123,7 @@ export class MediaStreamTrack extends EventTarget {
     copy.contentHint = slots.contentHint;
     if (slots.readyState === 'ended') {
       copy.readyState = 'ended';
-      slots.signal.tracks.delete(clone);
+      leave(clone, slots.signal);
     }
     return clone;
   }
@@ -262,8 +263,15 @@ function end(track: MediaStreamTrack): void {
   const slots = slotsOf(track);
   slots.readyState = 'ended';
   held.delete(track);
-  slots.signal.tracks.delete(track);
+  leave(track, slots.signal);
   notify(slots);
+  if (slots.signal.live === 0) slots.signal.ended?.();
+}
+
+/** It is not live any more. */
+function leave(track: MediaStreamTrack, signal: Signal): void {
+  signal.live--;
+  signal.tracks.delete(track);
 }
 
 function notify(slots: Slots): void {

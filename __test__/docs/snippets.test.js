@@ -130,6 +130,20 @@ describe('cookbook.md', () => {
 
   test.each(Object.entries(tested))('%s', (_, check) => check());
 
+  test('a menu and a hand-over end with their call', async () => {
+    const { call, far, near } = await answeredCall();
+    const { track } = near.pc.getSenders()[0];
+    const chosen = recipe('A menu by digits (IVR)').menu(call, { question: tone(400, 20), unknown: tone(800, 20) });
+    const transfer = jest.fn();
+    const handedOver = recipe('Hand over to a person').handOver({ ...call, transfer }, '100', tone(400, 20));
+    await far.hears(400);
+    near.close();
+    track.stop();
+    expect(await chosen).toBeUndefined();
+    await handedOver;
+    expect(transfer).not.toHaveBeenCalled();
+  });
+
   const LIVEKIT = 'LiveKit: the caller joins a room';
   const livekit = installed('@livekit/rtc-node');
   livekit.test(LIVEKIT, async () => {

@@ -190,6 +190,34 @@ describe('the garbage collector', () => {
     expect(await run(script)).toBe('1\n7\n0');
   });
 
+  test('takes a source whose tracks have ended, though it is written whenever it drains, and not from under a writer', async () => {
+    const script = `
+      const refs = [];
+      const make = () => {
+        for (let i = 0; i < 20; i++) {
+          const source = new rtc.PcmSource({ queueMs: 20 });
+          const play = () => { while (source.write(new Int16Array(320))); };
+          source.on('drain', play);
+          play();
+          source.createTrack().stop();
+          refs.push(new WeakRef(source));
+        }
+      };
+      const write = async () => {
+        const source = new rtc.PcmSource({ queueMs: 20 });
+        source.createTrack().stop();
+        for (let n = 0; n < 5; n++) await source.captureFrame(new Int16Array(320));
+        console.log('written');
+      };
+      make();
+      write();
+      await collect();
+      await turn();
+      console.log(refs.filter((ref) => ref.deref()).length);
+    `;
+    expect(await run(script)).toBe('written\n0');
+  });
+
   test('leaves a source of encoded frames whose track is held', async () => {
     const script = `
       const make = () => {

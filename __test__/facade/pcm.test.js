@@ -239,6 +239,65 @@ describe('PcmSource', () => {
     expect(other.readyState).toBe('live');
     expect(other.source).toBe(source);
   });
+
+  test('the end of the last track, clones among them, is a clear', async () => {
+    const source = new PcmSource({ queueMs: 100 });
+    const marks = [];
+    source.on('mark', (...mark) => marks.push(mark));
+    const track = source.createTrack();
+    const clone = track.clone();
+    source.write(silence(60));
+    source.mark('end');
+    const capture = source.captureFrame(silence(100));
+    const playout = source.waitForPlayout();
+    track.stop();
+    track.clone();
+    await settled();
+    expect(source.queuedMs).toBeCloseTo(160);
+    clone.stop();
+    expect(marks).toEqual([]);
+    await Promise.all([capture, playout]);
+    expect(marks).toEqual([['end', false]]);
+    expect(source.queuedMs).toBe(0);
+  });
+
+  test('once all tracks have ended nobody waits for what is written, and another track begins anew', async () => {
+    const source = new PcmSource({ queueMs: 100 });
+    const marks = [];
+    source.on('mark', (...mark) => marks.push(mark));
+    source.createTrack().stop();
+    await settled();
+    for (let n = 0; n < 3; n++) await source.captureFrame(silence(100));
+    for (let n = 0; n < 3; n++) {
+      expect(source.write(silence(100))).toBe(false);
+      await once(source, 'drain');
+    }
+    source.write(silence(100));
+    source.mark('late');
+    await source.waitForPlayout();
+    expect(marks).toEqual([['late', false]]);
+    expect(lastRing().written).toEqual([]);
+    await new Promise((resolve) => source.toNodeStream().end(Buffer.from(silence(200).buffer), resolve));
+    source.createTrack();
+    expect(source.write(silence(100))).toBe(true);
+    source.mark('played');
+    lastRing().play(100);
+    await settled();
+    expect(marks).toEqual([
+      ['late', false],
+      ['played', true],
+    ]);
+  });
+
+  test('a track that follows at once plays on', async () => {
+    const source = new PcmSource({ queueMs: 100 });
+    const track = source.createTrack();
+    source.write(silence(60));
+    track.stop();
+    source.createTrack();
+    await settled();
+    expect(source.queuedMs).toBeCloseTo(60);
+  });
 });
 
 describe('PcmSink', () => {

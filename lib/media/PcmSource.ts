@@ -1,13 +1,15 @@
 /**
  * PcmSource: an audio signal that the application writes, for any number of tracks.
  * Invariants: samples are played once, in order, with silence where nothing was written and no catch-up bursts; a
- * write that finds the queue full waits here and is never lost, as with a Node Writable; what waits is bounded.
+ * write that finds the queue full waits here and is never lost, as with a Node Writable; what waits is bounded. Where no
+ * track is live any more nobody waits for ever: all is cleared, until there is another track.
  */
 import { EventEmitter } from 'node:events';
 import type { Writable } from 'node:stream';
 import type { WritableStream } from 'node:stream/web';
+import { setTimeout } from 'node:timers';
 import { binding, type LevelData, type MediaReport, type NativeRing } from '../binding';
-import { listen, theEngine } from '../lane';
+import { listen, queueTask, release, root, theEngine } from '../lane';
 import { createTrack, type MediaStreamTrack } from '../MediaStreamTrack';
 import { isObject } from '../webidl/converters';
 import { toAudioLevel } from './level';
@@ -30,6 +32,8 @@ export interface PcmSourceOptions {
 const MAX_WAITING_BYTES = 256 * 2 ** 20;
 /** What a write that waits costs besides its samples. */
 const CHUNK_BYTES = 256;
+/** How long a write takes that nobody will hear: who writes on and on after the call must leave time for others. */
+const UNHEARD_MS = 20;
 
 interface Chunk {
   pcm: Int16Array;
@@ -51,6 +55,14 @@ export class PcmSource extends EventEmitter {
   }
   // Not made in the constructor: a closure there would hold `this`, as its siblings do.
   static readonly #deliver = (source: PcmSource, report: MediaReport | LevelData): void => source.#report(report);
+  // Nor does the timer: a source that its own 'drain' listener writes would never be collected.
+  static readonly #refillSoon = (itself: WeakRef<PcmSource>): void => {
+    const refill = () => {
+      const source = itself.deref();
+      if (source) source.#refill();
+    };
+    setTimeout(refill, UNHEARD_MS).unref();
+  };
 
   readonly sampleRate: number;
   readonly channels: number;
@@ -66,6 +78,8 @@ export class PcmSource extends EventEmitter {
   readonly #marks = new Map<string, (reached: boolean) => void>();
   #lastKey = 0;
   #full = false;
+  /** All tracks have ended: what is written now waits for a moment, and nobody will hear it. */
+  #over = false;
 
   constructor(options: PcmSourceOptions = {}, device: { deviceId: string; label: string } | null = null) {
     super();
@@ -82,19 +96,23 @@ export class PcmSource extends EventEmitter {
       source: this,
       deviceId: device?.deviceId ?? null,
       sampleRate: this.sampleRate,
+      // In a task: stop() fires nothing, and may come just before the next track.
+      ended: () => queueTask(() => this.#end()),
     });
     this.#watchListeners();
   }
 
-  /** A live track that carries this signal. Every track hears the same. */
+  /** A live track that carries this signal. Every track hears the same; once all have ended another one begins anew. */
   createTrack(constraints?: MediaTrackConstraints): MediaStreamTrack {
+    this.#over = false;
     return createTrack(this.#signal, undefined, constraints);
   }
 
   /**
    * Queues samples of any length; `sampleRate` says their rate where it is not the source's.
    * False: the queue is full; 'drain' tells when it is time to go on. Nothing is lost either way. Whoever writes on
-   * regardless until 256 MiB wait gets a RangeError, and nothing of that write is taken.
+   * regardless until 256 MiB wait gets a RangeError, and nothing of that write is taken. Once all tracks have ended, what
+   * is written is cleared in a moment.
    */
   write(pcm: Pcm, options: { sampleRate?: number } = {}): boolean {
     this.#enqueue(pcm, options, undefined);
@@ -189,7 +207,7 @@ export class PcmSource extends EventEmitter {
     const samples = toSamples(pcm, this.channels, 'pcm');
     const sampleRate =
       options.sampleRate === undefined ? this.sampleRate : toSampleRate(options.sampleRate, 'sampleRate');
-    if (this.#waiting.length > 0 || !this.#write(samples, sampleRate, this.channels)) {
+    if (this.#over || this.#waiting.length > 0 || !this.#write(samples, sampleRate, this.channels)) {
       const bytes = samples.byteLength + CHUNK_BYTES;
       if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
         throw new RangeError(`pcm does not fit: at most ${MAX_WAITING_BYTES} bytes may wait for room in the queue`);
@@ -197,17 +215,33 @@ export class PcmSource extends EventEmitter {
       this.#waitingBytes += bytes;
       // The application may reuse its array once write() has returned.
       const chunk = { pcm: samples.slice(), sampleRate, taken };
-      this.#waiting.push(chunk);
+      this.#wait(chunk);
       this.#full = true;
-      if (this.#waiting.length === 1) this.#fill(chunk);
+      if (this.#waiting.length === 1 && !this.#over) this.#fill(chunk);
     } else taken?.();
   }
 
   #addMark(settle: (reached: boolean) => void): void {
     const key = String(++this.#lastKey);
     this.#marks.set(key, settle);
-    if (this.#waiting.length > 0) this.#waiting.push({ key });
+    if (this.#over || this.#waiting.length > 0) this.#wait({ key });
     else this.#ring.mark(key);
+  }
+
+  /** The last live track has ended: nothing of what is left will be played. */
+  #end(): void {
+    if (this.#signal.live > 0) return;
+    this.#over = true;
+    this.clear();
+  }
+
+  #wait(item: Chunk | Mark): void {
+    if (this.#over) {
+      // Nobody else may hold it but who awaits this.
+      if ('key' in item || item.taken) root(this);
+      if (this.#waiting.length === 0) PcmSource.#refillSoon(new WeakRef(this));
+    }
+    this.#waiting.push(item);
   }
 
   /** Puts the part of a refused chunk that fits into the queue. */
@@ -221,6 +255,11 @@ export class PcmSource extends EventEmitter {
 
   /** The queue has room: hand over what waits. A refused write arms the next 'drain' report. */
   #refill(): void {
+    release(this);
+    if (this.#over) {
+      this.clear();
+      return;
+    }
     for (let item = this.#waiting[0]; item; item = this.#waiting[0]) {
       if ('key' in item) this.#ring.mark(item.key);
       else if (this.#write(item.pcm, item.sampleRate, this.channels)) {

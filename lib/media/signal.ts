@@ -23,6 +23,10 @@ export interface Signal {
    * this machine end by themselves: a source that lives long would only keep what its calls have let go.
    */
   readonly tracks: Set<MediaStreamTrack>;
+  /** How many tracks are live, also of those that were let go without stop(). */
+  live: number;
+  /** The last live track has ended. */
+  ended?(): void;
   /** Open sinks: they read on without anybody else holding them. */
   readonly readers: Set<PcmSink>;
   readonly deviceId: string | null;
@@ -39,6 +43,7 @@ export function createSignal(members: Members): Signal {
     source: null,
     muted: false,
     tracks: new Set(),
+    live: 0,
     readers: new Set(),
     deviceId: null,
     remote: false,
