@@ -444,7 +444,7 @@ export interface PcmFrame {
 export declare class PcmSink
   extends EventEmitter<{
     data: [frame: PcmFrame];
-    /** Closed, or the track has ended; ends speech as well. */
+    /** Closed, or the track has ended; ends speech as well. What was not read when the track ended can be read after it. */
     end: [];
     /** Somebody begins to speak. Told before the frame in which that was noticed. */
     speechstart: [event: SpeechEvent];
@@ -463,13 +463,13 @@ export declare class PcmSink
   /** Between 'speechstart' and 'speechend'. */
   readonly speaking: boolean;
   readonly closed: boolean;
-  /** The next frame; undefined once the sink is closed. */
+  /** The next frame; undefined once the sink is closed, or the track has ended and all was read. */
   read(): Promise<PcmFrame | undefined>;
   [Symbol.asyncIterator](): AsyncIterator<PcmFrame>;
   /** Frames as little-endian bytes. */
   toNodeStream(): Readable;
   toWebStream(): ReadableStream<PcmFrame>;
-  /** Stops reading. The track goes on. */
+  /** Stops reading, and drops what waits. The track goes on. */
   close(): void;
 }
 

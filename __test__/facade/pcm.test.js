@@ -339,6 +339,64 @@ describe('PcmSink', () => {
     expect(track.readyState).toBe('live');
   });
 
+  /** What `read` gives of a sink whose track ends while three frames wait. */
+  const endsWith = async (read) => {
+    const { track } = await microphone();
+    const sink = new PcmSink(track);
+    const values = read(sink);
+    for (const value of [1, 2, 3]) lastSink().push(value);
+    track.stop();
+    expect([sink.closed, lastSink().closed]).toEqual([true, true]);
+    return values;
+  };
+  const byIteration = async (frames) => {
+    const values = [];
+    for await (const { samples } of frames) values.push(samples[0]);
+    return values;
+  };
+
+  test.each([
+    ['for await', byIteration],
+    ['for await that begins afterwards', (sink) => settled().then(() => byIteration(sink))],
+    ['a Web stream', (sink) => byIteration(sink.toWebStream())],
+    ['a Node stream', async (sink) => (await sink.toNodeStream().toArray()).map((bytes) => bytes.readInt16LE())],
+    [
+      "'data'",
+      async (sink) => {
+        const values = [];
+        sink.on('data', ({ samples }) => values.push(samples[0]));
+        await once(sink, 'end');
+        return values;
+      },
+    ],
+  ])('what waits when the track ends is still told, and then the end: %s', async (_, read) => {
+    expect(await endsWith(read)).toEqual([1, 2, 3]);
+  });
+
+  test('close() drops what waits, before the end of the track and after it', async () => {
+    const ended = endsWith(async (sink) => {
+      await once(sink, 'end');
+      sink.close();
+      return byIteration(sink);
+    });
+    expect(await ended).toEqual([]);
+    const { track } = await microphone();
+    const sink = new PcmSink(track);
+    lastSink().push(1);
+    sink.close();
+    track.stop();
+    expect(await byIteration(sink)).toEqual([]);
+  });
+
+  test('a sink of a track that has ended tells its end once somebody can listen', async () => {
+    const { track } = await microphone();
+    track.stop();
+    const sink = new PcmSink(track);
+    expect(sink.closed).toBe(true);
+    await once(sink, 'end');
+    expect(await sink.read()).toBeUndefined();
+  });
+
   test('frames that nobody read in time are counted', async () => {
     const { track } = await microphone();
     const sink = new PcmSink(track, { queueFrames: 2 });

@@ -164,5 +164,7 @@ test('a sink that nobody closed ends with its call', async () => {
   const ended = new Promise((resolve) => sink.once('end', resolve));
   pair.right.close();
   await ended;
+  // What waits then is still read.
+  for await (const { samples } of sink) expect(samples).toHaveLength(320);
   expect(await sink.read()).toBeUndefined();
 });

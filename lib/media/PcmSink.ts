@@ -1,7 +1,8 @@
 /**
  * PcmSink: reads a track as frames of one rate and one length, for life.
  * Invariants: frames are continuous (concealment or silence fills gaps); a slow reader loses the oldest frames, and
- * `dropped` counts them; one sink has one reader. Levels and speech are looked at only while somebody listens.
+ * `dropped` counts them; what waits when the track ends is still delivered; one sink has one reader. Levels and speech are
+ * looked at only while somebody listens.
  */
 import { EventEmitter } from 'node:events';
 import { emitWarning } from 'node:process';
@@ -59,6 +60,8 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
   readonly #read: ReturnType<NativeSink['reader']> | undefined;
   readonly #observer = { trackChanged: () => this.#trackChanged() };
   #waiting: ((result: IteratorResult<PcmFrame>) => void)[] = [];
+  /** What nobody had read when the track ended. */
+  #rest: PcmFrame[] = [];
   #dropped = 0;
   /** Another frame waits. */
   #more = false;
@@ -90,7 +93,7 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     // The signal holds the sink, and so its track: reading goes on without anybody else holding it.
     signal.readers.add(this);
     this.#watchListeners();
-    if (track.readyState === 'ended') this.close();
+    if (track.readyState === 'ended') this.#trackEnded();
     else if (this.#speech.always || !track.enabled) this.#listen(); // Otherwise there is nobody yet.
   }
 
@@ -108,7 +111,7 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     return this.#closed;
   }
 
-  /** The next frame; undefined once the sink is closed. */
+  /** The next frame; undefined once the sink is closed, or the track has ended and all was read. */
   async read(): Promise<PcmFrame | undefined> {
     const result = await this.#next();
     return result.done ? undefined : result.value;
@@ -141,20 +144,41 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     return this;
   }
 
-  /** Stops reading. The track goes on. */
+  /** Stops reading, and drops what waits. The track goes on. */
   close(): void {
+    this.#rest = [];
     if (this.#closed) return;
+    this.#stop();
+    this.emit('end');
+  }
+
+  #stop(): void {
     this.#closed = true;
     this.#speaking = false;
     unobserve(this.track, this.#observer);
     trackSlots(this.track).signal.readers.delete(this);
     this.#native?.close();
-    for (const resolve of this.#waiting.splice(0)) resolve({ done: true, value: undefined });
-    this.emit('end');
+    for (const resolve of this.#waiting.splice(0)) this.#next().then(resolve);
+  }
+
+  /** What waits is kept for whoever reads on: the native sink would go on with the signal. */
+  #trackEnded(): void {
+    for (let frame = this.#take(); frame; frame = this.#take()) this.#rest.push(frame);
+    this.#stop();
+    // Who ends a track is in the middle of something, and who has just made the sink does not listen yet.
+    queueMicrotask(() => this.#end());
+  }
+
+  #end(): void {
+    try {
+      while (this.#rest.length > 0 && this.listenerCount('data') > 0) this.emit('data', this.#rest.shift());
+    } finally {
+      this.emit('end');
+    }
   }
 
   #next(): Promise<IteratorResult<PcmFrame>> {
-    const frame = this.#waiting.length === 0 && !this.#closed ? this.#take() : null;
+    const frame = this.#closed ? this.#rest.shift() : this.#waiting.length === 0 && this.#take();
     if (frame) return Promise.resolve({ done: false, value: frame });
     if (this.#closed) return Promise.resolve({ done: true, value: undefined });
     return new Promise((resolve) => this.#waiting.push(resolve));
@@ -231,7 +255,7 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
   }
 
   #trackChanged(): void {
-    if (this.track.readyState === 'ended') this.close();
+    if (this.track.readyState === 'ended') this.#trackEnded();
     else this.#listen();
   }
 }
