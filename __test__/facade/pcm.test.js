@@ -447,6 +447,16 @@ describe('PcmSink', () => {
     expect(await heard({})).toBe(3);
   });
 
+  test('a listener that transfers the memory of data events leaves another one for the next frames', async () => {
+    const { track } = await microphone();
+    const sink = new PcmSink(track, { reuseFrames: true });
+    const values = [];
+    sink.on('data', ({ samples }) => values.push(structuredClone(samples, { transfer: [samples.buffer] })[0]));
+    for (const value of [1, 2, 3]) lastSink().push(value);
+    await settled();
+    expect(values).toEqual([1, 2, 3]);
+  });
+
   test('speech and levels are looked at while somebody listens to them, and not before or after', async () => {
     const { track } = await microphone();
     const sink = new PcmSink(track);

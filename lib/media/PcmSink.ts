@@ -70,7 +70,7 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
   readonly #speech: { settings: SpeechData; always: boolean };
   #speaking = false;
   /** What all frames of 'data' events are read into. */
-  readonly #shared: Int16Array | null;
+  #shared: Int16Array | null;
 
   constructor(track: MediaStreamTrack, options: PcmSinkOptions = {}) {
     super();
@@ -194,7 +194,7 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     while (!this.#closed) {
       const flowing = this.listenerCount('data') > 0;
       if (!flowing && this.#waiting.length === 0) return;
-      const frame = this.#take(this.#waiting.length > 0 ? null : this.#shared);
+      const frame = this.#take(this.#waiting.length > 0 ? null : this.#memory());
       if (!frame) return;
       const more = this.#more;
       const resolve = this.#waiting.shift();
@@ -202,6 +202,12 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
       else this.emit('data', frame);
       if (!more) return;
     }
+  }
+
+  /** Another one where a listener has transferred what all frames shared. */
+  #memory(): Int16Array | null {
+    if (this.#shared?.length === 0) this.#shared = new Int16Array(this.#frameLength);
+    return this.#shared;
   }
 
   #take(into: Int16Array | null = null): PcmFrame | null {
