@@ -42,25 +42,26 @@ class Session implements WebRtcSession {
   #track: MediaStreamTrack | undefined;
   #muted = false;
   readonly #opened: Promise<void>;
+  #cancel: (reason: unknown) => void = () => {};
+  /** Rejects with dispose(): what a closed connection is doing never settles. */
+  readonly #disposed = new Promise<never>((_, reject) => {
+    this.#cancel = reject;
+  });
 
   constructor({ stunServers }: WebRtcSessionContext) {
     const iceServers = (stunServers ?? []).map((url) => ({ urls: `stun:${url}` }));
     this.rtcPeerConnection = new RTCPeerConnection({ iceServers });
     this.#opened = this.#open({});
     handled(this.#opened);
+    handled(this.#disposed);
   }
 
-  async createOffer(options: { iceRestart?: boolean } = {}): Promise<string> {
-    await this.#opened;
-    await this.rtcPeerConnection.setLocalDescription(await this.rtcPeerConnection.createOffer(options));
-    return this.#gathered();
+  createOffer(options: { iceRestart?: boolean } = {}): Promise<string> {
+    return Promise.race([this.#offer(options), this.#disposed]);
   }
 
-  async createAnswer(offer: string): Promise<string> {
-    await this.#opened;
-    await this.rtcPeerConnection.setRemoteDescription({ type: 'offer', sdp: offer });
-    await this.rtcPeerConnection.setLocalDescription();
-    return this.#gathered();
+  createAnswer(offer: string): Promise<string> {
+    return Promise.race([this.#answer(offer), this.#disposed]);
   }
 
   applyAnswer(answer: string): Promise<void> {
@@ -93,6 +94,7 @@ class Session implements WebRtcSession {
   dispose(): void {
     this.rtcPeerConnection.close();
     this.#track?.stop();
+    this.#cancel(disposed());
   }
 
   async #open(audio: MediaTrackConstraints): Promise<void> {
@@ -101,7 +103,7 @@ class Session implements WebRtcSession {
     track.enabled = !this.#muted;
     if (this.rtcPeerConnection.connectionState === 'closed') {
       track.stop();
-      throw domException('InvalidStateError', 'The call has been disposed');
+      throw disposed();
     }
     this.#track = track;
     const sender = audioSender(this.rtcPeerConnection);
@@ -109,11 +111,25 @@ class Session implements WebRtcSession {
     else this.rtcPeerConnection.addTrack(track);
   }
 
+  async #offer(options: { iceRestart?: boolean }): Promise<string> {
+    await this.#opened;
+    await this.rtcPeerConnection.setLocalDescription(await this.rtcPeerConnection.createOffer(options));
+    return this.#gathered();
+  }
+
+  async #answer(offer: string): Promise<string> {
+    await this.#opened;
+    await this.rtcPeerConnection.setRemoteDescription({ type: 'offer', sdp: offer });
+    await this.rtcPeerConnection.setLocalDescription();
+    return this.#gathered();
+  }
+
   async #gathered(): Promise<string> {
     const connection = this.rtcPeerConnection;
     if (connection.iceGatheringState !== 'complete') {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, GATHERING_LIMIT_MS);
+        this.#disposed.catch(() => clearTimeout(timer));
         connection.addEventListener('icegatheringstatechange', () => {
           if (connection.iceGatheringState !== 'complete') return;
           clearTimeout(timer);
@@ -121,9 +137,12 @@ class Session implements WebRtcSession {
         });
       });
     }
-    if (!connection.localDescription) throw domException('InvalidStateError', 'The call has been disposed');
-    return connection.localDescription.sdp;
+    return (connection.localDescription as RTCSessionDescription).sdp;
   }
+}
+
+function disposed(): DOMException {
+  return domException('InvalidStateError', 'The call has been disposed');
 }
 
 /** `new WebPhone({ …, webRtcSessionFactory })` */

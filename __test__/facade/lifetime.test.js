@@ -92,6 +92,17 @@ describe('the process', () => {
     expect(await run(script)).toBe('gathered');
   });
 
+  test('a session of the web phone that is disposed while it gathers does not', async () => {
+    const script = `
+      const { webRtcSessionFactory } = require(${JSON.stringify(path.join(__dirname, '../../dist/webphone.js'))});
+      const session = webRtcSessionFactory({ callId: 'c', direction: 'outbound', stunServers: [] });
+      session.rtcPeerConnection.onicegatheringstatechange = () => session.dispose();
+      await session.createOffer().catch(({ name }) => console.log(name));
+      console.log(process.getActiveResourcesInfo().includes('Timeout'));
+    `;
+    expect(await run(script)).toBe('InvalidStateError\nfalse');
+  });
+
   test('a connection that the engine loses while it gathers lets it go', async () => {
     const script = `
       const pc = new rtc.RTCPeerConnection();

@@ -45,6 +45,18 @@ test('offers, restarts ICE and takes the answer; a bad one does not end the proc
   session.dispose();
 });
 
+test.each([
+  ['signalingstatechange', (session) => session.createOffer()],
+  ['icegatheringstatechange', (session) => session.createOffer()],
+  ['icegatheringstatechange', async (session) => session.createAnswer((await offer()).sdp)],
+])('dispose() in %s rejects what is under way', async (event, describe) => {
+  const session = webRtcSessionFactory(context);
+  session.rtcPeerConnection.addEventListener(event, () => session.dispose());
+  const error = { name: 'InvalidStateError', message: 'The call has been disposed' };
+  await expect(describe(session)).rejects.toMatchObject(error);
+  await expect(session.createOffer()).rejects.toMatchObject(error);
+});
+
 test('callAudio gives source, sink and digits of either kind of session', async () => {
   const { near } = await call();
   const { sdp } = await offer();
