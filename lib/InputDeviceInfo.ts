@@ -5,7 +5,7 @@ import { defineInterface } from './webidl/interface';
 
 export class InputDeviceInfo extends MediaDeviceInfo {
   getCapabilities(): MediaTrackCapabilities {
-    return capabilitiesOf(super.kind === 'audioinput' ? 'audio' : 'video', this.deviceId, this.groupId);
+    return capabilitiesOf(super.kind === 'audioinput' ? 'audio' : 'video', this);
   }
 }
 defineInterface(InputDeviceInfo, 'InputDeviceInfo');

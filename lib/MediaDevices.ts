@@ -11,7 +11,7 @@ import { type DeviceInit, MediaDeviceInfo } from './MediaDeviceInfo';
 import { MediaStream } from './MediaStream';
 import { createTrack, type MediaStreamTrack } from './MediaStreamTrack';
 import { CONSTRAINTS, toMediaStreamConstraints } from './media/constraint-dictionaries';
-import { capabilitiesOf, sampleRateFor, unmet } from './media/constraints';
+import { capabilitiesOf, fittest, sampleRateFor, unmet } from './media/constraints';
 import { PcmSource } from './media/PcmSource';
 import { blankVideo } from './media/signal';
 import { OverconstrainedError } from './OverconstrainedError';
@@ -101,15 +101,14 @@ function requireMediaDevices(value: unknown): void {
 function open(kind: Kind, constraints: MediaTrackConstraints): MediaStreamTrack {
   const inputs = devices.filter((device) => device.kind === `${kind}input`);
   if (inputs.length === 0) throw domException('NotFoundError', `There is no ${kind} input device`);
-  let failed = 'deviceId';
-  for (const device of inputs) {
-    const constraint = unmet(capabilitiesOf(kind, device.deviceId, device.groupId), constraints);
-    if (constraint !== null) {
-      failed = constraint;
-      continue;
-    }
-    if (kind === 'video') return createTrack(blankVideo(device.deviceId, device.label), undefined, constraints);
-    return new PcmSource({ sampleRate: sampleRateFor(constraints) }, device).createTrack(constraints);
+  const capabilities = (device: DeviceInit) => capabilitiesOf(kind, device);
+  const failures = inputs.map((device) => unmet(capabilities(device), constraints));
+  const able = inputs.filter((_, index) => failures[index] === null);
+  if (able.length === 0) {
+    const failed = failures.at(-1) as string;
+    throw new OverconstrainedError(failed, `Cannot satisfy constraint '${failed}'`);
   }
-  throw new OverconstrainedError(failed, `Cannot satisfy constraint '${failed}'`);
+  const device = fittest(able, capabilities, constraints);
+  if (kind === 'video') return createTrack(blankVideo(device.label, device), undefined, constraints);
+  return new PcmSource({ sampleRate: sampleRateFor(constraints) }, device).createTrack(constraints);
 }

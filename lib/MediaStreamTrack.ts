@@ -150,8 +150,7 @@ export class MediaStreamTrack extends EventTarget {
 
   getCapabilities(): MediaTrackCapabilities {
     const { kind, signal } = this.#slots;
-    if (signal.deviceId === null) return {};
-    return capabilitiesOf(kind, signal.deviceId, 'virtual');
+    return signal.device ? capabilitiesOf(kind, signal.device) : {};
   }
 
   getConstraints(): MediaTrackConstraints {
@@ -162,7 +161,7 @@ export class MediaStreamTrack extends EventTarget {
     const { kind, signal, constraints } = this.#slots;
     const number = (name: keyof MediaTrackConstraints, value: number) => Number(wanted(constraints, name) ?? value);
     const flag = (name: keyof MediaTrackConstraints) => Boolean(wanted(constraints, name) ?? false);
-    const device = signal.deviceId === null ? {} : { deviceId: signal.deviceId, groupId: 'virtual' };
+    const device = signal.device ? { deviceId: signal.device.deviceId, groupId: signal.device.groupId } : {};
     if (kind === 'video') {
       const width = number('width', 640);
       const height = number('height', 480);
@@ -175,7 +174,7 @@ export class MediaStreamTrack extends EventTarget {
         ...{ resizeMode: 'none' },
       };
     }
-    if (signal.deviceId === null) return {};
+    if (!signal.device) return {};
     return {
       ...device,
       autoGainControl: flag('autoGainControl'),

@@ -85,7 +85,7 @@ defineEventHandlers(RTCAudioSink, ['data']);
 export class RTCVideoSource {
   readonly isScreencast: boolean;
   readonly needsDenoising: boolean | null;
-  readonly #signal: Signal = blankVideo(null, 'RTCVideoSource');
+  readonly #signal: Signal = blankVideo('RTCVideoSource');
 
   constructor(options: { isScreencast?: boolean; needsDenoising?: boolean } = {}) {
     this.isScreencast = Boolean(options.isScreencast);

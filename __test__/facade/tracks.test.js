@@ -7,6 +7,7 @@ const {
   MediaStream,
   microphone,
   next,
+  nonstandard: { virtualDevices },
   OverconstrainedError,
   PcmSource,
   record,
@@ -346,6 +347,42 @@ describe('virtual devices', () => {
     expect(picture.getSettings()).toMatchObject({ width: 640 });
   });
 
+  test('of the devices that meet what is required getUserMedia takes the one that fits most of what is wanted', async () => {
+    const before = virtualDevices.list();
+    virtualDevices.set([
+      { deviceId: 'a', kind: 'audioinput', groupId: 'one' },
+      { deviceId: 'b', kind: 'audioinput', groupId: 'two' },
+      { deviceId: 'c', kind: 'audioinput', groupId: 'two' },
+    ]);
+    const taken = async (audio) => {
+      const [track] = (await mediaDevices.getUserMedia({ audio })).getTracks();
+      const { deviceId, groupId } = track.getSettings();
+      expect(track.getCapabilities()).toMatchObject({ deviceId, groupId });
+      return `${deviceId} of ${groupId}`;
+    };
+    expect(await taken(true)).toBe('a of one');
+    for (const deviceId of ['b', { ideal: 'b' }, ['x', 'b']]) expect(await taken({ deviceId })).toBe('b of two');
+    expect(await taken({ groupId: 'two' })).toBe('b of two');
+    expect(await taken({ groupId: { exact: 'one' }, deviceId: 'b' })).toBe('a of one');
+    expect(await taken({ groupId: 'two', deviceId: 'c' })).toBe('c of two');
+    expect(await taken({ deviceId: 'a', advanced: [{ groupId: 'three' }, { groupId: 'two' }] })).toBe('b of two');
+    virtualDevices.set(before);
+  });
+
+  test('the sample rate is one of those that PCM may have, and that the constraints allow', async () => {
+    const rate = async (sampleRate) => {
+      const stream = await mediaDevices.getUserMedia({ audio: { sampleRate } });
+      return stream.getTracks()[0].getSettings().sampleRate;
+    };
+    expect(await rate(22050)).toBe(24000);
+    expect(await rate({ min: 40000 })).toBe(44100);
+    expect(await rate({ max: 12000 })).toBe(8000);
+    expect(await rate({ ideal: 48000, max: 32000 })).toBe(32000);
+    for (const sampleRate of [{ exact: 22050 }, { min: 17000, max: 23000 }]) {
+      await expect(rate(sampleRate)).rejects.toMatchObject({ name: 'OverconstrainedError', constraint: 'sampleRate' });
+    }
+  });
+
   test('only constraints that no device can meet are refused', async () => {
     const refused = await mediaDevices
       .getUserMedia({ audio: { deviceId: { exact: 'no such' } } })
@@ -353,6 +390,7 @@ describe('virtual devices', () => {
     expect(refused).toBeInstanceOf(OverconstrainedError);
     expect(refused).toMatchObject({ name: 'OverconstrainedError', constraint: 'deviceId' });
     await expect(mediaDevices.getUserMedia({ audio: { deviceId: 'no such' } })).resolves.toBeInstanceOf(MediaStream);
+    await expect(mediaDevices.getUserMedia({ video: { facingMode: 'user' } })).resolves.toBeInstanceOf(MediaStream);
     await expect(mediaDevices.getUserMedia({})).rejects.toThrow(TypeError);
     const { track } = await microphone();
     await expect(track.applyConstraints({ sampleRate: { min: 96000 } })).rejects.toMatchObject({

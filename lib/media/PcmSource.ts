@@ -10,6 +10,7 @@ import type { WritableStream } from 'node:stream/web';
 import { setTimeout } from 'node:timers';
 import { binding, type LevelData, type MediaReport, type NativeRing } from '../binding';
 import { listen, queueTask, release, root, theEngine } from '../lane';
+import type { DeviceInit } from '../MediaDeviceInfo';
 import { createTrack, type MediaStreamTrack } from '../MediaStreamTrack';
 import { isObject } from '../webidl/converters';
 import { toAudioLevel } from './level';
@@ -81,7 +82,7 @@ export class PcmSource extends EventEmitter {
   /** All tracks have ended: what is written now waits for a moment, and nobody will hear it. */
   #over = false;
 
-  constructor(options: PcmSourceOptions = {}, device: { deviceId: string; label: string } | null = null) {
+  constructor(options: PcmSourceOptions = {}, device: DeviceInit | null = null) {
     super();
     this.sampleRate = toSampleRate(options.sampleRate ?? 16000, 'sampleRate');
     this.channels = toIntegerBetween(options.channels ?? 1, 1, 2, 'channels');
@@ -94,7 +95,7 @@ export class PcmSource extends EventEmitter {
       label: device?.label ?? 'PcmSource',
       ring: () => this.#ring,
       source: this,
-      deviceId: device?.deviceId ?? null,
+      device,
       sampleRate: this.sampleRate,
       // In a task: stop() fires nothing, and may come just before the next track.
       ended: () => queueTask(() => this.#end()),

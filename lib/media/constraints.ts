@@ -1,14 +1,17 @@
 /**
  * Constraints against virtual devices (mediacapture-main §11).
- * Invariant: only `exact`, `min` and `max` can fail; ideal values are wishes.
+ * Invariant: only `exact`, `min` and `max` can fail; ideal values are wishes, and so are advanced sets.
  */
 import type { Kind } from '../binding';
+import type { DeviceInit } from '../MediaDeviceInfo';
 import { isObject } from '../webidl/converters';
 
 /** Rates at which PCM may be written and read. */
 export const SAMPLE_RATES = [8000, 16000, 24000, 32000, 44100, 48000] as const;
 
-export function capabilitiesOf(kind: Kind, deviceId: string, groupId: string): MediaTrackCapabilities {
+type Device = Pick<DeviceInit, 'deviceId' | 'groupId'>;
+
+export function capabilitiesOf(kind: Kind, { deviceId, groupId }: Device): MediaTrackCapabilities {
   if (kind === 'video') {
     return {
       aspectRatio: { max: 1920, min: 1 / 1080 },
@@ -37,9 +40,10 @@ export function capabilitiesOf(kind: Kind, deviceId: string, groupId: string): M
 
 type Limits = { exact?: unknown; ideal?: unknown; min?: number; max?: number };
 
-function limitsOf(constraint: unknown): Limits {
+/** A bare value is a wish, in an advanced set a requirement. */
+function limitsOf(constraint: unknown, bare: 'exact' | 'ideal' = 'ideal'): Limits {
   if (isObject(constraint) && !Array.isArray(constraint)) return constraint as Limits;
-  return { ideal: constraint };
+  return { [bare]: constraint };
 }
 
 function meets(capability: unknown, limits: Limits): boolean {
@@ -55,13 +59,43 @@ function meets(capability: unknown, limits: Limits): boolean {
   return wanted.some((value) => offered.includes(value));
 }
 
+function allowedRates({ exact, min = 0, max = Infinity }: Limits): number[] {
+  return SAMPLE_RATES.filter((rate) => (exact === undefined || rate === exact) && rate >= min && rate <= max);
+}
+
 /** The first constraint of `set` that `capabilities` cannot meet, or null. Unknown constraints are ignored. */
-export function unmet(capabilities: MediaTrackCapabilities, set: MediaTrackConstraints): string | null {
+export function unmet(capabilities: MediaTrackCapabilities, set: MediaTrackConstraints, bare?: 'exact'): string | null {
   for (const [name, constraint] of Object.entries(set)) {
     if (name === 'advanced' || constraint === undefined || !(name in capabilities)) continue;
-    if (!meets((capabilities as Record<string, unknown>)[name], limitsOf(constraint))) return name;
+    const limits = limitsOf(constraint, bare);
+    // Of their range only those rates can be met that PCM may have.
+    if (name === 'sampleRate' && allowedRates(limits).length === 0) return name;
+    if (!meets((capabilities as Record<string, unknown>)[name], limits)) return name;
   }
   return null;
+}
+
+/** Of those that meet what `set` requires, the one that fits its advanced sets, each in turn, and then most of its wishes. */
+export function fittest<T>(
+  choices: T[],
+  capabilities: (choice: T) => MediaTrackCapabilities,
+  set: MediaTrackConstraints,
+): T {
+  let left = choices;
+  for (const advanced of set.advanced ?? []) {
+    const fitting = left.filter((choice) => unmet(capabilities(choice), advanced, 'exact') === null);
+    if (fitting.length > 0) left = fitting;
+  }
+  const granted = left.map((choice) => wishesMet(capabilities(choice), set));
+  return left[granted.indexOf(Math.max(...granted))] as T;
+}
+
+function wishesMet(capabilities: MediaTrackCapabilities, set: MediaTrackConstraints): number {
+  return Object.entries(set).filter(([name, constraint]) => {
+    const { ideal } = limitsOf(constraint);
+    const capability = (capabilities as Record<string, unknown>)[name];
+    return capability !== undefined && ideal !== undefined && meets(capability, { exact: ideal });
+  }).length;
 }
 
 /** What the application asked for by `exact`, bare or `ideal` value. */
@@ -71,8 +105,9 @@ export function wanted(set: MediaTrackConstraints, name: keyof MediaTrackConstra
   return limits.exact ?? limits.ideal;
 }
 
-/** The sample rate to use for `set`: the nearest that PCM may have. */
+/** The sample rate to use for `set`: of those that it allows the nearest that PCM may have. */
 export function sampleRateFor(set: MediaTrackConstraints): number {
   const rate = Number(wanted(set, 'sampleRate') ?? 16000);
-  return SAMPLE_RATES.find((known) => known >= rate) ?? 48000;
+  const allowed = allowedRates(limitsOf(set.sampleRate));
+  return allowed.find((known) => known >= rate) ?? allowed.at(-1) ?? 48000;
 }

@@ -3,6 +3,7 @@
  * Invariant: clones share the signal; ending or disabling one track changes nothing here.
  */
 import type { Kind, NativeFrameQueue, NativeRing } from '../binding';
+import type { DeviceInit } from '../MediaDeviceInfo';
 import type { MediaStreamTrack } from '../MediaStreamTrack';
 import type { PcmSink } from './PcmSink';
 import type { PcmSource } from './PcmSource';
@@ -29,7 +30,8 @@ export interface Signal {
   ended?(): void;
   /** Open sinks: they read on without anybody else holding them. */
   readonly readers: Set<PcmSink>;
-  readonly deviceId: string | null;
+  /** The virtual device that it comes from. */
+  readonly device: DeviceInit | null;
   /** A connection plays it. */
   readonly remote: boolean;
   readonly sampleRate: number;
@@ -45,7 +47,7 @@ export function createSignal(members: Members): Signal {
     tracks: new Set(),
     live: 0,
     readers: new Set(),
-    deviceId: null,
+    device: null,
     remote: false,
     sampleRate: 48000,
     ...members,
@@ -53,6 +55,6 @@ export function createSignal(members: Members): Signal {
 }
 
 /** A live video signal without a picture. */
-export function blankVideo(deviceId: string | null, label: string): Signal {
-  return createSignal({ kind: 'video', label, ring: () => null, deviceId, sampleRate: 0 });
+export function blankVideo(label: string, device: DeviceInit | null = null): Signal {
+  return createSignal({ kind: 'video', label, ring: () => null, device, sampleRate: 0 });
 }
