@@ -100,6 +100,13 @@ export function queueTask(task: () => void): void {
   setImmediate(task);
 }
 
+/** What a listener has thrown: nobody else may lose his report for it. */
+export function throwLater(error: unknown): void {
+  queueTask(() => {
+    throw error;
+  });
+}
+
 /** What a frameDrain() fills and what it answers. */
 const framed = new Uint32Array(1024);
 const FRAMED = { count: 2 ** 16 - 1, more: 2 ** 16 };
@@ -143,9 +150,6 @@ function hand(space: Space, id: number, report: Report | LevelData): void {
   try {
     listener?.handle(owner, report);
   } catch (error) {
-    // A listener's: nobody else may lose his report for it.
-    queueTask(() => {
-      throw error;
-    });
+    throwLater(error);
   }
 }

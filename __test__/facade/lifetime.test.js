@@ -261,6 +261,22 @@ test('a listener that throws takes no report from others', async () => {
   expect((await run(script)).split('\n').sort()).toEqual(['1', 'no ear']);
 });
 
+test('a listener to marks that throws in clear() leaves no other mark, and nobody who waits, behind', async () => {
+  const script = `
+    process.on('uncaughtException', ({ message }) => console.log(message));
+    const source = new rtc.PcmSource();
+    source.on('mark', (name) => { if (name === 'bad') throw new Error('no mark'); console.log(name); });
+    source.write(new Int16Array(1600));
+    source.mark('bad');
+    source.mark('good');
+    const playout = source.waitForPlayout();
+    console.log(source.clear());
+    await playout;
+    await turn();
+  `;
+  expect(await run(script)).toBe('good\n100\nno mark');
+});
+
 test('works in worker threads', async () => {
   const script = `
     const { Worker } = require('node:worker_threads');

@@ -9,7 +9,7 @@ import type { Writable } from 'node:stream';
 import type { WritableStream } from 'node:stream/web';
 import { setTimeout } from 'node:timers';
 import { binding, type LevelData, type MediaReport, type NativeRing } from '../binding';
-import { listen, queueTask, release, root, theEngine } from '../lane';
+import { listen, queueTask, release, root, theEngine, throwLater } from '../lane';
 import type { DeviceInit } from '../MediaDeviceInfo';
 import { createTrack, type MediaStreamTrack } from '../MediaStreamTrack';
 import { isObject } from '../webidl/converters';
@@ -139,7 +139,11 @@ export class PcmSource extends EventEmitter {
     // A mark that is in neither was reached just now: its report is on the way, and comes too late.
     for (const [key, settle] of [...this.#marks]) {
       this.#marks.delete(key);
-      settle(!marks.includes(key));
+      try {
+        settle(!marks.includes(key));
+      } catch (error) {
+        throwLater(error);
+      }
     }
     this.#drained();
     return dropped;
