@@ -108,13 +108,14 @@ test('a transform whose worker is terminated in mid-call sends nothing more, and
   await pair.talks();
 });
 
-test('a transform that throws ends its own stream and nothing else', async () => {
+test('a transform that throws ends its own stream and nothing else, and is let go', async () => {
   const { transform, port } = await transformOf('failing');
   pair.left.sender.transform = transform;
   await pair.connect();
   await pair.talks();
   port.postMessage('fail');
   expect(await next(port)).toBe('transform');
+  expect(await next(port)).toBe('collected');
   await pair.right.hearsNothing();
   await pair.left.hears(RIGHT_HZ);
 });

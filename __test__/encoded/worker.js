@@ -2,7 +2,14 @@
 
 /* global onrtctransform: writable */
 
+const v8 = require('node:v8');
+const vm = require('node:vm');
+
 const KEY = 0x5a;
+
+v8.setFlagsFromString('--expose-gc');
+const collect = vm.runInNewContext('gc');
+const collected = new FinalizationRegistry((port) => port.postMessage('collected'));
 
 function xor(frame) {
   const bytes = new Uint8Array(frame.data);
@@ -18,8 +25,10 @@ const TRANSFORMS = {
     };
     readable.pipeThrough(new TransformStream({ transform })).pipeTo(writable);
   },
-  /** Passes frames on until it is told to throw. */
-  failing: ({ readable, writable, options }) => {
+  /** Passes frames on until it is told to throw; tells that, and that its transformer has been collected. */
+  failing: (transformer) => {
+    const { readable, writable, options } = transformer;
+    collected.register(transformer, options.port);
     let fail = false;
     options.port.onmessage = () => {
       fail = true;
@@ -31,7 +40,10 @@ const TRANSFORMS = {
     readable
       .pipeThrough(new TransformStream({ transform }))
       .pipeTo(writable)
-      .catch((error) => options.port.postMessage(error.message));
+      .catch((error) => {
+        options.port.postMessage(error.message);
+        setInterval(collect, 50);
+      });
   },
   /** Reads what there is only when it is asked, and tells the sequence numbers. */
   slow: ({ readable, options }) => {

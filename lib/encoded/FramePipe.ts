@@ -75,6 +75,8 @@ export class FramePipe {
   close(): void {
     this.#native.close();
     this.#controller = null;
+    // The engine tells nothing more.
+    this.#options.ended?.();
   }
 
   get role(): { video: boolean; sending: boolean } | null {
