@@ -95,6 +95,21 @@ describe('setRemoteDescription', () => {
     expect(b.pc.getRemoteStreams()).toEqual([event.streams[0]]);
   });
 
+  test('fires nothing at a connection that a listener has closed', async () => {
+    const a = connection();
+    const { track, stream } = await microphone();
+    a.pc.addTrack(track, stream);
+    await a.pc.setLocalDescription();
+    for (const closing of ['signalingstatechange', 'track']) {
+      const b = connection();
+      const log = record(b.pc, ['signalingstatechange', 'track', 'addstream']);
+      b.pc.addEventListener(closing, () => b.pc.close());
+      b.pc.setRemoteDescription(a.pc.localDescription);
+      await settled();
+      expect(log.at(-1)).toBe(closing);
+    }
+  });
+
   test('gives the track a stream when the offer names none', async () => {
     const { pc } = connection();
     const tracked = next(pc, 'track');

@@ -407,7 +407,9 @@ export class Peer {
     this.#derive()();
   }
 
+  /** Unless a listener has closed the connection. */
   #fireStream(type: 'addstream' | 'removestream', stream: MediaStream): void {
+    if (this.closed) return;
     fire(this.#target, type, () => new MediaStreamEvent(type, { stream }));
   }
 
