@@ -64,7 +64,7 @@ interface Slots {
   encodings: Encoding[];
   /** W3C [[LastReturnedParameters]] */
   lastReturned: Parameters | null;
-  observer: TrackObserver;
+  watch: TrackWatch | null;
   encoded: TransformSlots;
   /** Frames of the application are sent. */
   relays: boolean;
@@ -191,6 +191,37 @@ defineInterface(RTCRtpSender, 'RTCRtpSender');
 
 export const isRTCRtpSender = is;
 
+/** Tells a sender of its track, and holds neither: a track may outlive many connections that nobody has closed. */
+class TrackWatch implements TrackObserver {
+  readonly #sender: WeakRef<RTCRtpSender>;
+  #track: WeakRef<MediaStreamTrack> | null = null;
+
+  constructor(sender: RTCRtpSender) {
+    this.#sender = new WeakRef(sender);
+    forgotten.register(sender, this);
+  }
+
+  /** Watches this one, and no other. */
+  follow(track: MediaStreamTrack | null): void {
+    const before = this.#track?.deref();
+    if (before) unobserve(before, this);
+    this.#track = track && new WeakRef(track);
+    if (track) observe(track, this);
+  }
+
+  trackChanged(): void {
+    const sender = this.#sender.deref();
+    if (sender) feed(sender);
+  }
+
+  guardsTrack(): boolean {
+    const sender = this.#sender.deref();
+    return sender !== undefined && transceiverSlots(slotsOf(sender).transceiver).peer.guardsTracks;
+  }
+}
+
+const forgotten = new FinalizationRegistry<TrackWatch>((watch) => watch.follow(null));
+
 export function createSender(transceiver: RTCRtpTransceiver, kind: Kind): RTCRtpSender {
   const sender: RTCRtpSender = new RTCRtpSender(INTERNAL, {
     kind,
@@ -203,12 +234,10 @@ export function createSender(transceiver: RTCRtpTransceiver, kind: Kind): RTCRtp
     lastReturned: null,
     encoded: noTransform(),
     relays: false,
-    observer: {
-      trackChanged: () => feed(sender),
-      guardsTrack: () => transceiverSlots(transceiver).peer.guardsTracks,
-    },
+    watch: null,
     followers: new Set(),
   });
+  slotsOf(sender).watch = new TrackWatch(sender);
   return sender;
 }
 
@@ -230,17 +259,16 @@ export function senderSlots(sender: RTCRtpSender): Slots {
 /** Sets [[SenderTrack]] and feeds the stream from it. */
 export function setSenderTrack(sender: RTCRtpSender, track: MediaStreamTrack | null): void {
   const slots = slotsOf(sender);
-  if (slots.track) unobserve(slots.track, slots.observer);
   slots.track = track;
-  if (track) observe(track, slots.observer);
+  slots.watch?.follow(track);
   feed(sender);
   for (const follow of [...slots.followers]) follow();
 }
 
 /** The connection has closed: the track stays where it is, and is no longer ours to watch. */
 export function detachSender(sender: RTCRtpSender): void {
-  const { track, observer, followers } = slotsOf(sender);
-  if (track) unobserve(track, observer);
+  const { watch, followers } = slotsOf(sender);
+  watch?.follow(null);
   for (const follow of [...followers]) follow();
 }
 

@@ -201,6 +201,17 @@ describe('the garbage collector', () => {
     expect(await run(script)).toBe('1\n7\n0');
   });
 
+  test('takes connections that nobody closed, though the track that they were to send is held', async () => {
+    const script = `
+      const track = new rtc.PcmSource().createTrack();
+      const make = () => { for (let i = 0; i < 50; i++) new rtc.RTCPeerConnection().addTrack(track); };
+      make();
+      await collect();
+      console.log(natives().length, track.readyState);
+    `;
+    expect(await run(script)).toBe('0 live');
+  });
+
   test('takes a source whose tracks have ended, though it is written whenever it drains, and not from under a writer', async () => {
     const script = `
       const refs = [];
