@@ -43,7 +43,7 @@ class Session implements WebRtcSession {
   #muted = false;
   readonly #opened: Promise<void>;
   #cancel: (reason: unknown) => void = () => {};
-  /** Rejects with dispose(): what a closed connection is doing never settles. */
+  /** Rejects with dispose(). What a closed connection is doing never settles. */
   readonly #disposed = new Promise<never>((_, reject) => {
     this.#cancel = reject;
   });
@@ -60,8 +60,13 @@ class Session implements WebRtcSession {
     return Promise.race([this.#offer(options), this.#disposed]);
   }
 
+  /** Never settles once the call is disposed: the web phone does not await its own answers, and a rejection would end the process. */
   createAnswer(offer: string): Promise<string> {
-    return Promise.race([this.#answer(offer), this.#disposed]);
+    const open = !this.#closed;
+    return this.#answer(offer).catch((error) => {
+      if (open && this.#closed) return new Promise(() => {});
+      throw error;
+    });
   }
 
   applyAnswer(answer: string): Promise<void> {
@@ -97,11 +102,15 @@ class Session implements WebRtcSession {
     this.#cancel(disposed());
   }
 
+  get #closed(): boolean {
+    return this.rtcPeerConnection.connectionState === 'closed';
+  }
+
   async #open(audio: MediaTrackConstraints): Promise<void> {
     const stream = await mediaDevices.getUserMedia({ audio });
     const [track] = stream.getAudioTracks() as [MediaStreamTrack];
     track.enabled = !this.#muted;
-    if (this.rtcPeerConnection.connectionState === 'closed') {
+    if (this.#closed) {
       track.stop();
       throw disposed();
     }

@@ -1,3 +1,4 @@
+const { setTimeout: sleep } = require('node:timers/promises');
 const { call, connection, lastNative, made, microphone, next, settled } = require('./calls.js');
 const { callAudio, webRtcSessionFactory } = require('../../dist/webphone.js');
 
@@ -48,13 +49,30 @@ test('offers, restarts ICE and takes the answer; a bad one does not end the proc
 test.each([
   ['signalingstatechange', (session) => session.createOffer()],
   ['icegatheringstatechange', (session) => session.createOffer()],
-  ['icegatheringstatechange', async (session) => session.createAnswer((await offer()).sdp)],
-])('dispose() in %s rejects what is under way', async (event, describe) => {
+])('dispose() in %s rejects an offer that is under way', async (event, describe) => {
   const session = webRtcSessionFactory(context);
   session.rtcPeerConnection.addEventListener(event, () => session.dispose());
   const error = { name: 'InvalidStateError', message: 'The call has been disposed' };
   await expect(describe(session)).rejects.toMatchObject(error);
   await expect(session.createOffer()).rejects.toMatchObject(error);
+});
+
+test.each([
+  ['at once', (session) => session.dispose()],
+  [
+    'while it gathers',
+    (session) => session.rtcPeerConnection.addEventListener('icegatheringstatechange', () => session.dispose()),
+  ],
+])('dispose() %s leaves an answer that is under way open: the web phone does not await it', async (_, disposing) => {
+  const { sdp } = await offer();
+  const session = webRtcSessionFactory(context);
+  const settled = jest.fn();
+  session.createAnswer(sdp).then(settled, settled);
+  disposing(session);
+  while (session.rtcPeerConnection.connectionState !== 'closed') await sleep(5);
+  await sleep(50);
+  expect(settled).not.toHaveBeenCalled();
+  await expect(session.createAnswer(sdp)).rejects.toMatchObject({ name: 'InvalidStateError' });
 });
 
 test('callAudio gives source, sink and digits of either kind of session', async () => {
