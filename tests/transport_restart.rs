@@ -5,6 +5,7 @@
 mod wire;
 
 use webphone_rtc::negotiation::{Candidate, CandidateKind};
+use webphone_rtc::rtp::RtpHeader;
 use webphone_rtc::transport::{IceState, TransportEvent};
 use wire::{Wire, address, host, ms};
 
@@ -211,4 +212,27 @@ fn a_restart_that_the_controlled_side_offers_loses_no_packet() {
     wire.run(ms(40_000));
     assert!(wire.is_up(), "{:?}", wire.states());
     assert_eq!(wire.lost(), [0, 0]);
+}
+
+#[test]
+fn packets_that_could_not_go_out_leave_no_hole_in_the_numbers() {
+    let mut wire = Wire::connected();
+    let header = |sequence| RtpHeader { payload_type: 0, ssrc: 7, sequence, ..RtpHeader::default() };
+    assert!(wire.sides[0].transport.send_rtp(&header(65_000), &[9; 80]));
+    wire.run(ms(100));
+    wire.cut = [true, true];
+    assert!(wire.run_until(ms(60_000), |wire| wire.states()[0].0 == IceState::Failed));
+    // Eleven minutes of 20 ms packets are more than half of all numbers.
+    for n in 0..33_000_u16 {
+        assert!(!wire.sides[0].transport.send_rtp(&header(65_001_u16.wrapping_add(n)), &[9; 80]));
+    }
+    wire.cut = [false, false];
+    restart(&mut wire, false);
+    assert!(wire.run_until(ms(5000), Wire::is_up));
+    wire.sides[1].received.clear();
+    for n in 33_000..33_100_u16 {
+        assert!(wire.sides[0].transport.send_rtp(&header(65_001_u16.wrapping_add(n)), &[9; 80]));
+    }
+    wire.run(ms(100));
+    assert_eq!(wire.sides[1].received, (65_001..65_101).collect::<Vec<u16>>());
 }

@@ -22,7 +22,7 @@ use crate::negotiation::{
 use crate::rtp::{RtpHeader, RtpPacket};
 use bytes::BytesMut;
 use rtc::crypto::RTCCryptoProvider;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -144,6 +144,8 @@ pub struct Transport {
     sctp_port: Option<u16>,
     path: Option<Pair>,
     may_send: bool,
+    /// Packets of each of our streams that could not go out.
+    unsent: BTreeMap<u32, u16>,
     ice_state: IceState,
     dtls_state: DtlsState,
     traffic: Traffic,
@@ -175,6 +177,7 @@ impl Transport {
             sctp_port: None,
             path: None,
             may_send: false,
+            unsent: BTreeMap::new(),
             ice_state: IceState::New,
             dtls_state: DtlsState::New,
             traffic: Traffic::default(),
@@ -384,11 +387,20 @@ impl Transport {
         }
     }
 
-    /// `false` where it cannot go out now; the packet is dropped.
+    /// `false` where it cannot go out now; the packet is dropped, and a later one of its stream gets its number: both ends count
+    /// how often the numbers have begun anew (RFC 3711 section 3.3.1), so none may be missing for long.
     pub fn send_rtp(&mut self, header: &RtpHeader, payload: &[u8]) -> bool {
-        let sealed = self.srtp.as_mut().filter(|_| self.may_send).and_then(|srtp| srtp.seal_rtp(header, payload));
+        let unsent = self.unsent.get(&header.ssrc).copied().unwrap_or_default();
+        let seal = |srtp: &mut Srtp| match unsent {
+            0 => srtp.seal_rtp(header, payload),
+            _ => {
+                srtp.seal_rtp(&RtpHeader { sequence: header.sequence.wrapping_sub(unsent), ..header.clone() }, payload)
+            }
+        };
+        let sealed = self.srtp.as_mut().filter(|_| self.may_send).and_then(seal);
         let sent = self.send_sealed(sealed);
         if !sent {
+            self.unsent.insert(header.ssrc, unsent.wrapping_add(1));
             self.traffic.packets_discarded += 1;
             self.traffic.bytes_discarded += payload.len() as u64;
         }
