@@ -6,7 +6,7 @@
 use crate::negotiation::TransceiverId;
 use crate::rtp::RtpPacket;
 
-/// A call has one stream per section, a far end that restarts its stream a few more in its life.
+/// Streams that were not declared: a call has one per section, a far end that restarts its stream a few more in its life.
 const MAX_BOUND: usize = 64;
 
 /// What one m-section of a transport accepts.
@@ -35,11 +35,6 @@ impl Routes {
     /// Replaces the sections; bindings to sections that remain are kept.
     pub fn configure(&mut self, sections: Vec<Section>) {
         self.bound.retain(|(_, owner)| sections.iter().any(|section| section.transceiver == *owner));
-        for section in &sections {
-            for ssrc in &section.ssrcs {
-                self.bind_declared(*ssrc, section.transceiver);
-            }
-        }
         self.sections = sections;
     }
 
@@ -57,9 +52,10 @@ impl Routes {
         Some(owner)
     }
 
-    /// The section that `ssrc` is bound to.
+    /// The section that `ssrc` is bound to, or else the first that declares it.
     pub fn owner_of(&self, ssrc: u32) -> Option<TransceiverId> {
-        self.bound.iter().rev().find(|(bound, _)| *bound == ssrc).map(|(_, owner)| *owner)
+        let bound = self.bound.iter().rev().find(|(bound, _)| *bound == ssrc).map(|(_, owner)| *owner);
+        bound.or_else(|| self.sections.iter().find(|it| it.ssrcs.contains(&ssrc)).map(|it| it.transceiver))
     }
 
     fn by_mid(&self, packet: &RtpPacket) -> Option<TransceiverId> {
@@ -77,12 +73,6 @@ impl Routes {
         owners.next().is_none().then_some(owner.transceiver)
     }
 
-    fn bind_declared(&mut self, ssrc: u32, owner: TransceiverId) {
-        if self.owner_of(ssrc).is_none() {
-            self.bind(ssrc, owner);
-        }
-    }
-
     fn bind(&mut self, ssrc: u32, owner: TransceiverId) {
         if self.bound.last() == Some(&(ssrc, owner)) || self.owner_of(ssrc) == Some(owner) {
             return;
@@ -92,5 +82,43 @@ impl Routes {
             self.bound.remove(0);
         }
         self.bound.push((ssrc, owner));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::BytesMut;
+    use std::time::Instant;
+
+    fn packet(ssrc: u32) -> RtpPacket {
+        RtpPacket {
+            payload_type: 111,
+            marker: false,
+            sequence: 1,
+            timestamp: 1,
+            ssrc,
+            csrc: vec![],
+            extensions: vec![],
+            payload: BytesMut::new(),
+            arrival: Instant::now(),
+        }
+    }
+
+    #[test]
+    fn every_declared_stream_is_heard_however_many_there_are() {
+        let mut routes = Routes::default();
+        let section = |n: u32| Section {
+            transceiver: TransceiverId(n),
+            mid: n.to_string(),
+            mid_extension: None,
+            payload_types: vec![111],
+            ssrcs: vec![1000 + n, 2000 + n],
+        };
+        routes.configure((0..200).map(section).collect());
+        for n in 0..200 {
+            assert_eq!(routes.route(&packet(1000 + n)), Some(TransceiverId(n)));
+        }
+        assert_eq!(routes.route(&packet(1)), None, "who it is for cannot be told");
     }
 }
