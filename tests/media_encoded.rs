@@ -149,3 +149,25 @@ fn a_received_frame_is_played_once_it_has_come_back_and_not_before() {
     }
     assert_eq!(call.receiver.stats().decoded, 10);
 }
+
+#[test]
+fn digits_displace_as_much_of_the_frames_as_they_last_however_long_those_are() {
+    let mut call = Call::new(opus(), 48_000);
+    let queue = Arc::new(FrameQueue::new(Codec::Opus, 60_000));
+    // SILK of 60 ms (RFC 6716 section 3.1).
+    let frame = Bytes::from([&[0x58][..], &[7; 60]].concat());
+    (0..100).for_each(|_| assert_eq!(queue.write(frame.clone()), Some(true)));
+    call.sender.set_source(None);
+    call.sender.set_frames(Some(queue.clone()));
+    call.run(ms(600));
+    let before = queue.queued_ms();
+    call.sender.insert_dtmf(",12", 100, 70);
+    let began = call.now;
+    call.run(ms(3000));
+    assert_eq!(before - queue.queued_ms(), 3000.0);
+    let times: Vec<_> =
+        call.tones.iter().map(|(at, tone, _)| ((*at - began).as_millis() as u64, tone.as_str())).collect();
+    let [(comma, ","), (first, "1"), (second, "2"), (_, "")] = times[..] else { panic!("{times:?}") };
+    assert!((2000..=2060).contains(&(first - comma)), "a comma is two seconds: {times:?}");
+    assert!((170..=240).contains(&(second - first)), "{times:?}");
+}

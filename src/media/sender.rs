@@ -292,12 +292,14 @@ impl Sender {
 
     /// Plays one slot; with how many ticks it has.
     fn slot(&mut self, due: Instant, out: &mut impl FnMut(&RtpHeader, &[u8])) -> (Played, u32) {
-        let digit = self.digit(due, out);
-        if let Some(frames) = &self.frames {
-            let frame = frames.take();
-            return self.relay(due, frame.filter(|_| !digit), out);
+        // A slot is as long as the frame that it takes, whether that is sent or a digit in its place.
+        let frame = self.frames.as_ref().and_then(|frames| frames.take());
+        let ticks = frame.as_ref().map_or(self.clock.ticks(), |(_, ticks)| *ticks);
+        let digit = self.digit(due, ticks, out);
+        if self.frames.is_some() {
+            let data = frame.map(|(data, _)| data).filter(|_| !digit);
+            return (self.relay(due, data, out), ticks);
         }
-        let ticks = self.clock.ticks();
         let Some(real) = self.take() else { return (Played::Nothing, ticks) };
         let Some(line) = self.line.as_mut().filter(|_| self.active && !digit) else { return (Played::Nothing, ticks) };
         let played = line.encode(&self.pcm, real && self.enabled, &mut self.stats);
@@ -319,17 +321,12 @@ impl Sender {
         (played, ticks)
     }
 
-    /// Sends a frame of the application in this slot, which is as long as the frame.
-    fn relay(
-        &mut self,
-        due: Instant,
-        frame: Option<(Bytes, u32)>,
-        out: &mut impl FnMut(&RtpHeader, &[u8]),
-    ) -> (Played, u32) {
-        let Some((data, ticks)) = frame else { return (Played::Nothing, self.clock.ticks()) };
+    /// Sends a frame of the application in this slot.
+    fn relay(&mut self, due: Instant, data: Option<Bytes>, out: &mut impl FnMut(&RtpHeader, &[u8])) -> Played {
+        let Some(data) = data else { return Played::Nothing };
         let codec = self.frames.as_ref().map(|frames| frames.codec());
         let line = self.line.as_ref().filter(|line| self.active && self.enabled && Some(line.codec) == codec);
-        let Some(line) = line else { return (Played::Nothing, ticks) };
+        let Some(line) = line else { return Played::Nothing };
         self.header.payload_type = line.spec.codec.payload_type;
         self.header.marker = self.clock.spurt;
         self.header.timestamp = self.clock.timestamp;
@@ -341,16 +338,16 @@ impl Sender {
             out(&self.header, &data);
             self.stats.count(&mut self.header, data.len(), due);
         }
-        (Played::Audio, ticks)
+        Played::Audio
     }
 
-    /// Plays the digits of this slot; `true` if they displace the audio.
-    fn digit(&mut self, due: Instant, out: &mut impl FnMut(&RtpHeader, &[u8])) -> bool {
+    /// Plays the digits of this slot of `ticks`; `true` if they displace the audio.
+    fn digit(&mut self, due: Instant, ticks: u32, out: &mut impl FnMut(&RtpHeader, &[u8])) -> bool {
         let Some(spec) = self.line.as_ref().and_then(|line| line.spec.dtmf.as_ref()).filter(|_| self.active) else {
             return false;
         };
-        let Clock { timestamp, hz, slot_ms, .. } = self.clock;
-        let slot = Slot { ptime_ms: slot_ms, timestamp, clock_hz: hz, event_hz: spec.clock_rate };
+        let Clock { timestamp, hz, .. } = self.clock;
+        let slot = Slot { ptime_ms: ticks * 1000 / hz, timestamp, clock_hz: hz, event_hz: spec.clock_rate };
         let (header, stats) = (&mut self.header, &mut self.stats);
         self.dtmf.tick(slot, &mut self.changes, |packet| {
             header.payload_type = spec.payload_type;
