@@ -498,3 +498,30 @@ fn where_nothing_comes_any_more_a_codec_does_not_go_on_with_the_background() {
     assert_eq!(rms(call.last(ms(1000))), 0.0);
     assert!(call.receiver.stats().silent_concealed_samples > concealed + 16_000, "and counted as silence");
 }
+
+#[test]
+fn counters_of_the_jitter_buffer_never_go_back_whatever_rates_follow_each_other() {
+    let mut call = Call::new(g722(), 16_000).tone(1000.0);
+    call.run(ms(5000));
+    let mut before = call.receiver.stats();
+    let ring = call.receiver.ring().clone();
+    let mut other = None;
+    for step in 0..4 {
+        match step {
+            0 => other = Some(ring.reader()),
+            1 => call.sender.configure(call.now, Some(send_spec(pcmu()))),
+            2 => call.sender.configure(call.now, Some(send_spec(opus()))),
+            _ => drop(other.take()),
+        }
+        if let Some(other) = &mut other {
+            other.prefer(48_000);
+        }
+        call.run(ms(500));
+        let after = call.receiver.stats();
+        let samples = after.jitter_buffer_emitted.checked_sub(before.jitter_buffer_emitted).expect("no fewer");
+        assert!((3_900..=26_000).contains(&samples), "{samples} in half a second, in step {step}");
+        let delay_s = after.jitter_buffer_delay_s - before.jitter_buffer_delay_s;
+        assert!((0.0..=0.2).contains(&(delay_s / samples as f64)), "{delay_s} s over {samples}, in step {step}");
+        before = after;
+    }
+}

@@ -6,7 +6,7 @@
 use super::codec::{Codec, CodecSpec, PayloadKind};
 use super::detour::{Detour, EncodedFrame};
 use super::dtmf::{Digit, DtmfReceiver};
-use super::jitter::{Content, Inserted, JitterBuffer, Next, Packet};
+use super::jitter::{Content, Inserted, JitterBuffer, JitterStats, Next, Packet};
 use super::level::Level;
 use super::player::Player;
 use super::reception::{Reception, ReceptionReport};
@@ -133,6 +133,29 @@ pub struct Receiver {
     events: VecDeque<ReceiverEvent>,
     bytes: u64,
     garbage: u64,
+    emitted: Emitted,
+}
+
+/// What the jitter buffer has given, in samples of the rate that each packet was played at, and how long that had waited, summed
+/// over them: counters never go back, whatever rates follow each other.
+#[derive(Default)]
+struct Emitted {
+    counted: JitterStats,
+    samples: f64,
+    delay_s: f64,
+    target_s: f64,
+    minimum_s: f64,
+}
+
+impl Emitted {
+    /// Counts what `stats` has more than the last time.
+    fn add(&mut self, stats: JitterStats, samples_per_tick: f64) {
+        let counted = std::mem::replace(&mut self.counted, stats);
+        self.samples += (stats.emitted_ticks - counted.emitted_ticks) as f64 * samples_per_tick;
+        self.delay_s += (stats.delay_sum - counted.delay_sum) * samples_per_tick;
+        self.target_s += (stats.target_sum - counted.target_sum) * samples_per_tick;
+        self.minimum_s += (stats.minimum_sum - counted.minimum_sum) * samples_per_tick;
+    }
 }
 
 impl Receiver {
@@ -156,6 +179,7 @@ impl Receiver {
             events: VecDeque::new(),
             bytes: 0,
             garbage: 0,
+            emitted: Emitted::default(),
         }
     }
 
@@ -288,6 +312,8 @@ impl Receiver {
                 Next::Bridge { ticks } => self.player.bridge(ticks, clock_hz),
             };
             self.due = Some(due + played);
+            let samples_per_tick = f64::from(self.player.rate_hz()) / f64::from(clock_hz);
+            self.emitted.add(self.buffer.stats(), samples_per_tick);
         }
     }
 
@@ -311,7 +337,6 @@ impl Receiver {
     pub fn stats(&self) -> ReceiverStats {
         let jitter = self.buffer.stats();
         let reception = self.reception.as_ref();
-        let samples = |ticks: f64| ticks * f64::from(self.player.rate_hz()) / f64::from(self.clock_hz);
         ReceiverStats {
             ssrc: reception.map(|it| it.ssrc),
             packets: reception.map_or(0, Reception::received),
@@ -325,10 +350,10 @@ impl Receiver {
             garbage: self.garbage,
             discarded: jitter.late + jitter.skipped,
             duplicates: jitter.duplicates,
-            jitter_buffer_delay_s: samples(jitter.delay_sum),
-            jitter_buffer_emitted: samples(jitter.emitted_ticks as f64) as u64,
-            jitter_buffer_target_delay_s: samples(jitter.target_sum),
-            jitter_buffer_minimum_delay_s: samples(jitter.minimum_sum),
+            jitter_buffer_delay_s: self.emitted.delay_s,
+            jitter_buffer_emitted: self.emitted.samples as u64,
+            jitter_buffer_target_delay_s: self.emitted.target_s,
+            jitter_buffer_minimum_delay_s: self.emitted.minimum_s,
             jitter_buffer_target_ms: jitter.target_ms,
             ..self.player.stats().clone()
         }

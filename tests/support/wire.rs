@@ -61,6 +61,7 @@ pub struct Side {
     pub events: Vec<(Duration, TransportEvent)>,
     pub sent: Vec<u16>,
     pub received: Vec<u16>,
+    unsent: u16,
     pub received_from: Vec<SocketAddr>,
     pub mute: bool,
     sequence: u16,
@@ -159,6 +160,7 @@ impl Wire {
             events: Vec::new(),
             sent: Vec::new(),
             received: Vec::new(),
+            unsent: 0,
             received_from: Vec::new(),
             mute: false,
             sequence: 65_500, // rolls over soon
@@ -367,9 +369,11 @@ impl Wire {
                 ssrc: index as u32 + 1,
                 ..RtpHeader::default()
             };
-            if side.transport.send_rtp(&header, &[9; 80]) {
-                side.sent.push(side.sequence);
-                side.sequence = side.sequence.wrapping_add(1);
+            side.sequence = side.sequence.wrapping_add(1);
+            // The numbers of packets that cannot go out are those of later ones.
+            match side.transport.send_rtp(&header, &[9; 80]) {
+                true => side.sent.push(header.sequence.wrapping_sub(side.unsent)),
+                false => side.unsent += 1,
             }
         }
     }
