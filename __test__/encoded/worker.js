@@ -2,13 +2,8 @@
 
 /* global onrtctransform: writable */
 
-const v8 = require('node:v8');
-const vm = require('node:vm');
-
 const KEY = 0x5a;
 
-v8.setFlagsFromString('--expose-gc');
-const collect = vm.runInNewContext('gc');
 const collected = new FinalizationRegistry((port) => port.postMessage('collected'));
 
 function xor(frame) {
@@ -42,7 +37,9 @@ const TRANSFORMS = {
       .pipeTo(writable)
       .catch((error) => {
         options.port.postMessage(error.message);
-        setInterval(collect, 50);
+        // Only here: Chromium runs this file too.
+        require('node:v8').setFlagsFromString('--expose-gc');
+        setInterval(require('node:vm').runInNewContext('gc'), 50);
       });
   },
   /** Reads what there is only when it is asked, and tells the sequence numbers. */
