@@ -588,7 +588,7 @@ void silk_NSQ_del_dec_avx2(const silk_encoder_state *psEncC, silk_nsq_state *NSQ
                 const opus_int start = psEncC->ltp_mem_length - sub.lag - psEncC->predictLPCOrder - LTP_ORDER / 2;
                 if (k == 2) {
                     winner = winner_of(&search);
-                    /* Of states that are not there the cost may wrap: nobody looks at it. */
+                    /* Also those that are not there, whose cost may wrap: it must not equal that of another. */
                     for (i = 0; i < STATES; i++) {
                         ((opus_uint32 *)(void *)&search.cost_Q10)[i] += i == winner ? 0 : EXPIRED;
                     }
