@@ -9,6 +9,7 @@ use super::conceal::{Concealer, Fit};
 use super::delay::TOLERANCE_MS;
 use super::jitter::{Content, Packet};
 use super::noise::ComfortNoise;
+use super::pitch::samples;
 use super::receiver::ReceiverStats;
 use super::ring::Ring;
 use super::stretch::{Strictness, lengthen, shorten};
@@ -21,7 +22,7 @@ const PERIOD_MS: f64 = 8.0;
 
 /// A codec that conceals goes on with what it takes for background for as long as it is asked. After so long that fades, and
 /// then there is silence: nobody is there any more.
-const FADE_MS: RangeInclusive<u32> = 500..=1000;
+const FADE_US: RangeInclusive<u32> = 500_000..=1_000_000;
 
 /// Plays into a ring; see the module.
 pub struct Player {
@@ -175,7 +176,7 @@ impl Player {
             return;
         };
         // A codec knows more of speech than its last pitch period; but only of speech.
-        let faded = self.concealed >= ms_samples(*FADE_MS.end(), self.rate_hz) && !self.concealer.bridging();
+        let faded = has_faded(self.concealed, self.rate_hz) && !self.concealer.bridging();
         if faded || decoder.conceal(whole, self.concealer.steady(), &mut self.pcm) {
             self.pcm.drain(..self.pcm.len().saturating_sub(samples));
             self.pcm.resize(samples, 0);
@@ -218,7 +219,7 @@ impl Player {
             self.stats.concealment_events += 1;
         }
         self.stats.concealed_samples += samples as u64;
-        if self.concealer.silent() || self.concealed >= ms_samples(*FADE_MS.end(), self.rate_hz) {
+        if self.concealer.silent() || has_faded(self.concealed, self.rate_hz) {
             self.stats.silent_concealed_samples += samples as u64;
         }
     }
@@ -230,7 +231,7 @@ impl Player {
 
     /// Takes what the decoder has made of nothing as far down as its age wants.
     fn fade(&mut self) {
-        let [from, to] = [FADE_MS.start(), FADE_MS.end()].map(|ms| ms_samples(*ms, self.rate_hz));
+        let [from, to] = [FADE_US.start(), FADE_US.end()].map(|us| samples(*us, self.rate_hz));
         for sample in self.pcm.iter_mut() {
             let left = to.saturating_sub(self.concealed.max(from)) as f32 / (to - from) as f32;
             *sample = (f32::from(*sample) * left) as i16;
@@ -311,8 +312,9 @@ impl Player {
     }
 }
 
-fn ms_samples(ms: u32, rate_hz: u32) -> usize {
-    (ms * (rate_hz / 1000)) as usize
+/// Is nothing left of what a decoder conceals?
+fn has_faded(concealed: usize, rate_hz: u32) -> bool {
+    concealed >= samples(*FADE_US.end(), rate_hz)
 }
 
 /// Where a bridge may end, so that the delay comes nearer to its target.
