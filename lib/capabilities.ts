@@ -16,6 +16,7 @@ const H264 = (mode: number, profile: string): RTCRtpCodec => ({
 const CODECS: Readonly<Record<Kind, readonly RTCRtpCodec[]>> = {
   audio: [
     { mimeType: 'audio/opus', clockRate: 48000, channels: 2, sdpFmtpLine: 'minptime=10;useinbandfec=1' },
+    { mimeType: 'audio/red', clockRate: 48000, channels: 2, sdpFmtpLine: '111/111' },
     { mimeType: 'audio/G722', clockRate: 8000, channels: 1 },
     { mimeType: 'audio/PCMU', clockRate: 8000, channels: 1 },
     { mimeType: 'audio/PCMA', clockRate: 8000, channels: 1 },

@@ -417,6 +417,7 @@ fn a_flood_for_one_moment_or_from_a_clock_that_jumps_leaves_a_bounded_number_of_
                 ticks: 960,
                 payload: Bytes::from_static(&[0xF8, 0xFF, 0xFE]),
                 arrival: now,
+                copied: false,
             };
             buffer.insert(now, packet);
         }

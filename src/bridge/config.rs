@@ -68,7 +68,7 @@ impl ConnectionConfig<'_> {
                 algorithm: HashAlgorithm::Sha256,
                 bytes: certificate.fingerprint_sha256().to_vec(),
             }],
-            features: Features { red: false, video: true, data: true },
+            features: Features { red: true, video: true, data: true },
         };
         let negotiator = Negotiator::new(config, Box::new(transport::SystemRandom::new()?));
         Ok(Connection::new(negotiator, certificate, self.network()?, outbox))

@@ -9,7 +9,7 @@ use super::outlet::Outlet;
 use super::report::Report;
 use super::reporting::Heard;
 use crate::media::{
-    CodecSpec, Detour, FrameQueue, Receiver, ReceiverEvent, ReceiverStats, RecvSpec, Ring, SendSpec, Sender,
+    CodecSpec, Detour, FrameQueue, Receiver, ReceiverEvent, ReceiverStats, RecvSpec, RedSpec, Ring, SendSpec, Sender,
     SenderEvent, SenderStats,
 };
 use crate::negotiation::{CodecParameters, Extension, MediaPlan, RecvPlan, SendPlan, TransceiverId, TransportId};
@@ -393,6 +393,7 @@ fn send_spec(plan: &SendPlan, mid: &str) -> SendSpec {
         ptime_ms: plan.max_ptime_ms.map_or(plan.ptime_ms, |most| plan.ptime_ms.min(most)),
         mid: plan.extension(Extension::Mid).map(|id| (id, mid.to_owned())),
         audio_level: plan.extension(Extension::AudioLevel),
+        red: plan.red.as_ref().map(|red| RedSpec { payload_type: red.payload_type, always: red.preferred }),
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Packet {
     pub payload: Bytes,
     /// When it was received.
     pub arrival: Instant,
+    /// It came in a later packet (RFC 2198), whose sequence number this is.
+    pub copied: bool,
 }
 
 /// What became of an inserted packet.
@@ -203,6 +205,24 @@ impl JitterBuffer {
         Inserted::Queued
     }
 
+    /// Would a copy of a packet that has not come still be played?
+    pub fn misses(&self, timestamp: u32, ticks: u32) -> bool {
+        let Some(timeline) = &self.timeline else { return false };
+        let (at, begun) = (timeline.place(timestamp), timeline.played != i64::MIN);
+        let from = if begun { timeline.played } else { timeline.cursor };
+        let queued = || self.packets.iter().any(|(other, _)| *other == at);
+        at >= from && at + i64::from(ticks) > timeline.cursor && !queued()
+    }
+
+    /// Takes a copy of a packet that is [missing](Self::misses). It says nothing of how long packets take, and the packet
+    /// itself, if it comes in time after all, takes its place.
+    pub fn insert_copy(&mut self, packet: Packet) {
+        let Some(timeline) = &mut self.timeline else { return };
+        let at = timeline.place(packet.timestamp);
+        timeline.cursor = timeline.cursor.min(at);
+        self.put(at, packet);
+    }
+
     /// The stretch to be played from `due` on, which the caller advances by the length of each stretch. While the
     /// sender is `resting` (it has said that it sends nothing) nothing is waited for.
     pub fn next(&mut self, due: Instant, now: Instant, resting: bool) -> Next {
@@ -355,10 +375,17 @@ impl JitterBuffer {
             let transit_ms = timeline.transit_ms(now, at, clock_hz);
             timeline.newest = Newest { at, sequence: packet.sequence, ticks: packet.ticks, transit_ms };
         }
-        let index = self.packets.iter().rposition(|(other, _)| *other <= at).map_or(0, |index| index + 1);
-        self.packets.insert(index, (at, packet));
-        self.drop_surplus();
+        self.put(at, packet);
         self.drop_backlog(now);
+    }
+
+    fn put(&mut self, at: i64, packet: Packet) {
+        let before = self.packets.iter().rposition(|(other, _)| *other <= at);
+        match before.and_then(|index| self.packets.get_mut(index)).filter(|(other, it)| *other == at && it.copied) {
+            Some((_, copy)) => *copy = packet,
+            None => self.packets.insert(before.map_or(0, |index| index + 1), (at, packet)),
+        }
+        self.drop_surplus();
     }
 
     /// The buffer is bounded by count too: packets of one moment, or of a clock that jumps, are all on time.

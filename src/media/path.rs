@@ -7,6 +7,8 @@
 /// In-band redundancy is switched on above and off below these shares of loss: it costs 1.4 times the CPU.
 const FEC_ON: f32 = 0.03;
 const FEC_OFF: f32 = 0.01;
+/// From this share of loss on two packets in a row are lost often enough for a second copy.
+const HEAVY: f32 = 0.12;
 /// Above and below these shares of loss the rate goes down and up again (as in the loss-based control of
 /// draft-ietf-rmcat-gcc section 6, whose factors these are).
 const TOO_MUCH: f32 = 0.1;
@@ -58,6 +60,16 @@ impl Path {
         self.fec
     }
 
+    /// How many earlier payloads each packet should carry again, where the far end takes that (RFC 2198). It takes bits, and
+    /// gives a whole frame for each: in-band redundancy, which is coarser and costs CPU, is not needed beside it.
+    pub fn copies(&self) -> usize {
+        match self.loss {
+            _ if !self.fec || self.room < 1.0 => 0,
+            HEAVY.. => 2,
+            _ => 1,
+        }
+    }
+
     /// The loss to prepare for, in percent.
     pub fn loss_percent(&self) -> u8 {
         (self.loss * 100.0).round() as u8
@@ -85,6 +97,18 @@ mod tests {
         assert!(path.fec(), "between the two shares nothing changes");
         (0..4).for_each(|_| path.report(0.0, None));
         assert!(!path.fec());
+    }
+
+    #[test]
+    fn copies_come_with_loss_and_not_with_a_queue() {
+        let mut path = Path::default();
+        assert_eq!(path.copies(), 0);
+        (0..4).for_each(|_| path.report(0.05, Some(0.05)));
+        assert_eq!(path.copies(), 1);
+        (0..4).for_each(|_| path.report(0.2, Some(0.05)));
+        assert_eq!(path.copies(), 2);
+        path.report(0.2, Some(0.4));
+        assert_eq!(path.copies(), 0, "a way that is too narrow is not given more");
     }
 
     #[test]

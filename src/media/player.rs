@@ -127,6 +127,7 @@ impl Player {
         }
         self.noise.stop();
         self.stats.decoded += 1;
+        self.stats.recovered += u64::from(packet.copied);
         self.stats.codec = Some((packet.payload_type, codec));
         self.pcm.resize(samples, 0);
         self.end_concealment();

@@ -10,6 +10,7 @@ use super::jitter::{Content, Inserted, JitterBuffer, JitterStats, Next, Packet};
 use super::level::Level;
 use super::player::Player;
 use super::reception::{Reception, ReceptionReport};
+use super::red::{self, Block};
 use super::ring::Ring;
 use crate::rtp::RtpPacket;
 use bytes::{Bytes, BytesMut};
@@ -75,7 +76,7 @@ pub struct ReceiverStats {
     pub rtp_timestamp: u32,
     /// Packets decoded.
     pub decoded: u64,
-    /// Lost packets that a later one described (in-band redundancy).
+    /// Lost packets that a later one described (in-band redundancy) or carried again (RFC 2198).
     pub recovered: u64,
     /// Packets whose payload was no valid packet of its codec.
     pub garbage: u64,
@@ -213,16 +214,7 @@ impl Receiver {
         let Some(detour) = self.detour.clone() else { return };
         while let Some(frame) = detour.take_back() {
             let playing = self.reception.as_ref().is_some_and(|reception| reception.ssrc == frame.ssrc);
-            let known = self.payloads.iter().find(|known| known.0 == frame.payload_type);
-            let (Some(&(_, PayloadKind::Audio(codec), clock_hz)), true, Some(sequence)) =
-                (known, playing, frame.sequence)
-            else {
-                continue;
-            };
-            let Some(ticks) = codec.ticks(&frame.data) else {
-                self.garbage += 1;
-                continue;
-            };
+            let (true, Some(sequence)) = (playing, frame.sequence) else { continue };
             // It is as late as the detour has made it: that is what the jitter buffer must know.
             let packet = RtpPacket {
                 payload_type: frame.payload_type,
@@ -235,7 +227,7 @@ impl Receiver {
                 payload: BytesMut::from(&frame.data[..]),
                 arrival: now,
             };
-            self.buffer(now, &packet, Content::Audio(codec), ticks, clock_hz);
+            self.unpack(now, &packet, &whole(&packet));
         }
     }
 
@@ -246,15 +238,13 @@ impl Receiver {
 
     /// Takes a packet. Payload types that were not announced are ignored.
     pub fn receive(&mut self, now: Instant, packet: &RtpPacket) {
-        let Some(&(_, kind, clock_hz)) = self.payloads.iter().find(|known| known.0 == packet.payload_type) else {
-            return;
-        };
+        let Some((kind, clock_hz)) = self.known(packet.payload_type) else { return };
         if !self.admit(now, packet) {
             return;
         }
         if let Some(reception) = &mut self.reception {
             reception.update(packet.sequence);
-            if let PayloadKind::Audio(_) = kind {
+            if let PayloadKind::Audio(_) | PayloadKind::Redundant = kind {
                 reception.time(packet.timestamp, packet.arrival, clock_hz);
             }
         }
@@ -264,19 +254,55 @@ impl Receiver {
             tracing::info!(target: "webphone-rtc:media", "unmuted: packets come");
             self.events.push_back(ReceiverEvent::Unmuted);
         }
+        let frame = match kind {
+            PayloadKind::Audio(codec) => Some(codec.name()),
+            PayloadKind::Redundant => Some(red::NAME),
+            PayloadKind::TelephoneEvent | PayloadKind::ComfortNoise => None,
+        };
+        match self.detour.as_ref().zip(frame) {
+            Some((detour, codec)) => detour.leave(encoded_frame(packet, codec, self.level_extension)),
+            None => self.unpack(now, packet, &whole(packet)),
+        }
+    }
+
+    /// Takes what a packet carries.
+    fn unpack(&mut self, now: Instant, packet: &RtpPacket, block: &Block) {
+        let Some((kind, clock_hz)) = self.known(block.payload_type) else { return };
         match kind {
             PayloadKind::TelephoneEvent => {
-                let RtpPacket { marker, timestamp, payload, .. } = packet;
-                let heard = self.digits.receive(now, *marker, *timestamp, payload, clock_hz);
+                let heard = self.digits.receive(now, packet.marker, packet.timestamp, block.data, clock_hz);
                 heard.into_iter().flatten().for_each(|digit| self.hear(digit));
             }
-            PayloadKind::ComfortNoise => self.buffer(now, packet, Content::Noise, 0, self.clock_hz),
-            PayloadKind::Audio(codec) => match (&self.detour, codec.ticks(&packet.payload)) {
-                (Some(detour), _) => detour.leave(encoded_frame(packet, codec, self.level_extension)),
-                (None, Some(ticks)) => self.buffer(now, packet, Content::Audio(codec), ticks, clock_hz),
-                (None, None) => self.garbage += 1,
+            PayloadKind::ComfortNoise => self.buffer(now, queued(packet, block, Content::Noise, 0), self.clock_hz),
+            PayloadKind::Audio(codec) => match codec.ticks(block.data) {
+                Some(ticks) => self.buffer(now, queued(packet, block, Content::Audio(codec), ticks), clock_hz),
+                None => self.garbage += 1,
             },
+            PayloadKind::Redundant => self.unpack_redundant(now, packet, block.data),
         }
+    }
+
+    /// The packet's own payload first: where it belongs is where what it carries of earlier ones is missing.
+    fn unpack_redundant(&mut self, now: Instant, packet: &RtpPacket, payload: &[u8]) {
+        let Some(own) = red::split(payload).and_then(Iterator::last) else {
+            self.garbage += 1;
+            return;
+        };
+        if own.payload_type != packet.payload_type {
+            self.unpack(now, packet, &own);
+        }
+        for block in red::split(payload).into_iter().flatten().filter(|block| block.offset > 0) {
+            let Some((PayloadKind::Audio(codec), _)) = self.known(block.payload_type) else { continue };
+            let timestamp = packet.timestamp.wrapping_sub(block.offset);
+            if let Some(ticks) = codec.ticks(block.data).filter(|ticks| self.buffer.misses(timestamp, *ticks)) {
+                self.buffer.insert_copy(queued(packet, &block, Content::Audio(codec), ticks));
+            }
+        }
+    }
+
+    /// What a payload type carries, and its clock, if it was announced.
+    fn known(&self, payload_type: u8) -> Option<(PayloadKind, u32)> {
+        self.payloads.iter().find(|known| known.0 == payload_type).map(|known| (known.1, known.2))
     }
 
     /// Plays what is due into the ring.
@@ -399,7 +425,7 @@ impl Receiver {
         self.events.push_back(ReceiverEvent::SsrcChanged(first.ssrc));
     }
 
-    fn buffer(&mut self, now: Instant, packet: &RtpPacket, content: Content, ticks: u32, clock_hz: u32) {
+    fn buffer(&mut self, now: Instant, packet: Packet, clock_hz: u32) {
         if !self.ring.has_readers() {
             self.stop();
             return;
@@ -408,9 +434,7 @@ impl Receiver {
             self.clock_hz = clock_hz;
             self.buffer.reset(clock_hz);
         }
-        let &RtpPacket { payload_type, sequence, timestamp, arrival, .. } = packet;
-        let payload = Bytes::copy_from_slice(&packet.payload);
-        let packet = Packet { payload_type, content, sequence, timestamp, ticks, payload, arrival };
+        let timestamp = packet.timestamp;
         if self.buffer.insert(now, packet) == Inserted::Jumped {
             tracing::info!(target: "webphone-rtc:media", timestamp, "the far end's clock has jumped");
         }
@@ -439,13 +463,32 @@ impl Receiver {
     }
 }
 
-fn encoded_frame(packet: &RtpPacket, codec: Codec, level_extension: Option<u8>) -> EncodedFrame {
+/// All that is in the packet.
+fn whole(packet: &RtpPacket) -> Block<'_> {
+    Block { payload_type: packet.payload_type, offset: 0, data: &packet.payload }
+}
+
+/// `block` of `packet`, for the jitter buffer.
+fn queued(packet: &RtpPacket, block: &Block, content: Content, ticks: u32) -> Packet {
+    Packet {
+        payload_type: block.payload_type,
+        content,
+        sequence: packet.sequence,
+        timestamp: packet.timestamp.wrapping_sub(block.offset),
+        ticks,
+        payload: Bytes::copy_from_slice(block.data),
+        arrival: packet.arrival,
+        copied: block.offset > 0,
+    }
+}
+
+fn encoded_frame(packet: &RtpPacket, codec: &'static str, level_extension: Option<u8>) -> EncodedFrame {
     let told = packet.extensions.iter().find(|(id, _)| Some(*id) == level_extension);
     EncodedFrame {
         ssrc: packet.ssrc,
         csrc: packet.csrc.clone(),
         payload_type: packet.payload_type,
-        codec: codec.name(),
+        codec,
         timestamp: packet.timestamp,
         sequence: Some(packet.sequence),
         level: told.and_then(|(_, value)| value.first()).map(|level| level & 0x7f),

@@ -10,6 +10,7 @@ use super::frame_queue::FrameQueue;
 use super::jitter::duration;
 use super::level::Level;
 use super::path::Path;
+use super::red::Redundancy;
 use super::ring::Reader;
 use crate::rtp::RtpHeader;
 use bytes::Bytes;
@@ -39,6 +40,17 @@ pub struct SendSpec {
     pub mid: Option<(u8, String)>,
     /// Extension id of ssrc-audio-level (RFC 6464), if negotiated.
     pub audio_level: Option<u8>,
+    /// Packets may carry earlier ones again, if that was negotiated.
+    pub red: Option<RedSpec>,
+}
+
+/// Redundancy by RFC 2198.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RedSpec {
+    /// RTP payload type.
+    pub payload_type: u8,
+    /// Wished for whether or not packets are lost.
+    pub always: bool,
 }
 
 /// What happened in a sender.
@@ -118,6 +130,9 @@ struct Line {
     format: OpusFormat,
     encoder: Option<Box<dyn Encoder>>,
     settings: EncoderSettings,
+    /// What was sent last, and how much of it each packet carries again.
+    redundancy: Redundancy,
+    copies: usize,
     /// The last packet, kept to be sent again in long silence.
     payload: [u8; MAX_PAYLOAD],
     length: usize,
@@ -314,8 +329,10 @@ impl Sender {
                 let data = Bytes::copy_from_slice(&line.payload[..line.length]);
                 detour.leave(encoded_frame(&self.header, line.codec, level, data));
             } else {
-                out(&self.header, &line.payload[..line.length]);
-                self.stats.count(&mut self.header, line.length, due);
+                let Line { spec, copies, redundancy, payload, length, .. } = line;
+                let sent = with_copies(spec, *copies, redundancy, &mut self.header, &payload[..*length]);
+                out(&self.header, sent);
+                self.stats.count(&mut self.header, sent.len(), due);
             }
         }
         (played, ticks)
@@ -325,7 +342,7 @@ impl Sender {
     fn relay(&mut self, due: Instant, data: Option<Bytes>, out: &mut impl FnMut(&RtpHeader, &[u8])) -> Played {
         let Some(data) = data else { return Played::Nothing };
         let codec = self.frames.as_ref().map(|frames| frames.codec());
-        let line = self.line.as_ref().filter(|line| self.active && self.enabled && Some(line.codec) == codec);
+        let line = self.line.as_mut().filter(|line| self.active && self.enabled && Some(line.codec) == codec);
         let Some(line) = line else { return Played::Nothing };
         self.header.payload_type = line.spec.codec.payload_type;
         self.header.marker = self.clock.spurt;
@@ -335,8 +352,10 @@ impl Sender {
         if let Some(detour) = &self.detour {
             detour.leave(encoded_frame(&self.header, line.codec, None, data));
         } else {
-            out(&self.header, &data);
-            self.stats.count(&mut self.header, data.len(), due);
+            let Line { spec, copies, redundancy, .. } = line;
+            let sent = with_copies(spec, *copies, redundancy, &mut self.header, &data);
+            out(&self.header, sent);
+            self.stats.count(&mut self.header, sent.len(), due);
         }
         Played::Audio
     }
@@ -384,10 +403,16 @@ impl Sender {
     fn apply(&mut self) {
         let Some(line) = &mut self.line else { return };
         let wished = line.format.bitrate_bps();
+        let bitrate_bps = self.path.bitrate_bps(self.max_bitrate_bps.map_or(wished, |most| wished.min(most)));
+        // Frames that make a detour come back as the application wants them, and are not put together with others.
+        let red = line.spec.red.filter(|_| self.detour.is_none());
+        let room = self.max_bitrate_bps.map_or(usize::MAX, |most| (most / bitrate_bps.max(1)) as usize);
+        let copies = self.path.copies().min(room.saturating_sub(1));
+        line.copies = red.map_or(0, |red| copies.max(usize::from(red.always)));
         line.settings = EncoderSettings {
-            bitrate_bps: self.path.bitrate_bps(self.max_bitrate_bps.map_or(wished, |most| wished.min(most))),
+            bitrate_bps,
             complexity: self.complexity,
-            fec: self.path.fec() && line.format.fec,
+            fec: self.path.fec() && line.format.fec && line.copies == 0,
             loss_percent: self.path.loss_percent(),
             dtx: line.format.dtx,
             cbr: line.format.cbr,
@@ -415,6 +440,7 @@ impl Sender {
 impl Detours for Sender {
     fn set_detour(&mut self, detour: Option<Arc<Detour>>) {
         self.detour = detour;
+        self.apply();
     }
 
     /// Each packet gets its sequence number here.
@@ -436,6 +462,19 @@ impl Detours for Sender {
             self.stats.count(&mut self.header, frame.data.len(), self.clock.time_of(frame.timestamp).unwrap_or(now));
         }
     }
+}
+
+/// What goes out for `payload`: that alone, or with copies of those before it.
+fn with_copies<'a>(
+    spec: &SendSpec,
+    copies: usize,
+    redundancy: &'a mut Redundancy,
+    header: &mut RtpHeader,
+    payload: &'a [u8],
+) -> &'a [u8] {
+    let Some(red) = spec.red.filter(|_| copies > 0) else { return payload };
+    header.payload_type = red.payload_type;
+    redundancy.wrap(spec.codec.payload_type, header.timestamp, payload, copies)
 }
 
 fn encoded_frame(header: &RtpHeader, codec: Codec, level: Option<u8>, data: Bytes) -> EncodedFrame {
@@ -466,9 +505,19 @@ impl Line {
         let codec = spec.codec.codec()?;
         // The same codec goes on with its encoder: the far end's decoder has its state.
         let encoder = old.filter(|old| old.codec == codec).and_then(|old| old.encoder);
-        let (format, settings) = (OpusFormat::parse(&spec.codec.fmtp), EncoderSettings::default());
-        let payload = [0; MAX_PAYLOAD];
-        Some(Self { spec, codec, format, encoder, settings, payload, length: 0, silent_ms: 0, paused: false })
+        Some(Self {
+            codec,
+            format: OpusFormat::parse(&spec.codec.fmtp),
+            encoder,
+            settings: EncoderSettings::default(),
+            redundancy: Redundancy::default(),
+            copies: 0,
+            payload: [0; MAX_PAYLOAD],
+            length: 0,
+            silent_ms: 0,
+            paused: false,
+            spec,
+        })
     }
 
     /// The rate to read `source` at: its own if the codec works at that, so that nothing is resampled; no more than the

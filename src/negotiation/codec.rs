@@ -35,6 +35,15 @@ pub struct CodecCapability {
     pub fmtp: Option<String>,
 }
 
+impl CodecCapability {
+    /// `codec` is of this name, clock rate and number of channels.
+    pub(super) fn is(&self, codec: &CodecParameters) -> bool {
+        self.name.eq_ignore_ascii_case(&codec.name)
+            && self.clock_rate == codec.clock_rate
+            && self.channels.unwrap_or(1) == codec.channels
+    }
+}
+
 /// What a codec is for.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 enum Role {

@@ -161,6 +161,14 @@ impl Negotiator {
         })
     }
 
+    /// `encodings[0].codec` of W3C `setParameters`: what to send with if it was negotiated; needs no negotiation.
+    pub fn set_send_codec(&mut self, id: TransceiverId, codec: Option<CodecCapability>) -> Result<()> {
+        self.change(|state, _| {
+            state.transceiver_mut(id)?.send_codec = codec;
+            Ok(())
+        })
+    }
+
     /// W3C `setHeaderExtensionsToNegotiate`: what shall not be negotiated.
     pub fn stop_extensions(&mut self, id: TransceiverId, stopped: &[Extension]) -> Result<()> {
         self.intend(|state, _| {

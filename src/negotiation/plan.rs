@@ -105,6 +105,8 @@ pub struct SendPlan {
     pub dtmf: Option<CodecParameters>,
     /// Comfort noise at the codec's clock rate.
     pub cn: Option<CodecParameters>,
+    /// Redundancy for that codec (RFC 2198).
+    pub red: Option<RedPlan>,
     /// Packet duration in milliseconds: 10, 20, 40 or 60.
     pub ptime_ms: u16,
     /// The far end's limit in milliseconds.
@@ -117,6 +119,15 @@ pub struct SendPlan {
     pub extensions: Extensions,
     /// RFC 5506.
     pub rtcp_reduced_size: bool,
+}
+
+/// Packets may carry earlier ones again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RedPlan {
+    /// Its payload type.
+    pub payload_type: u8,
+    /// It stands before the codec itself, or the application has chosen it: it is wished for, lost packets or not.
+    pub preferred: bool,
 }
 
 impl SendPlan {

@@ -25,6 +25,8 @@ pub(super) struct Transceiver {
     pub track: Option<String>,
     pub streams: Vec<String>,
     pub preferences: Vec<CodecCapability>,
+    /// What to send with, of what was negotiated; the first of that otherwise.
+    pub send_codec: Option<CodecCapability>,
     /// Header extensions that the application has switched off.
     pub stopped_extensions: Vec<Extension>,
     /// Simulcast layers to offer.
@@ -53,6 +55,7 @@ impl Transceiver {
             track: None,
             streams: Vec::new(),
             preferences: Vec::new(),
+            send_codec: None,
             stopped_extensions: Vec::new(),
             rids: Vec::new(),
             adopted: false,

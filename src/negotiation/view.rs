@@ -5,7 +5,7 @@
 use super::codec::{CodecParameters, carries_media};
 use super::description::{LocalDescription, RemoteDescription};
 use super::extension::{Extension, Extensions};
-use super::plan::{DataPlan, IcePlan, MediaPlan, Plan, RecvPlan, SendPlan, TransportPlan};
+use super::plan::{DataPlan, IcePlan, MediaPlan, Plan, RecvPlan, RedPlan, SendPlan, TransportPlan};
 use super::slot::{Content, Negotiated, Slot};
 use super::snapshot::{
     DataSnapshot, Description, Descriptions, Parameters, Snapshot, TransceiverSnapshot, TransportSnapshot,
@@ -213,8 +213,12 @@ fn plan_media(state: &State, slot: &Slot) -> Option<MediaPlan> {
 
 fn plan_send(state: &State, transceiver: &Transceiver, negotiated: &Negotiated) -> Option<SendPlan> {
     let codecs = &negotiated.send_codecs;
+    let chosen = transceiver.send_codec.as_ref().and_then(|wanted| codecs.iter().find(|codec| wanted.is(codec)));
     let codec = match transceiver.kind {
-        Kind::Audio => codecs.iter().find(|codec| carries_media(codec))?.clone(),
+        Kind::Audio => {
+            let carried = chosen.map(|chosen| carried_by(chosen, codecs).unwrap_or(chosen));
+            carried.into_iter().chain(codecs).find(|codec| carries_media(codec))?.clone()
+        }
         // Pictures of our own are VP8; without it, what applications can send frames of (encoded transforms).
         Kind::Video => {
             let named = |name: &str| codecs.iter().find(|codec| codec.name == name);
@@ -226,6 +230,7 @@ fn plan_send(state: &State, transceiver: &Transceiver, negotiated: &Negotiated) 
     Some(SendPlan {
         dtmf: named("telephone-event", codec.clock_rate).or_else(|| dtmf_of(codecs).cloned()),
         cn: named("CN", codec.clock_rate),
+        red: plan_red(codecs, &codec, chosen),
         ptime_ms: ptime_ms(negotiated.remote.ptime_ms, negotiated.remote.max_ptime_ms),
         max_ptime_ms: negotiated.remote.max_ptime_ms,
         ssrc: transceiver.ssrc,
@@ -234,6 +239,21 @@ fn plan_send(state: &State, transceiver: &Transceiver, negotiated: &Negotiated) 
         rtcp_reduced_size: negotiated.remote.rtcp_reduced_size,
         codec,
     })
+}
+
+/// What redundancy repeats: the one payload type that all parts of its fmtp name (RFC 2198 section 5).
+fn carried_by<'a>(red: &CodecParameters, codecs: &'a [CodecParameters]) -> Option<&'a CodecParameters> {
+    let named = |codec: &&CodecParameters| {
+        let payload_type = codec.payload_type.to_string();
+        codec.clock_rate == red.clock_rate && red.fmtp.split('/').all(|part| part.trim() == payload_type)
+    };
+    codecs.iter().filter(|_| red.name == "red").find(named)
+}
+
+fn plan_red(codecs: &[CodecParameters], codec: &CodecParameters, chosen: Option<&CodecParameters>) -> Option<RedPlan> {
+    let red = codecs.iter().find(|red| carried_by(red, codecs) == Some(codec))?;
+    let first = codecs.iter().find(|other| [red, codec].contains(other));
+    Some(RedPlan { payload_type: red.payload_type, preferred: chosen.or(first) == Some(red) })
 }
 
 /// The digits' codec that every gateway has: 8000 Hz, else any.

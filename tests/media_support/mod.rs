@@ -55,7 +55,7 @@ pub fn all() -> Vec<CodecSpec> {
 
 pub fn send_spec(codec: CodecSpec) -> SendSpec {
     let dtmf = Some(events(codec.clock_rate));
-    SendSpec { codec, dtmf, ptime_ms: 20, mid: None, audio_level: None }
+    SendSpec { codec, dtmf, ptime_ms: 20, mid: None, audio_level: None, red: None }
 }
 
 /// A seeded generator: the same trace in each run.

@@ -118,6 +118,52 @@ fn red_is_negotiated_only_where_the_engine_has_it() {
     assert!(line(&sdp, "m=").ends_with(" 63 111 0 8 9 101") && has(&sdp, "a=fmtp:63 111/111"));
 }
 
+/// A phone with redundancy that has answered `formats` of RingCentral's offer.
+fn with_red(formats: &str) -> Negotiator {
+    let mut config = config();
+    config.features.red = true;
+    let mut phone = with(config, 1);
+    phone.add_track(Kind::Audio, "mic", &[]).unwrap();
+    answer(&mut phone, &fixture("ringcentral-2022-offer").replace("63 109 111 18 0 8 9 96 101", formats));
+    phone
+}
+
+fn named(name: &str) -> Option<CodecCapability> {
+    capabilities(Kind::Audio, &Features { red: true, ..Features::default() }).into_iter().find(|it| it.name == name)
+}
+
+#[test]
+fn red_goes_with_the_codec_that_it_names_and_is_wished_for_where_it_stands_first() {
+    let red = |formats: &str| media(&with_red(formats)).send.unwrap().red;
+    assert_eq!(red("63 111 0"), Some(RedPlan { payload_type: 63, preferred: true }));
+    assert_eq!(red("111 0 63"), Some(RedPlan { payload_type: 63, preferred: false }));
+    assert_eq!(red("0 63 111"), None, "it repeats Opus, and PCMU is sent");
+    assert_eq!(red("111 0"), None);
+}
+
+#[test]
+fn a_codec_that_was_negotiated_can_be_chosen_to_send_with() {
+    let mut phone = with_red("111 63 0 8 101");
+    let id = only(&phone).id;
+    let sent = |phone: &Negotiator| {
+        let send = media(phone).send.unwrap();
+        (send.codec.name, send.red.is_some_and(|red| red.preferred), send.dtmf.unwrap().clock_rate)
+    };
+    phone.set_send_codec(id, named("PCMU")).unwrap();
+    assert_eq!(sent(&phone), ("PCMU".into(), false, 8000));
+    phone.set_send_codec(id, named("red")).unwrap();
+    assert_eq!(sent(&phone), ("opus".into(), true, 8000));
+    phone.set_send_codec(id, named("G722")).unwrap();
+    assert_eq!(sent(&phone), ("opus".into(), false, 8000), "not negotiated: the first");
+    phone.set_send_codec(id, None).unwrap();
+    assert_eq!(sent(&phone), ("opus".into(), false, 8000));
+
+    let mut phone = with_red("63 111 0");
+    let id = only(&phone).id;
+    phone.set_send_codec(id, named("opus")).unwrap();
+    assert!(!media(&phone).send.unwrap().red.unwrap().preferred, "Opus itself is wished for");
+}
+
 #[test]
 fn our_reoffer_keeps_the_payload_types_of_the_call_and_its_order() {
     let (mut phone, _) = called_by("firefox-offer");

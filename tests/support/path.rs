@@ -41,7 +41,7 @@ impl Path {
         let Wire { now, sides, .. } = Wire::connected();
         let source = Ring::new(rate_hz, 1, 1000);
         let mut sender = Sender::new(1, 1000, 0);
-        let line = SendSpec { codec: spec(codec), dtmf: None, ptime_ms: 20, mid: None, audio_level: None };
+        let line = SendSpec { codec: spec(codec), dtmf: None, ptime_ms: 20, mid: None, audio_level: None, red: None };
         sender.configure(now, Some(line));
         sender.set_source(Some(source.reader()));
         let ring = Ring::live(48_000, 1, 1000);

@@ -59,6 +59,7 @@ fn jitter_buffer(bench: &mut Criterion) {
                 ticks: 960,
                 payload: Bytes::from_static(&[0; 80]),
                 arrival: now,
+                copied: false,
             });
             black_box(buffer.surplus_ms(due));
             black_box(buffer.next(due, now, false));

@@ -52,6 +52,8 @@ pub enum PayloadKind {
     TelephoneEvent,
     /// Comfort noise (RFC 3389).
     ComfortNoise,
+    /// Payloads of other types, earlier ones again among them (RFC 2198).
+    Redundant,
 }
 
 /// Settings of an encoder; a codec without such a setting ignores it.
@@ -142,6 +144,8 @@ impl CodecSpec {
             Some(PayloadKind::TelephoneEvent)
         } else if self.name.eq_ignore_ascii_case("CN") {
             Some(PayloadKind::ComfortNoise)
+        } else if is("red", 48_000, 2) {
+            Some(PayloadKind::Redundant)
         } else {
             None
         }
@@ -263,6 +267,7 @@ mod tests {
         assert_eq!(spec("G729", 8000, 1).kind(), None);
         assert_eq!(spec("telephone-event", 8000, 1).kind(), Some(PayloadKind::TelephoneEvent));
         assert_eq!(spec("cn", 8000, 1).kind(), Some(PayloadKind::ComfortNoise));
+        assert_eq!(spec("RED", 48_000, 2).kind(), Some(PayloadKind::Redundant));
     }
 
     #[test]
