@@ -59,6 +59,8 @@ export declare class Connection {
   setStreams(transceiver: number, streamIds: Array<string>): Outcome<Snapshot>
   /** W3C `setCodecPreferences`. */
   setCodecPreferences(transceiver: number, codecs: Array<CodecCapabilityData>): Outcome<Snapshot>
+  /** `encodings[0].codec` of W3C `setParameters`; nothing for the first that was negotiated. */
+  setSendCodec(transceiver: number, codec?: CodecCapabilityData | undefined | null): Outcome<Snapshot>
   /** W3C `setHeaderExtensionsToNegotiate`: URIs that shall not be negotiated. */
   stopExtensions(transceiver: number, uris: Array<string>): Outcome<Snapshot>
   /** The first `createDataChannel` asks for a data section. */

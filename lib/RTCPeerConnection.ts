@@ -18,6 +18,7 @@ import type { RTCPeerConnectionIceErrorEvent } from './RTCPeerConnectionIceError
 import type { RTCPeerConnectionIceEvent } from './RTCPeerConnectionIceEvent';
 import type { RTCRtpReceiver } from './RTCRtpReceiver';
 import {
+  applyEncoding,
   isRTCRtpSender,
   type RTCRtpSender,
   senderSlots,
@@ -356,10 +357,8 @@ export class RTCPeerConnection extends EventTarget {
     const slots = senderSlots(created.sender);
     slots.streams = [...new Set(streams)];
     slots.encodings = encodings;
-    if (encodings[0]?.active === false || encodings[0]?.maxBitrate !== undefined) {
-      const { active, maxBitrate, ptime } = encodings[0];
-      peer.native.setEncoding(transceiver, { active, maxBitrate, ptime });
-    }
+    const [first] = encodings;
+    if (first && (!first.active || first.maxBitrate !== undefined || first.codec)) applyEncoding(created.sender);
     if (track) setSenderTrack(created.sender, track);
     return created;
   }

@@ -137,14 +137,13 @@ export class RTCRtpSender {
     const context = method('RTCRtpSender', 'setParameters');
     requireArguments(arguments.length, 1, context);
     const given = toSendParameters(parameters, `${context} parameter 1`);
-    const { peer, id, stopping, stopped } = transceiverSlots(slots.transceiver);
+    const { peer, stopping, stopped } = transceiverSlots(slots.transceiver);
     if (stopping || stopped) throw domException('InvalidStateError', 'The transceiver is stopped');
     const encodings = validate(slots, given);
     await peer.task(() => {
       slots.lastReturned = null;
       slots.encodings = encodings;
-      const [{ active, maxBitrate, ptime } = { active: true }] = encodings as [Encoding?];
-      if (!peer.closed) peer.native.setEncoding(id, { active, maxBitrate, ptime });
+      if (!peer.closed) applyEncoding(this);
     });
   }
 
@@ -305,6 +304,15 @@ function feed(sender: RTCRtpSender): void {
   peer.native.setSource(id, signal?.ring() ?? null, audible);
 }
 
+/** Has the engine obey the first encoding. */
+export function applyEncoding(sender: RTCRtpSender): void {
+  const { transceiver, encodings } = slotsOf(sender);
+  const { peer, id } = transceiverSlots(transceiver);
+  const [{ active, maxBitrate, ptime, codec } = ordinaryEncoding()] = encodings as [Encoding?];
+  peer.native.setEncoding(id, { active, maxBitrate, ptime });
+  peer.invoke((native) => native.setSendCodec(id, codec));
+}
+
 /** The rules of setParameters; returns the encodings to use. */
 function validate(slots: Slots, given: ReturnType<typeof toSendParameters>): Encoding[] {
   const last = slots.lastReturned;
@@ -341,10 +349,13 @@ export function codecsNegotiated(sender: RTCRtpSender): void {
   const { sendCodecs } = negotiatedParameters(slots.transceiver);
   if (sendCodecs.length === 0) return;
   const negotiated = sendCodecs.map(codecParameters);
+  const gone = ({ codec }: Encoding) => codec && !negotiated.some((known) => sameCodec(known, codec));
+  if (!slots.encodings.some(gone)) return;
   slots.encodings = slots.encodings.map((encoding) => {
-    const { codec, ...rest } = encoding;
-    return codec && !negotiated.some((known) => sameCodec(known, codec)) ? rest : encoding;
+    const { codec: _, ...rest } = encoding;
+    return gone(encoding) ? rest : encoding;
   });
+  applyEncoding(sender);
 }
 
 /** The far end has said which simulcast layers it takes: the others are no more, and one needs no name. */

@@ -457,6 +457,7 @@ export interface NativeConnection {
   setTrack(transceiver: number, trackId?: string): Outcome<Snapshot>;
   setStreams(transceiver: number, streamIds: string[]): Outcome<Snapshot>;
   setCodecPreferences(transceiver: number, codecs: Omit<CodecData, 'payloadType'>[]): Outcome<Snapshot>;
+  setSendCodec(transceiver: number, codec?: Omit<CodecData, 'payloadType'>): Outcome<Snapshot>;
   /** URIs that shall not be negotiated. */
   stopExtensions(transceiver: number, uris: string[]): Outcome<Snapshot>;
   createDataSection(): Outcome<Snapshot>;

@@ -236,6 +236,13 @@ impl Connection {
         self.change(|owner| owner.set_codec_preferences(TransceiverId(transceiver), &codecs))
     }
 
+    /// `encodings[0].codec` of W3C `setParameters`; nothing for the first that was negotiated.
+    #[napi(catch_unwind, ts_return_type = "Outcome<Snapshot>")]
+    pub fn set_send_codec(&self, transceiver: u32, codec: Option<CodecCapabilityData>) -> Outcome<SnapshotData> {
+        let codec = codec.map(CodecCapability::from);
+        self.change(|owner| owner.set_send_codec(TransceiverId(transceiver), codec))
+    }
+
     /// W3C `setHeaderExtensionsToNegotiate`: URIs that shall not be negotiated.
     #[napi(catch_unwind, ts_return_type = "Outcome<Snapshot>")]
     pub fn stop_extensions(&self, transceiver: u32, uris: Vec<String>) -> Outcome<SnapshotData> {

@@ -165,6 +165,12 @@ impl Connection {
         self.negotiator.set_codec_preferences(id, codecs)
     }
 
+    /// `encodings[0].codec` of W3C `setParameters`.
+    pub fn set_send_codec(&mut self, id: TransceiverId, codec: Option<CodecCapability>) -> Result<()> {
+        self.negotiator.set_send_codec(id, codec)?;
+        self.apply()
+    }
+
     /// W3C `setHeaderExtensionsToNegotiate`: those that shall not be negotiated.
     pub fn stop_extensions(&mut self, id: TransceiverId, stopped: &[Extension]) -> Result<()> {
         self.negotiator.stop_extensions(id, stopped)
