@@ -195,7 +195,7 @@ export class RTCPeerConnection extends EventTarget {
         peer.restarting ||= converted.iceRestart;
         const legacy = converted.offerToReceiveAudio ?? converted.offerToReceiveVideo;
         // These options may have added or changed a transceiver.
-        if (legacy !== undefined) peer.change((native) => ({ ok: native.snapshot() }));
+        if (legacy !== undefined) peer.mirror();
         return { type: 'offer' as const, sdp };
       }),
     );

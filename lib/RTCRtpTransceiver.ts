@@ -130,8 +130,9 @@ export class RTCRtpTransceiver {
     const slots = this.#slots;
     slots.peer.requireOpen();
     if (slots.stopping || slots.stopped) return;
-    slots.peer.change((native) => native.stopTransceiver(slots.id));
+    // 'ended' comes before 'negotiationneeded'.
     slots.peer.stopped(this);
+    slots.peer.change((native) => native.stopTransceiver(slots.id));
   }
 
   setCodecPreferences(codecs: RTCRtpCodec[]): void {
@@ -145,6 +146,8 @@ export class RTCRtpTransceiver {
     if (unique.length > 0 && unique.every(isAuxiliary)) {
       throw domException('InvalidModificationError', 'There is no codec for media among the preferences');
     }
+    // The standard has no error for a closed connection here.
+    if (slots.peer.closed) return;
     slots.peer.change((native) => native.setCodecPreferences(slots.id, unique));
   }
 

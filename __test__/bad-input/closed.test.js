@@ -65,6 +65,7 @@ describeWithBystander('use after close', (bystander) => {
     ({ pc }) => pc.localDescription.sdp,
     ({ sender }) => sender.getParameters(),
     ({ sender }) => sender.getStats(),
+    ({ transceiver }) => transceiver.setCodecPreferences(rtc.RTCRtpSender.getCapabilities('audio').codecs),
     ({ dtmf }) => dtmf.canInsertDTMF,
   ];
 

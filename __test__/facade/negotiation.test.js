@@ -164,6 +164,21 @@ describe('setRemoteDescription', () => {
     expect(a.pc.signalingState).toBe('stable');
   });
 
+  test('rollback brings back no track that our answer had refused', async () => {
+    const { near, far } = await call();
+    far.pc.getTransceivers()[0].direction = 'sendonly';
+    await negotiate(near.pc, far.pc);
+    const log = record(far.pc, ['track']);
+    await far.pc.setLocalDescription();
+    await far.pc.setLocalDescription({ type: 'rollback' });
+    await near.pc.setLocalDescription();
+    await far.pc.setRemoteDescription(near.pc.localDescription);
+    await far.pc.setRemoteDescription({ type: 'rollback' });
+    // The offer alone brings it.
+    expect(log).toEqual(['track']);
+    expect(far.pc.getRemoteStreams()).toEqual([]);
+  });
+
   test('rollback takes back transceivers that the offer made', async () => {
     const a = connection();
     const b = connection();
@@ -445,6 +460,14 @@ describe('legacy forms', () => {
     await pc.createOffer({ offerToReceiveAudio: true });
     expect(pc.getTransceivers().map(({ direction }) => direction)).toEqual(['recvonly']);
   });
+
+  test('what offerToReceiveAudio adds needs no negotiation of itself', async () => {
+    const { pc } = connection();
+    const log = record(pc, ['negotiationneeded']);
+    await pc.createOffer({ offerToReceiveAudio: true });
+    await settled();
+    expect(log).toEqual([]);
+  });
 });
 
 describe('transceivers', () => {
@@ -474,6 +497,17 @@ describe('transceivers', () => {
     expect(far.pc.getTransceivers()).toEqual([]);
     await new Promise(setImmediate);
     expect(farTrack.readyState).toBe('ended');
+  });
+
+  test("of a stopped transceiver 'ended' comes before 'negotiationneeded'", async () => {
+    const { near } = await call();
+    const [transceiver] = near.pc.getTransceivers();
+    const log = [];
+    transceiver.receiver.track.onended = () => log.push('ended');
+    near.pc.onnegotiationneeded = () => log.push('negotiationneeded');
+    transceiver.stop();
+    await settled();
+    expect(log).toEqual(['ended', 'negotiationneeded']);
   });
 
   test('a foreign sender cannot be removed', async () => {
@@ -520,6 +554,11 @@ describe('configuration', () => {
     const { pc, native } = connection({ certificates: [certificate] });
     expect(native.config.certificates).toHaveLength(1);
     expect(pc.getConfiguration().certificates).toEqual([certificate]);
+    for (const certificates of [undefined, [], [certificate, certificate]]) {
+      const change = () => pc.setConfiguration({ certificates });
+      expect(change).toThrow(expect.objectContaining({ name: 'InvalidModificationError' }));
+    }
+    pc.setConfiguration({ certificates: [certificate] });
   });
 
   const rsa = {

@@ -78,12 +78,10 @@ function validatePortRange(range: number[], context: string): void {
 /** The members that setConfiguration must not change. */
 export function requireUnchanged(from: Configuration, to: Configuration, described: boolean): void {
   const changed = (member: string) => domException('InvalidModificationError', `${member} cannot be changed`);
-  if (to.certificates.length > 0) {
-    const same =
-      to.certificates.length === from.certificates.length &&
-      to.certificates.every((certificate, index) => certificate === from.certificates[index]);
-    if (!same) throw changed('certificates');
-  }
+  const same =
+    to.certificates.length === from.certificates.length &&
+    to.certificates.every((certificate, index) => certificate === from.certificates[index]);
+  if (!same) throw changed('certificates');
   if (to.bundlePolicy !== from.bundlePolicy) throw changed('bundlePolicy');
   if (to.rtcpMuxPolicy !== from.rtcpMuxPolicy) throw changed('rtcpMuxPolicy');
   if (described && to.iceCandidatePoolSize !== from.iceCandidatePoolSize) throw changed('iceCandidatePoolSize');

@@ -166,6 +166,11 @@ export class Peer {
     return result;
   }
 
+  /** Takes over what a call has changed besides: of itself it needs no negotiation. */
+  mirror(): void {
+    this.#mirror(this.native.snapshot());
+  }
+
   /** W3C "in parallel … queue a task": the promise is settled in the task, never once the connection is closed. */
   task<T>(run: () => T): Promise<T> {
     if (this.connectionState !== 'failed') root(this);
@@ -427,7 +432,8 @@ export class Peer {
     const answers = type === 'answer' || type === 'pranswer';
     let receives = slots.fired;
     if (!data || data.stopped || (data.mid ?? null) === null) receives = false;
-    else if (side === 'remote' || type === 'rollback') receives = data.receiving;
+    else if (type === 'rollback') receives = (data.currentDirection ?? '').includes('recv');
+    else if (side === 'remote') receives = data.receiving;
     else if (answers) receives = slots.fired && (data.currentDirection ?? '').includes('recv');
     slots.receptive = receives || (side === 'local' && slots.direction.includes('recv'));
     const streamsChange = side === 'remote' || type === 'rollback' || !receives;
