@@ -151,6 +151,13 @@ class Browser {
     return phone;
   }
 
+  /** A page without a call. */
+  async openPage() {
+    const page = await this.browser.newPage();
+    await page.goto(`http://localhost:${this.server.address().port}/`);
+    return page;
+  }
+
   async stop() {
     await this.browser.close();
     this.server.close();
@@ -183,4 +190,4 @@ function describeWithChromium(name, define) {
   });
 }
 
-module.exports = { Browser, describeWithChromium, findChromium };
+module.exports = { Browser, asScript, describeWithChromium, findChromium };
