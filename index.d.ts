@@ -33,6 +33,8 @@ export declare const MediaStream: {
   new (): MediaStream;
   new (stream: globalThis.MediaStream): MediaStream;
   new (tracks: globalThis.MediaStreamTrack[]): MediaStream;
+  /** As in node-webrtc: an empty stream whose id is not chosen at random, a token (RFC 8830) of up to 64 characters. */
+  new (init: { id: string }): MediaStream;
 };
 
 export interface MediaDevices extends globalThis.MediaDevices {
@@ -41,6 +43,8 @@ export interface MediaDevices extends globalThis.MediaDevices {
 export declare const MediaDevices: Interface<MediaDevices>;
 /** navigator.mediaDevices over virtual devices: a microphone that the application writes, a camera without a picture. */
 export declare const mediaDevices: MediaDevices;
+/** mediaDevices.getUserMedia(), as node-webrtc exports it. */
+export declare function getUserMedia(constraints?: MediaStreamConstraints): Promise<MediaStream>;
 
 export interface RTCIceCandidate extends globalThis.RTCIceCandidate {
   /** How the TURN server is reached; null if this is not a candidate of our own by one. */
@@ -203,8 +207,8 @@ export interface Configuration extends RTCConfiguration {
   loopback?: boolean;
   /** Bind to these IP addresses only. */
   addresses?: string[];
-  /** Lowest and highest UDP port. */
-  portRange?: [number, number];
+  /** Lowest and highest UDP port; node-webrtc's form means the same, from 1024 on where no `min` is said. */
+  portRange?: [number, number] | { min?: number; max?: number };
 }
 
 /** RTCDataChannelInit with the priority of webrtc-priority. */
@@ -575,13 +579,16 @@ export interface TrackMessage {
 export declare const version: string;
 
 export interface RTCAudioData {
-  samples: Int16Array;
+  /** 16-bit; bytes are little-endian. */
+  samples: Int16Array | Uint8Array | ArrayBuffer;
   sampleRate: number;
   bitsPerSample?: number;
   channelCount?: number;
   numberOfFrames?: number;
 }
-export interface RTCAudioDataEvent extends Event, Required<RTCAudioData> {}
+export interface RTCAudioDataEvent extends Event, Required<RTCAudioData> {
+  readonly samples: Int16Array;
+}
 export interface RTCAudioSource {
   createTrack(): MediaStreamTrack;
   /** 10 ms of samples; what does not fit into a full queue is dropped. */

@@ -71,6 +71,11 @@ defineInterface(MediaDevices, 'MediaDevices');
 /** navigator.mediaDevices. */
 export const mediaDevices = new MediaDevices(INTERNAL);
 
+/** Not in the standard: node-webrtc has it beside mediaDevices. */
+export function getUserMedia(constraints?: MediaStreamConstraints): Promise<MediaStream> {
+  return mediaDevices.getUserMedia(constraints);
+}
+
 /** The virtual devices that enumerateDevices() lists. Not in the standard. */
 export const virtualDevices = {
   list: (): DeviceInit[] => devices.map((device) => ({ ...device })),

@@ -22,6 +22,8 @@ import { defineInterface, INTERNAL } from './webidl/interface';
 
 const toTrack = interfaceType<MediaStreamTrack>('MediaStreamTrack', isMediaStreamTrack);
 
+type From = MediaStream | MediaStreamTrack[] | { id: string } | undefined;
+
 let is: (value: unknown) => value is MediaStream;
 let tracksOf: (stream: MediaStream) => Set<MediaStreamTrack>;
 
@@ -36,10 +38,11 @@ export class MediaStream extends EventTarget {
   declare onaddtrack: EventHandler<MediaStreamTrackEvent>;
   declare onremovetrack: EventHandler<MediaStreamTrackEvent>;
 
-  constructor(from: MediaStream | MediaStreamTrack[] | undefined = undefined, token?: unknown, id?: string) {
+  constructor(from: From = undefined, token?: unknown, id?: string) {
     super();
-    this.#id = token === INTERNAL && id !== undefined ? id : randomUUID();
-    this.#tracks = new Set(initialTracks(from));
+    const named = givenId(from);
+    this.#id = token === INTERNAL && id !== undefined ? id : (named ?? randomUUID());
+    this.#tracks = new Set(named === undefined ? initialTracks(from) : []);
   }
 
   get id(): string {
@@ -87,7 +90,19 @@ defineInterface(MediaStream, 'MediaStream');
 
 export const isMediaStream = is;
 
-function initialTracks(from: MediaStream | MediaStreamTrack[] | undefined): Iterable<MediaStreamTrack> {
+/** RFC 8830 section 2: it goes into descriptions as it is. */
+const STREAM_ID = /^[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]{1,64}$/;
+
+/** Of `new MediaStream({ id })`, which node-webrtc has beyond the standard. */
+function givenId(from: unknown): string | undefined {
+  if (!isObject(from) || is(from) || Symbol.iterator in from || !('id' in from)) return undefined;
+  const context = `${constructing('MediaStream')} parameter 1`;
+  const id = DOMString(from.id, context);
+  if (!STREAM_ID.test(id)) throw fail(context, `has the id '${id}', which is not a token of up to 64 characters.`);
+  return id;
+}
+
+function initialTracks(from: From): Iterable<MediaStreamTrack> {
   if (from === undefined) return [];
   if (is(from)) return tracksOf(from);
   const context = `${constructing('MediaStream')} parameter 1`;

@@ -18,7 +18,7 @@ export { allowTracksToStop, markActiveTracksAsLive } from './guard';
 export { InputDeviceInfo } from './InputDeviceInfo';
 export { setLogger } from './log';
 export { MediaDeviceInfo } from './MediaDeviceInfo';
-export { MediaDevices, mediaDevices } from './MediaDevices';
+export { getUserMedia, MediaDevices, mediaDevices } from './MediaDevices';
 export { MediaStream } from './MediaStream';
 export { MediaStreamTrack } from './MediaStreamTrack';
 export { MediaStreamTrackEvent } from './MediaStreamTrackEvent';

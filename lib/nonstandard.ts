@@ -2,6 +2,7 @@
  * RTCAudioSource, RTCAudioSink and RTCVideoSource in the shape of node-webrtc's `nonstandard`.
  * Invariant: audio frames of 10 ms both ways; the sink's rate is fixed for life.
  */
+import { types } from 'node:util';
 import { binding, type NativeRing } from './binding';
 import { theEngine } from './lane';
 import { createTrack, type MediaStreamTrack } from './MediaStreamTrack';
@@ -12,7 +13,7 @@ import { defineEventHandlers, type EventHandler } from './webidl/event-handlers'
 import { domException } from './webidl/exceptions';
 
 export interface RTCAudioData {
-  samples: Int16Array;
+  samples: Int16Array | Uint8Array | ArrayBuffer;
   sampleRate: number;
   bitsPerSample?: number;
   channelCount?: number;
@@ -36,7 +37,8 @@ export class RTCAudioSource {
     const channels = toIntegerBetween(data?.channelCount ?? 1, 1, 2, 'channelCount');
     if ((data.bitsPerSample ?? 16) !== 16) throw new TypeError('bitsPerSample is not 16');
     const sampleRate = toSampleRate(data.sampleRate, 'sampleRate');
-    const samples = toSamples(data.samples, channels, 'samples');
+    const given = types.isAnyArrayBuffer(data.samples) ? new Uint8Array(data.samples) : data.samples;
+    const samples = toSamples(given, channels, 'samples');
     const frames = samples.length / channels;
     if (frames !== sampleRate / 100 || frames !== (data.numberOfFrames ?? frames)) {
       throw new RangeError(`samples holds ${frames} frames, not 10 ms at ${sampleRate} Hz`);

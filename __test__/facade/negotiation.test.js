@@ -567,13 +567,34 @@ describe('configuration', () => {
   });
 
   test.each([
+    [
+      [9000, 9010],
+      [9000, 9010],
+    ],
+    [{ min: 9000, max: 9010 }, [9000, 9010]],
+    [{ min: 9000 }, [9000, 65535]],
+    [{ max: 9010 }, [1024, 9010]],
+    [{ min: 0, max: 65535 }, undefined],
+    [{}, undefined],
+  ])("the port range %j is the engine's %j", (portRange, ports) => {
+    const { pc, native } = connection({ portRange });
+    expect(native.config.portRange).toEqual(ports);
+    expect(pc.getConfiguration().portRange).toEqual(ports);
+    expect(connection(pc.getConfiguration()).native.config.portRange).toEqual(ports);
+  });
+
+  test.each([
     [{ iceServers: [{ urls: 'http://x' }] }, 'SyntaxError'],
+    [{ iceServers: [{ urls: 'stun:stun.example?transport=udp' }] }, 'SyntaxError'],
     [{ iceServers: [{ urls: [] }] }, 'SyntaxError'],
     [{ iceServers: [{ urls: 'stun:' }] }, 'SyntaxError'],
     [{ iceServers: [{ urls: 'turn:turn.example' }] }, 'InvalidAccessError'],
     [{ addresses: ['localhost'] }, 'SyntaxError'],
     [{ portRange: [5000, 4000] }, 'RangeError'],
     [{ portRange: [5000] }, 'TypeError'],
+    [{ portRange: { min: 5000, max: 4000 } }, 'RangeError'],
+    [{ portRange: { min: 65536 } }, 'TypeError'],
+    [{ portRange: 5000 }, 'TypeError'],
   ])('refuses %j', (configuration, name) => {
     expect(() => new RTCPeerConnection(configuration)).toThrow(expect.objectContaining({ name }));
   });

@@ -604,6 +604,9 @@ describe('nonstandard', () => {
     const frame = { sampleRate: 16000, bitsPerSample: 16, channelCount: 1, numberOfFrames: 160 };
     source.onData({ ...frame, samples: new Int16Array(160).fill(3) });
     expect(ring.queued).toBe(10);
+    source.onData({ ...frame, samples: new Int16Array(160).buffer });
+    expect(ring.queued).toBe(20);
+    expect(() => source.onData({ ...frame, samples: new ArrayBuffer(319) })).toThrow(RangeError);
     expect(() => source.onData({ ...frame, samples: new Int16Array(80) })).toThrow(RangeError);
     expect(() => source.onData({ ...frame, samples: new Uint8ClampedArray(160) })).toThrow(TypeError);
   });

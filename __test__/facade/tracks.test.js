@@ -2,6 +2,7 @@ const {
   allowTracksToStop,
   call,
   connection,
+  getUserMedia,
   markActiveTracksAsLive,
   mediaDevices,
   MediaStream,
@@ -302,6 +303,20 @@ describe('a remote track', () => {
 });
 
 describe('MediaStream', () => {
+  test('has the id that it is given, as in node-webrtc, and sends under it', async () => {
+    const stream = new MediaStream({ id: '{a-1}' });
+    expect([stream.id, stream.getTracks()]).toEqual(['{a-1}', []]);
+    const { track } = await microphone();
+    const { pc } = connection();
+    pc.addTrack(track, stream);
+    expect((await pc.createOffer()).sdp).toContain('{a-1}');
+  });
+
+  // What is no token would be another line, or another track, of a description.
+  test.each([[''], ['a b'], ['a\r\na=inactive'], ['é'], ['a'.repeat(65)], [Symbol('a')]])('refuses the id %p', (id) => {
+    expect(() => new MediaStream({ id })).toThrow(TypeError);
+  });
+
   test('holds tracks, and fires nothing for what the application does', async () => {
     const { stream, track } = await microphone();
     const log = record(stream, ['addtrack', 'removetrack']);
@@ -336,7 +351,7 @@ describe('virtual devices', () => {
 
   test('getUserMedia gives live tracks; audio has a source, video has no picture', async () => {
     const audio = { deviceId: { exact: 'default' }, sampleRate: 48000, echoCancellation: true };
-    const stream = await mediaDevices.getUserMedia({ audio, video: true });
+    const stream = await getUserMedia({ audio, video: true });
     const [sound] = stream.getAudioTracks();
     const [picture] = stream.getVideoTracks();
     expect(sound.source).toBeInstanceOf(PcmSource);

@@ -5,6 +5,7 @@ import {
   CallRecorder,
   connectionId,
   DTMFEvent,
+  getUserMedia,
   MediaStream,
   type MediaStreamTrack,
   mediaDevices,
@@ -25,8 +26,8 @@ import { traceConnections } from 'webphone-rtc/tracing';
 import { callAudio, webRtcSessionFactory } from 'webphone-rtc/webphone';
 
 const connection: globalThis.RTCPeerConnection = new RTCPeerConnection({ loopback: true, portRange: [4000, 5000] });
-const own = new RTCPeerConnection();
-const stream: globalThis.MediaStream = new MediaStream();
+const own = new RTCPeerConnection({ portRange: { min: 4000 } });
+const stream: globalThis.MediaStream = new MediaStream({ id: 'bot' });
 const devices: globalThis.MediaDevices = mediaDevices;
 const candidate: globalThis.RTCIceCandidate = new RTCIceCandidate({ sdpMid: '0' });
 const description: globalThis.RTCSessionDescription = new RTCSessionDescription({ type: 'offer', sdp: '' });
@@ -38,7 +39,8 @@ globalThis.RTCSessionDescription = RTCSessionDescription;
 globalThis.RTCIceCandidate = RTCIceCandidate;
 
 async function uses(): Promise<void> {
-  const media = await mediaDevices.getUserMedia({ audio: true });
+  const media = (await getUserMedia({ audio: true })) ?? (await mediaDevices.getUserMedia({ audio: true }));
+  new nonstandard.RTCAudioSource().onData({ samples: new ArrayBuffer(960), sampleRate: 48000 });
   const track = media.getAudioTracks()[0] as MediaStreamTrack;
   const written: boolean | undefined = track.source?.write(new Int16Array(320), { sampleRate: 16000 });
   const sender: RTCRtpSender = own.addTrack(track, stream);

@@ -33,6 +33,21 @@ const toIceServer = dictionary('RTCIceServer', {
   username: optional(DOMString),
 });
 
+const toPorts = sequence(unsignedShortEnforced);
+const toPortBounds = dictionary('PortRange', {
+  max: withDefault(unsignedShortEnforced, () => 65535),
+  min: withDefault(unsignedShortEnforced, () => 0),
+});
+/** What lies below takes privileges. */
+const LOWEST_PORT = 1024;
+
+/** [lowest, highest], or { min, max } as in node-webrtc, whose defaults are any port. */
+function toPortRange(value: unknown, context: string): number[] | undefined {
+  if (isObject(value) && Symbol.iterator in value) return toPorts(value, context);
+  const { min, max } = toPortBounds(value, context);
+  return min === 0 && max === 65535 ? undefined : [min || LOWEST_PORT, max];
+}
+
 const toDictionary = dictionary('RTCConfiguration', {
   addresses: optional(strings),
   bundlePolicy: withDefault(
@@ -48,7 +63,7 @@ const toDictionary = dictionary('RTCConfiguration', {
   iceServers: withDefault(sequence(toIceServer), (): ReturnType<typeof toIceServer>[] => []),
   iceTransportPolicy: withDefault(enumeration('RTCIceTransportPolicy', ['relay', 'all']), () => 'all' as const),
   loopback: optional(boolean),
-  portRange: optional(sequence(unsignedShortEnforced)),
+  portRange: optional(toPortRange),
   rtcpMuxPolicy: withDefault(enumeration('RTCRtcpMuxPolicy', ['require']), () => 'require' as const),
 });
 
