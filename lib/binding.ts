@@ -679,12 +679,23 @@ function load(): Binding {
     // Outside rootDir, so not an import: written by `napi build` beside package.json.
     return require('../binding.js');
   } catch (cause) {
+    throw new Error(whyNone(), { cause });
+  }
+}
+
+function whyNone(): string {
+  let hook: string;
+  try {
     // Package managers may keep packages from running their install scripts, and ours would have said it.
-    const hook = require.resolve('../scripts/install.js');
-    throw new Error(
-      `webphone-rtc has no binary that loads on this machine (${platform}-${arch}, Node ${version}). ` +
-        `This compiles one, or says what is missing:\n  node ${hook}`,
-      { cause },
+    hook = require.resolve('../scripts/install.js');
+  } catch {
+    return (
+      'webphone-rtc was bundled, and its binary was left behind. Let the bundler leave the package where it is: ' +
+      "'webphone-rtc' is external, in Next.js one of the serverExternalPackages."
     );
   }
+  return (
+    `webphone-rtc has no binary that loads on this machine (${platform}-${arch}, Node ${version}). ` +
+    `This compiles one, or says what is missing:\n  node ${hook}`
+  );
 }

@@ -2,6 +2,7 @@
 
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { root, must } = require('./shell');
 const { readElf, problems, LARGEST_BYTES } = require('../../scripts/binary');
@@ -28,6 +29,16 @@ function needing(version, file) {
   }
   return bytes;
 }
+
+test('a bundle that leaves the binary behind says what to do', () => {
+  const bundle = fs.mkdtempSync(path.join(os.tmpdir(), 'bundle-'));
+  fs.copyFileSync(path.join(root, 'dist/binding.js'), path.join(bundle, 'bundle.js'));
+  const { status, stderr } = spawnSync(process.execPath, ['bundle.js'], { cwd: bundle, encoding: 'utf8' });
+  fs.rmSync(bundle, { recursive: true });
+  expect(status).not.toBe(0);
+  expect(stderr).toMatch(/webphone-rtc was bundled, [^\n]* external, [^\n]*serverExternalPackages/);
+  expect(stderr).toMatch(/cause.*binding\.js/);
+});
 
 test('the addon is smaller than 10 MB', () => {
   expect(built().length).toBeLessThan(LARGEST_BYTES);
