@@ -12,10 +12,13 @@ interface IceParameters {
   password: string;
 }
 
+/** RTCIceRole, under which name the lib.dom of TypeScript 5.4 does not have it. */
+type Role = 'controlled' | 'controlling' | 'unknown';
+
 export interface IceSlots {
   state: RTCIceTransportState;
   gatheringState: RTCIceGathererState;
-  role: RTCIceRole;
+  role: Role;
   localCandidates: RTCIceCandidate[];
   remoteCandidates: RTCIceCandidate[];
   localParameters: IceParameters | null;
@@ -50,7 +53,7 @@ export class RTCIceTransport extends EventTarget {
     };
   }
 
-  get role(): RTCIceRole {
+  get role(): Role {
     return this.#slots.role;
   }
   /** RTCP is always multiplexed, so there is one component. */

@@ -27,13 +27,14 @@ export class RTCStatsReport {
   has(key: string): boolean {
     return this.#map.has(DOMString(key, method('RTCStatsReport', 'has')));
   }
-  entries(): MapIterator<[string, StatsEntry]> {
+  // Not MapIterator, which TypeScript before 5.6 does not know.
+  entries(): IterableIterator<[string, StatsEntry]> {
     return this.#map.entries();
   }
-  keys(): MapIterator<string> {
+  keys(): IterableIterator<string> {
     return this.#map.keys();
   }
-  values(): MapIterator<StatsEntry> {
+  values(): IterableIterator<StatsEntry> {
     return this.#map.values();
   }
 
