@@ -207,7 +207,7 @@ fn loss_reports_switch_redundancy_and_max_bitrate_is_obeyed() {
     let thin = bytes(&|call| call.sender.set_max_bitrate_bps(Some(12_000)));
     assert_eq!((plain.target_bitrate_bps, thin.target_bitrate_bps), (32_000, 12_000));
     assert!(thin.bytes * 3 < plain.bytes * 2, "{} {}", thin.bytes, plain.bytes);
-    let lossy = bytes(&|call| (0..5).for_each(|_| call.sender.apply_report(0.2, None)));
+    let lossy = bytes(&|call| (0..5).for_each(|_| call.report(0.2, None)));
     assert_ne!(lossy.bytes, plain.bytes);
 }
 
@@ -287,10 +287,10 @@ fn redundancy_is_sent_while_there_is_loss_and_the_far_end_can_use_it() {
         let mut call = talk(Call::with(opus_with(fmtp), 16_000, true));
         call.run(ms(3000));
         assert_eq!(redundant(&call, 0), 0, "a clean line costs nothing");
-        (0..5).for_each(|_| call.sender.apply_report(0.1, None));
+        (0..5).for_each(|_| call.report(0.1, None));
         call.run(ms(3000));
         assert_eq!(redundant(&call, 150) > 30, wanted, "{fmtp}: {}", redundant(&call, 150));
-        (0..9).for_each(|_| call.sender.apply_report(0.0, None));
+        (0..9).for_each(|_| call.report(0.0, None));
         call.run(ms(3000));
         assert!(redundant(&call, 300) <= 1, "the line is clean again");
     }
@@ -300,7 +300,7 @@ fn redundancy_is_sent_while_there_is_loss_and_the_far_end_can_use_it() {
 fn a_narrow_way_lowers_the_bit_rate_and_loss_alone_does_not() {
     let target = |reports: &[(f32, f64)]| {
         let mut call = Call::with(opus_with(""), 16_000, true);
-        reports.iter().for_each(|(loss, round_trip_s)| call.sender.apply_report(*loss, Some(*round_trip_s)));
+        reports.iter().for_each(|(loss, round_trip_s)| call.report(*loss, Some(*round_trip_s)));
         call.sender.stats().target_bitrate_bps
     };
     assert_eq!(target(&[(0.0, 0.05), (0.2, 0.05), (0.2, 0.05)]), 32_000);

@@ -550,7 +550,7 @@ impl Session {
                 rtcp::Report::Block(block) => {
                     let sent = self.outbound.values_mut().find(|outbound| outbound.ssrc() == Some(block.ssrc));
                     if let Some(outbound) = sent {
-                        outbound.note_block(&block, ntp, unix_ms);
+                        outbound.note_block(&block, now, ntp, unix_ms);
                     } else if let Some(video) = self.video_out(block.ssrc) {
                         video.note_block(&block, ntp, unix_ms);
                     }

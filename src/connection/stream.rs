@@ -213,12 +213,12 @@ impl Outbound {
         Some((sender.ssrc(), info))
     }
 
-    /// A report of the far end about this stream.
-    pub fn note_block(&mut self, block: &ReportBlock, ntp: u64, unix_ms: f64) {
+    /// A report of the far end about this stream, which came `now`.
+    pub fn note_block(&mut self, block: &ReportBlock, now: Instant, ntp: u64, unix_ms: f64) {
         let round_trip_s = rtcp::round_trip_s(block, ntp);
         self.feedback.note(block, ntp, unix_ms);
         if let Some(sender) = self.out.get_mut() {
-            sender.apply_report(f32::from(block.fraction_lost) / 256.0, round_trip_s);
+            sender.apply_report(now, f32::from(block.fraction_lost) / 256.0, round_trip_s);
         }
     }
 

@@ -4,6 +4,8 @@
 //! fifth lost sounds like a tenth lost at 20 kb/s. Only loss together with a queue, seen in the round trip, is taken as
 //! a way that is too narrow.
 
+use std::time::{Duration, Instant};
+
 /// In-band redundancy is switched on above and off below these shares of loss: it costs 1.4 times the CPU.
 const FEC_ON: f32 = 0.03;
 const FEC_OFF: f32 = 0.01;
@@ -16,6 +18,9 @@ const LITTLE: f32 = 0.02;
 const GROWTH: f32 = 1.08;
 /// A round trip that is longer than the shortest by a half and so much has a queue in it.
 const QUEUE_S: f64 = 0.05;
+/// The shortest round trip is that of the last one to two of these, each with four reports at least, which come every 1 to
+/// 7.5 s: the way itself may have become a longer one.
+const HALF: Duration = Duration::from_secs(30);
 /// Below this speech suffers more than a narrow way gains: the headers of its packets alone take 24 kb/s.
 const LEAST_BPS: u32 = 12_000;
 
@@ -23,24 +28,31 @@ const LEAST_BPS: u32 = 12_000;
 pub struct Path {
     loss: f32,
     fec: bool,
-    shortest_s: Option<f64>,
+    shortest: Option<Shortest>,
     /// Share of the wished bit rate that the way has room for.
     room: f32,
 }
 
+/// The shortest of late.
+struct Shortest {
+    since: Instant,
+    present_s: f64,
+    before_s: f64,
+}
+
 impl Default for Path {
     fn default() -> Self {
-        Self { loss: 0.0, fec: false, shortest_s: None, room: 1.0 }
+        Self { loss: 0.0, fec: false, shortest: None, room: 1.0 }
     }
 }
 
 impl Path {
-    /// A report: the share of packets lost since the last one, and the round trip if it was measured.
-    pub fn report(&mut self, loss: f32, round_trip_s: Option<f64>) {
+    /// A report that came `now`: the share of packets lost since the last one, and the round trip if it was measured.
+    pub fn report(&mut self, now: Instant, loss: f32, round_trip_s: Option<f64>) {
         let loss = loss.clamp(0.0, 1.0);
         self.loss += (loss - self.loss) * 0.5;
         self.fec = if self.fec { self.loss >= FEC_OFF } else { self.loss >= FEC_ON };
-        let queued = self.queued(round_trip_s);
+        let queued = self.queued(now, round_trip_s);
         if loss > TOO_MUCH && queued {
             self.room *= 1.0 - loss / 2.0;
         } else if loss < LITTLE {
@@ -48,11 +60,15 @@ impl Path {
         }
     }
 
-    fn queued(&mut self, round_trip_s: Option<f64>) -> bool {
-        let Some(now_s) = round_trip_s else { return false };
-        let shortest_s = self.shortest_s.map_or(now_s, |shortest_s| shortest_s.min(now_s));
-        self.shortest_s = Some(shortest_s);
-        now_s > shortest_s * 1.5 + QUEUE_S
+    fn queued(&mut self, now: Instant, round_trip_s: Option<f64>) -> bool {
+        let Some(round_trip_s) = round_trip_s else { return false };
+        let shortest_s = match &mut self.shortest {
+            Some(shortest) => shortest.note(now, round_trip_s),
+            None => {
+                self.shortest.insert(Shortest { since: now, present_s: round_trip_s, before_s: f64::MAX }).present_s
+            }
+        };
+        round_trip_s > shortest_s * 1.5 + QUEUE_S
     }
 
     /// In-band redundancy is worth its CPU.
@@ -81,13 +97,48 @@ impl Path {
     }
 }
 
+impl Shortest {
+    fn note(&mut self, now: Instant, round_trip_s: f64) -> f64 {
+        let age = now.saturating_duration_since(self.since);
+        if age >= HALF {
+            self.before_s = if age < 2 * HALF { self.present_s } else { f64::MAX };
+            self.present_s = f64::MAX;
+            self.since = now;
+        }
+        self.present_s = self.present_s.min(round_trip_s);
+        self.present_s.min(self.before_s)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A way with the time of its last report.
+    struct Reported(Path, Instant);
+
+    impl Reported {
+        fn new() -> Self {
+            Self(Path::default(), Instant::now())
+        }
+
+        fn report(&mut self, loss: f32, round_trip_s: Option<f64>) {
+            self.1 += Duration::from_secs(5);
+            self.0.report(self.1, loss, round_trip_s);
+        }
+    }
+
+    impl std::ops::Deref for Reported {
+        type Target = Path;
+
+        fn deref(&self) -> &Path {
+            &self.0
+        }
+    }
+
     #[test]
     fn redundancy_comes_with_loss_and_goes_late() {
-        let mut path = Path::default();
+        let mut path = Reported::new();
         path.report(0.02, None);
         assert!(!path.fec());
         (0..4).for_each(|_| path.report(0.05, None));
@@ -113,7 +164,7 @@ mod tests {
 
     #[test]
     fn one_bad_report_is_not_the_weather() {
-        let mut path = Path::default();
+        let mut path = Reported::new();
         path.report(0.04, None);
         assert!(!path.fec());
         assert_eq!(path.loss_percent(), 2);
@@ -121,14 +172,14 @@ mod tests {
 
     #[test]
     fn loss_without_a_queue_takes_no_bits() {
-        let mut path = Path::default();
+        let mut path = Reported::new();
         (0..20).for_each(|n| path.report(0.3, (n % 3 > 0).then_some(0.1)));
         assert_eq!(path.bitrate_bps(32_000), 32_000);
     }
 
     #[test]
     fn a_narrow_way_takes_bits_and_gives_them_back() {
-        let mut path = Path::default();
+        let mut path = Reported::new();
         path.report(0.0, Some(0.05));
         path.report(0.3, Some(0.4));
         assert_eq!(path.bitrate_bps(32_000), 27_200);
@@ -142,5 +193,27 @@ mod tests {
             path.bitrate_bps(32_000) == 32_000
         });
         assert!((10..40).contains(&reports.unwrap()), "{reports:?}");
+    }
+
+    #[test]
+    fn a_way_that_has_become_longer_is_no_queue_for_ever() {
+        let mut path = Reported::new();
+        (0..20).for_each(|_| path.report(0.0, Some(0.005)));
+        (0..12).for_each(|_| path.report(0.12, Some(0.09)));
+        assert!(path.bitrate_bps(32_000) < 20_000, "it might be one");
+        (0..4).for_each(|_| path.report(0.0, Some(0.09)));
+        (0..200).for_each(|_| path.report(0.12, Some(0.09)));
+        assert!(path.bitrate_bps(32_000) > 24_000, "{}", path.bitrate_bps(32_000));
+        (0..10).for_each(|_| path.report(0.12, Some(0.4)));
+        assert!(path.bitrate_bps(32_000) < 20_000, "and that is one");
+    }
+
+    #[test]
+    fn a_shortest_round_trip_that_is_old_counts_no_more_though_no_report_came_since() {
+        let mut path = Reported::new();
+        path.report(0.0, Some(0.005));
+        path.1 += Duration::from_secs(300);
+        (0..20).for_each(|_| path.report(0.3, Some(0.09)));
+        assert_eq!(path.bitrate_bps(32_000), 32_000);
     }
 }

@@ -255,9 +255,9 @@ impl Sender {
         self.active && self.line.as_ref().is_some_and(|line| line.spec.dtmf.is_some())
     }
 
-    /// What a receiver report says: the share of packets lost (0 to 1), and the round trip if it was measured.
-    pub fn apply_report(&mut self, loss: f32, round_trip_s: Option<f64>) {
-        self.path.report(loss, round_trip_s);
+    /// What a receiver report says that came `now`: the share of packets lost (0 to 1), and the round trip if it was measured.
+    pub fn apply_report(&mut self, now: Instant, loss: f32, round_trip_s: Option<f64>) {
+        self.path.report(now, loss, round_trip_s);
         self.apply();
     }
 

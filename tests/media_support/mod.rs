@@ -190,6 +190,11 @@ impl Call {
         self.listen();
     }
 
+    /// The far end tells what it has received.
+    pub fn report(&mut self, loss: f32, round_trip_s: Option<f64>) {
+        self.sender.apply_report(self.now, loss, round_trip_s);
+    }
+
     fn speak(&mut self) {
         let Some(speak) = &mut self.speak else { return };
         let elapsed = (self.now - self.start).as_millis() as usize;
