@@ -17,6 +17,8 @@ const FIR: u8 = 4;
 const CNAME: u8 = 1;
 /// A report count has five bits.
 const MAX_BLOCKS: usize = 31;
+/// With what SRTCP adds, up to 20 bytes, a datagram of 1200 at most. A report with 31 blocks and the longest CNAME has 1040.
+const MAX_COMPOUND: usize = 1180;
 
 /// What a sender says of its own stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +86,45 @@ pub enum Feedback {
     Fir,
 }
 
-/// The compound packet `SR|RR + SDES` of one participant, RFC 3550 section 6.1.
+/// What several participants have to say, in as many compound packets as that needs. Each begins with a report and has a
+/// CNAME, as RFC 3550 section 6.1 wants it.
+#[derive(Debug, Default)]
+pub struct Compounds {
+    full: Vec<Vec<u8>>,
+    last: Vec<u8>,
+}
+
+impl Compounds {
+    /// Adds what `ssrc` says of itself and of any number of streams that it hears.
+    pub fn add(&mut self, ssrc: u32, info: Option<SenderInfo>, blocks: &[ReportBlock], cname: &str) {
+        let (first, further) = blocks.split_at(blocks.len().min(MAX_BLOCKS));
+        self.append(ssrc, info, first, cname);
+        for blocks in further.chunks(MAX_BLOCKS) {
+            self.append(ssrc, None, blocks, cname);
+        }
+    }
+
+    /// Is there nothing to say?
+    pub fn is_empty(&self) -> bool {
+        self.last.is_empty()
+    }
+
+    /// The compound packets.
+    pub fn packets(&self) -> impl Iterator<Item = &[u8]> {
+        self.full.iter().chain([&self.last]).map(Vec::as_slice)
+    }
+
+    fn append(&mut self, ssrc: u32, info: Option<SenderInfo>, blocks: &[ReportBlock], cname: &str) {
+        let start = self.last.len();
+        write(ssrc, info, blocks, cname, &mut self.last);
+        if self.last.len() > MAX_COMPOUND && start > 0 {
+            let last = self.last.split_off(start);
+            self.full.push(std::mem::replace(&mut self.last, last));
+        }
+    }
+}
+
+/// The compound packet `SR|RR + SDES` of one participant, RFC 3550 section 6.1, with 31 blocks at most.
 pub fn write(ssrc: u32, info: Option<SenderInfo>, blocks: &[ReportBlock], cname: &str, out: &mut Vec<u8>) {
     let blocks = &blocks[..blocks.len().min(MAX_BLOCKS)];
     let words = if info.is_some() { 6 } else { 1 } + 6 * blocks.len();
@@ -264,6 +304,38 @@ mod tests {
                 Report::Goodbye(vec![7]),
             ];
             assert_eq!(parse(&bytes), expected, "cname {cname:?}");
+        }
+    }
+
+    #[test]
+    fn any_number_of_blocks_and_streams_is_told_in_compounds_that_fit_and_stand_for_themselves() {
+        for (heard, sent) in [(31, 1), (32, 1), (100, 0), (0, 60), (200, 60)] {
+            let blocks: Vec<_> = (0..heard).map(|n| block(1000 + n, 0)).collect();
+            let (mut compounds, name) = (Compounds::default(), "n".repeat(255));
+            for n in 0..sent {
+                compounds.add(n, Some(INFO), if n == 0 { &blocks } else { &[] }, &name);
+            }
+            if sent == 0 {
+                compounds.add(7, None, &blocks, "");
+            }
+            let mut told = Vec::new();
+            for packet in compounds.packets() {
+                assert!(packet.len() <= MAX_COMPOUND, "{}", packet.len());
+                assert!([SENDER_REPORT, RECEIVER_REPORT].contains(&packet[1]));
+                let mut rest = packet;
+                let kinds: Vec<u8> = std::iter::from_fn(|| {
+                    let (_, kind, _, after) = split(rest)?;
+                    rest = after;
+                    Some(kind)
+                })
+                .collect();
+                assert!(kinds.contains(&SOURCE_DESCRIPTION), "{kinds:?}");
+                told.extend(parse(packet));
+            }
+            let of_blocks: Vec<_> = told.iter().filter(|report| matches!(report, Report::Block(_))).cloned().collect();
+            assert_eq!(of_blocks, blocks.iter().map(|block| Report::Block(*block)).collect::<Vec<_>>());
+            let senders = told.iter().filter(|report| matches!(report, Report::Sender { .. })).count();
+            assert_eq!(senders, sent as usize);
         }
     }
 

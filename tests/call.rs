@@ -141,13 +141,23 @@ struct Call {
     /// Every n-th RTP packet is lost, where n is not 0.
     lose_every: u32,
     sent: u32,
+    /// The longest datagram.
+    longest: usize,
 }
 
 impl Call {
     fn new() -> Self {
         let now = Instant::now();
         let ends = vec![End::new(now, 1, 1000.0), End::new(now, 2, 700.0)];
-        Self { now, ends, wire: VecDeque::new(), latency: Duration::from_millis(10), lose_every: 0, sent: 0 }
+        Self {
+            now,
+            ends,
+            wire: VecDeque::new(),
+            latency: Duration::from_millis(10),
+            lose_every: 0,
+            sent: 0,
+            longest: 0,
+        }
     }
 
     fn negotiate(&mut self, from: usize, options: OfferOptions) {
@@ -208,6 +218,7 @@ impl Call {
     fn flush(&mut self) {
         for end in &mut self.ends {
             while let Some((_, transmit)) = end.session.poll_transmit() {
+                self.longest = self.longest.max(transmit.payload.len());
                 let is_rtp = transmit.payload[0] >= 128 && !(192..=223).contains(&transmit.payload[1]);
                 self.sent += u32::from(is_rtp);
                 if is_rtp && self.lose_every != 0 && self.sent.is_multiple_of(self.lose_every) {
@@ -401,6 +412,28 @@ fn reports_measure_round_trip_and_loss() {
     assert!((0.05..0.2).contains(&far.fraction_lost), "{}", far.fraction_lost);
     assert!(stats.inbound[0].packets_lost > 50.0);
     assert!(stats.remote_outbound[0].reports_sent >= 5.0);
+}
+
+#[test]
+fn each_of_many_streams_is_reported_on_in_datagrams_that_fit() {
+    let mut call = Call::new();
+    for end in &mut call.ends {
+        for n in 0..39 {
+            let id = end.negotiator.add_track(Kind::Audio, &n.to_string(), &[]).unwrap();
+            end.session.set_source(call.now, id, Some(end.microphone.clone()));
+        }
+    }
+    call.negotiate(0, OfferOptions::default());
+    call.run(2000);
+    call.longest = 0;
+    call.run(8000);
+    for end in &call.ends {
+        let stats = end.session.stats(call.now);
+        assert_eq!(stats.outbound.len(), 40);
+        assert_eq!(stats.remote_inbound.len(), 40, "what the far end says of our streams");
+        assert_eq!(stats.remote_outbound.len(), 40, "what the far end says of its streams");
+    }
+    assert!((500..=1200).contains(&call.longest), "{}", call.longest);
 }
 
 #[test]

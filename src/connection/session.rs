@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::fault::{self, Place};
 use crate::media::{Detour, FrameQueue, Ring, Source, Sources};
 use crate::negotiation::{Extension, Kind, LocalCandidate, MediaPlan, Plan, TransceiverId, TransportId, TransportPlan};
-use crate::rtcp;
+use crate::rtcp::{self, Compounds};
 use crate::rtp::RtpPacket;
 use crate::transport::{
     CandidateSource, Certificate, DataEvent, DtlsFailure, DtlsState, IceState, PairInfo, Transmit, Transport,
@@ -512,21 +512,23 @@ impl Session {
             let mut blocks: Vec<_> = heard.filter_map(|inbound| inbound.report_block(now)).collect();
             let seen = self.video_inbound.values_mut().filter(|video| video.transport() == Some(*id));
             blocks.extend(seen.filter_map(|video| video.report_block(now)));
-            let mut compound = Vec::with_capacity(128);
+            let mut compounds = Compounds::default();
             for outbound in self.outbound.values().filter(|outbound| outbound.transport() == Some(*id)) {
                 if let Some((ssrc, info)) = outbound.sender_info(now, ntp) {
-                    rtcp::write(ssrc, Some(info), &std::mem::take(&mut blocks), outbound.cname(), &mut compound);
+                    compounds.add(ssrc, Some(info), &std::mem::take(&mut blocks), outbound.cname());
                 }
             }
             for video in self.video_outbound.values().filter(|video| video.transport() == Some(*id)) {
                 if let Some((ssrc, info)) = video.sender_info(now, ntp) {
-                    rtcp::write(ssrc, Some(info), &std::mem::take(&mut blocks), video.cname(), &mut compound);
+                    compounds.add(ssrc, Some(info), &std::mem::take(&mut blocks), video.cname());
                 }
             }
-            if compound.is_empty() {
-                rtcp::write(RECEIVER_ONLY_SSRC, None, &blocks, "", &mut compound);
+            if compounds.is_empty() {
+                compounds.add(RECEIVER_ONLY_SSRC, None, &blocks, "");
             }
-            line.transport.send_rtcp(&compound);
+            for compound in compounds.packets() {
+                line.transport.send_rtcp(compound);
+            }
         }
     }
 
