@@ -7,7 +7,7 @@ use bytes::Bytes;
 use media_support::*;
 use std::time::{Duration, Instant};
 use webphone_rtc::media::jitter::{Content, JitterBuffer, Next, Packet};
-use webphone_rtc::media::{Codec, ReceiverEvent, Sink};
+use webphone_rtc::media::{Codec, CodecSpec, ReceiverEvent, SendSpec, Sink};
 
 /// No frame is missing and none is dropped. A frame may come late while a missing packet, and the one after it, is
 /// waited for: 20 ms each, beside the packet's own 20, and the frame's.
@@ -498,6 +498,41 @@ fn where_nothing_comes_any_more_a_codec_does_not_go_on_with_the_background() {
     call.run(ms(2000));
     assert_eq!(rms(call.last(ms(1000))), 0.0);
     assert!(call.receiver.stats().silent_concealed_samples > concealed + 16_000, "and counted as silence");
+}
+
+#[test]
+fn a_far_end_that_was_silent_and_never_comes_back_leaves_silence_when_its_track_is_muted() {
+    let mut seed = 1_u32;
+    let send = SendSpec { codec: CodecSpec { fmtp: "usedtx=1".into(), ..opus() }, ..send_spec(opus()) };
+    let mut call = Call::with(send, 48_000, true).says(move |n| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let room = (seed >> 24) as i16 - 128;
+        if n < 96_000 { room * 40 } else { room }
+    });
+    call.run(ms(8000));
+    let resting = rms(call.last(ms(2000)));
+    assert!(resting > 10.0, "comfort noise: {resting}");
+    let packets = call.receiver.stats().packets;
+    call.run(ms(1000));
+    assert!(call.receiver.stats().packets - packets < 10, "discontinued transmission");
+    call.network = Box::new(|_, _| vec![]);
+    call.run(ms(1200));
+    let soon = rms(call.last(ms(200)));
+    assert!(soon > resting / 3.0, "{soon}: two refreshes may be lost");
+    call.run(ms(2800));
+    assert_eq!(call.events.last().map(|it| &it.1), Some(&ReceiverEvent::Muted));
+    assert_eq!(rms(call.last(ms(1000))), 0.0);
+    let stats = call.receiver.stats();
+    call.run(ms(1000));
+    let after = call.receiver.stats();
+    assert_eq!(
+        after.silent_concealed_samples - stats.silent_concealed_samples,
+        after.total_samples - stats.total_samples
+    );
+    call.network = clean();
+    call.run(ms(2000));
+    let back = rms(call.last(ms(500)));
+    assert!(back > resting / 3.0, "and the noise comes back with it: {back}");
 }
 
 #[test]

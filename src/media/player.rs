@@ -23,6 +23,10 @@ const PERIOD_MS: f64 = 8.0;
 /// A codec that conceals goes on with what it takes for background for as long as it is asked. After so long that fades, and
 /// then there is silence: nobody is there any more.
 const FADE_US: RangeInclusive<u32> = 500_000..=1_000_000;
+/// The same where the sender has announced that it is silent: it describes its background every 400 ms all the same (RFC 6716
+/// section 2.1.9), and without a packet for two seconds its track is muted. Noise of RFC 3389 need not be described again and
+/// goes on.
+const REST_FADE_US: RangeInclusive<u32> = 1_500_000..=2_000_000;
 
 /// Plays into a ring; see the module.
 pub struct Player {
@@ -120,6 +124,7 @@ impl Player {
         self.resting = codec.announces_silence(&packet.payload);
         if !decoded {
             if self.resting {
+                self.concealed = 0;
                 return self.rest(samples, packet.ticks, clock_hz);
             }
             self.lose(samples, samples, None);
@@ -177,11 +182,11 @@ impl Player {
             return;
         };
         // A codec knows more of speech than its last pitch period; but only of speech.
-        let faded = has_faded(self.concealed, self.rate_hz) && !self.concealer.bridging();
+        let faded = has_faded(self.concealed, FADE_US, self.rate_hz) && !self.concealer.bridging();
         if faded || decoder.conceal(whole, self.concealer.steady(), &mut self.pcm) {
             self.pcm.drain(..self.pcm.len().saturating_sub(samples));
             self.pcm.resize(samples, 0);
-            self.fade();
+            self.fade(FADE_US);
             self.join(Fit::Fixed);
             self.note_concealment(samples);
             return;
@@ -207,8 +212,11 @@ impl Player {
         }
         let own = !self.noise.active()
             && self.resting
+            && !has_faded(self.concealed, REST_FADE_US, self.rate_hz)
             && self.decoder.as_mut().is_some_and(|(_, decoder)| decoder.conceal(samples, false, &mut self.pcm));
-        if !own {
+        if own {
+            self.fade(REST_FADE_US);
+        } else {
             self.noise.fill(samples, &mut self.pcm);
         }
         self.join(Fit::Fixed);
@@ -220,7 +228,7 @@ impl Player {
             self.stats.concealment_events += 1;
         }
         self.stats.concealed_samples += samples as u64;
-        if self.concealer.silent() || has_faded(self.concealed, self.rate_hz) {
+        if self.concealer.silent() || has_faded(self.concealed, FADE_US, self.rate_hz) {
             self.stats.silent_concealed_samples += samples as u64;
         }
     }
@@ -231,8 +239,8 @@ impl Player {
     }
 
     /// Takes what the decoder has made of nothing as far down as its age wants.
-    fn fade(&mut self) {
-        let [from, to] = [FADE_US.start(), FADE_US.end()].map(|us| samples(*us, self.rate_hz));
+    fn fade(&mut self, between_us: RangeInclusive<u32>) {
+        let [from, to] = [between_us.start(), between_us.end()].map(|us| samples(*us, self.rate_hz));
         for sample in self.pcm.iter_mut() {
             let left = to.saturating_sub(self.concealed.max(from)) as f32 / (to - from) as f32;
             *sample = (f32::from(*sample) * left) as i16;
@@ -314,8 +322,8 @@ impl Player {
 }
 
 /// Is nothing left of what a decoder conceals?
-fn has_faded(concealed: usize, rate_hz: u32) -> bool {
-    concealed >= samples(*FADE_US.end(), rate_hz)
+fn has_faded(concealed: usize, between_us: RangeInclusive<u32>, rate_hz: u32) -> bool {
+    concealed >= samples(*between_us.end(), rate_hz)
 }
 
 /// Where a bridge may end, so that the delay comes nearer to its target.
