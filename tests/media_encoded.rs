@@ -171,3 +171,21 @@ fn digits_displace_as_much_of_the_frames_as_they_last_however_long_those_are() {
     assert!((2000..=2060).contains(&(first - comma)), "a comma is two seconds: {times:?}");
     assert!((170..=240).contains(&(second - first)), "{times:?}");
 }
+
+#[test]
+fn digits_last_as_long_among_frames_that_are_no_whole_milliseconds() {
+    let mut call = Call::new(opus(), 48_000);
+    let queue = Arc::new(FrameQueue::new(Codec::Opus, 60_000));
+    // CELT of 2.5 ms (RFC 6716 section 3.1).
+    let frame = Bytes::from([&[0xe0][..], &[7; 20]].concat());
+    (0..2000).for_each(|_| assert_eq!(queue.write(frame.clone()), Some(true)));
+    call.sender.set_source(None);
+    call.sender.set_frames(Some(queue.clone()));
+    call.run(ms(600));
+    call.sender.insert_dtmf("1,2", 100, 70);
+    call.run(ms(3000));
+    let times: Vec<_> = call.tones.iter().map(|(at, _, _)| *at).collect();
+    let lengths: Vec<_> = times.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect();
+    assert!((170..=174).contains(&lengths[0]) && (2000..=2004).contains(&lengths[1]), "{lengths:?}");
+    assert_eq!(call.digits(), "12");
+}

@@ -17,7 +17,7 @@ pub const MIN_GAP_MS: u32 = 30;
 /// Gap when none is given.
 pub const DEFAULT_GAP_MS: u32 = 70;
 /// What a comma waits.
-const COMMA_MS: u32 = 2000;
+const COMMA_US: u32 = 2_000_000;
 /// -10 dBm0, as everybody sends.
 const VOLUME: u8 = 10;
 const END: u8 = 0x80;
@@ -54,8 +54,8 @@ pub struct EventPacket {
 /// The moment of a packet slot.
 #[derive(Clone, Copy, Debug)]
 pub struct Slot {
-    /// Packet interval.
-    pub ptime_ms: u32,
+    /// Packet interval in microseconds: a frame may have 2.5 ms.
+    pub ptime_us: u32,
     /// Timestamp of the slot in the stream's clock.
     pub timestamp: u32,
     /// The stream's clock.
@@ -80,7 +80,7 @@ enum Phase {
     Tone(Tone),
     /// Between tones; the last tone may still owe end packets.
     Wait {
-        left_ms: i64,
+        left_us: i64,
         ended: Option<(EventPacket, u8)>,
     },
 }
@@ -90,8 +90,8 @@ struct Tone {
     code: u8,
     first: bool,
     timestamp: u32,
-    duration_ms: u32,
-    elapsed_ms: u32,
+    duration_us: u32,
+    elapsed_us: u32,
     /// Duration already told in segments that are complete, in event clock units.
     told: u32,
 }
@@ -104,7 +104,7 @@ impl DtmfSender {
         self.duration_ms = duration_ms.clamp(MIN_DURATION_MS, MAX_DURATION_MS);
         self.gap_ms = gap_ms.max(MIN_GAP_MS);
         if matches!(self.phase, Phase::Idle) && !self.queue.is_empty() {
-            self.phase = Phase::Wait { left_ms: 0, ended: None };
+            self.phase = Phase::Wait { left_us: 0, ended: None };
         }
     }
 
@@ -121,9 +121,9 @@ impl DtmfSender {
 
     /// Plays one slot. `true`: audio is to be suppressed in it.
     pub fn tick(&mut self, slot: Slot, changes: &mut VecDeque<ToneChange>, mut send: impl FnMut(EventPacket)) -> bool {
-        if let Phase::Wait { left_ms, ended } = &mut self.phase {
-            if *left_ms > 0 {
-                *left_ms -= i64::from(slot.ptime_ms);
+        if let Phase::Wait { left_us, ended } = &mut self.phase {
+            if *left_us > 0 {
+                *left_us -= i64::from(slot.ptime_us);
                 return repeat_end(ended, 1, &mut send);
             }
             repeat_end(ended, END_PACKETS, &mut send);
@@ -148,11 +148,11 @@ impl DtmfSender {
                     code,
                     first: true,
                     timestamp: slot.timestamp,
-                    duration_ms: self.duration_ms,
-                    elapsed_ms: 0,
+                    duration_us: self.duration_ms * 1000,
+                    elapsed_us: 0,
                     told: 0,
                 }),
-                None => Phase::Wait { left_ms: i64::from(COMMA_MS - slot.ptime_ms.min(COMMA_MS)), ended: None },
+                None => Phase::Wait { left_us: i64::from(COMMA_US - slot.ptime_us.min(COMMA_US)), ended: None },
             },
         };
         let tone = tone.map(String::from).unwrap_or_default();
@@ -174,8 +174,8 @@ fn repeat_end(ended: &mut Option<(EventPacket, u8)>, times: u8, send: &mut impl 
 
 impl Tone {
     fn play(mut self, slot: Slot, gap_ms: u32, send: &mut impl FnMut(EventPacket)) -> Phase {
-        self.elapsed_ms = (self.elapsed_ms + slot.ptime_ms).min(self.duration_ms);
-        let total = (u64::from(self.elapsed_ms) * u64::from(slot.event_hz) / 1000) as u32;
+        self.elapsed_us = (self.elapsed_us + slot.ptime_us).min(self.duration_us);
+        let total = (u64::from(self.elapsed_us) * u64::from(slot.event_hz) / 1_000_000) as u32;
         while total - self.told > 0xffff {
             // RFC 4733 section 2.5.1.3: a long event goes on in a new segment with a timestamp of its own.
             send(self.packet(0xffff, 0));
@@ -185,7 +185,7 @@ impl Tone {
             self.timestamp = self.timestamp.wrapping_add(step as u32);
         }
         let duration = (total - self.told) as u16;
-        if self.elapsed_ms < self.duration_ms {
+        if self.elapsed_us < self.duration_us {
             send(self.packet(duration, 0));
             self.first = false;
             return Phase::Tone(self);
@@ -193,7 +193,7 @@ impl Tone {
         let last = self.packet(duration, END);
         send(last);
         let last = EventPacket { marker: false, ..last };
-        Phase::Wait { left_ms: i64::from(gap_ms), ended: Some((last, END_PACKETS - 1)) }
+        Phase::Wait { left_us: i64::from(gap_ms) * 1000, ended: Some((last, END_PACKETS - 1)) }
     }
 
     fn packet(&self, duration: u16, flags: u8) -> EventPacket {

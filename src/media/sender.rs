@@ -366,7 +366,12 @@ impl Sender {
             return false;
         };
         let Clock { timestamp, hz, .. } = self.clock;
-        let slot = Slot { ptime_ms: ticks * 1000 / hz, timestamp, clock_hz: hz, event_hz: spec.clock_rate };
+        let slot = Slot {
+            ptime_us: (u64::from(ticks) * 1_000_000 / u64::from(hz)) as u32,
+            timestamp,
+            clock_hz: hz,
+            event_hz: spec.clock_rate,
+        };
         let (header, stats) = (&mut self.header, &mut self.stats);
         self.dtmf.tick(slot, &mut self.changes, |packet| {
             header.payload_type = spec.payload_type;
