@@ -254,6 +254,38 @@ describe('createEncodedStreams()', () => {
     source.removeAllListeners();
   });
 
+  test('nobody waits for a source of frames whose tracks have ended, and it begins anew with another track', async () => {
+    const { once } = require('node:events');
+    const source = new nonstandard.RTCEncodedAudioSource({ mimeType: 'audio/PCMU', queueMs: 100 });
+    const fill = () => {
+      let taken = 0;
+      while (source.write(new Uint8Array(160))) taken++;
+      return taken;
+    };
+    const [one, other] = [source.createTrack(), source.createTrack()];
+    expect(fill()).toBe(5);
+    let drained = 0;
+    source.on('drain', () => drained++);
+    one.stop();
+    await new Promise(setImmediate);
+    expect([drained, source.queuedMs]).toEqual([0, 100]);
+    other.stop();
+    await once(source, 'drain');
+    expect(source.queuedMs).toBe(0);
+    // Written on and on after the call: some room each time, and none of it kept.
+    for (let round = 0; round < 3; round++) {
+      expect(fill()).toBe(5);
+      await once(source, 'drain');
+    }
+    expect(drained).toBe(4);
+    source.write(new Uint8Array(160));
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    source.createTrack();
+    expect([source.queuedMs, fill()]).toEqual([0, 5]);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect([drained, source.queuedMs]).toEqual([4, 100]);
+  });
+
   test('streams cannot be transferred, because frames cannot be cloned', () => {
     const pc = new RTCPeerConnection(configuration);
     ends.push(() => pc.close());
