@@ -7,7 +7,7 @@ import type { Kind } from './binding';
 import { queueTask } from './lane';
 import { randomUUID } from './lazy';
 import { toMediaTrackConstraints } from './media/constraint-dictionaries';
-import { capabilitiesOf, unmet, wanted } from './media/constraints';
+import { capabilitiesOf, pictureFor, unmet, wanted } from './media/constraints';
 import type { PcmSource } from './media/PcmSource';
 import type { Signal } from './media/signal';
 import { OverconstrainedError } from './OverconstrainedError';
@@ -159,18 +159,12 @@ export class MediaStreamTrack extends EventTarget {
 
   getSettings(): MediaTrackSettings {
     const { kind, signal, constraints } = this.#slots;
-    const number = (name: keyof MediaTrackConstraints, value: number) => Number(wanted(constraints, name) ?? value);
     const flag = (name: keyof MediaTrackConstraints) => Boolean(wanted(constraints, name) ?? false);
     const device = signal.device ? { deviceId: signal.device.deviceId, groupId: signal.device.groupId } : {};
     if (kind === 'video') {
-      const width = number('width', 640);
-      const height = number('height', 480);
       return {
         ...device,
-        width,
-        height,
-        aspectRatio: width / height,
-        frameRate: number('frameRate', 30),
+        ...pictureFor(capabilitiesOf('video', { deviceId: '', groupId: '' }), constraints),
         ...{ resizeMode: 'none' },
       };
     }
@@ -195,7 +189,11 @@ export class MediaStreamTrack extends EventTarget {
       `${method('MediaStreamTrack', 'applyConstraints')} parameter 1`,
     );
     if (slots.readyState === 'ended') return;
-    const failed = unmet(this.getCapabilities(), converted);
+    const { kind, signal } = slots;
+    // A source that is there keeps its rate.
+    const fixed = { sampleRate: { min: signal.sampleRate, max: signal.sampleRate } };
+    const capabilities = this.getCapabilities();
+    const failed = unmet(kind === 'audio' && signal.device ? { ...capabilities, ...fixed } : capabilities, converted);
     if (failed) throw new OverconstrainedError(failed, `Cannot satisfy constraint '${failed}'`);
     slots.constraints = converted;
   }

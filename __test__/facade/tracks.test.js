@@ -398,6 +398,55 @@ describe('virtual devices', () => {
     }
   });
 
+  test('what is required of a picture is in its settings, or is refused', async () => {
+    const settings = async (video) => (await mediaDevices.getUserMedia({ video })).getTracks()[0].getSettings();
+    const size = async (video) => {
+      const { width, height, aspectRatio, frameRate } = await settings(video);
+      expect(aspectRatio).toBe(width / height);
+      return [width, height, frameRate];
+    };
+    expect(await size(true)).toEqual([640, 480, 30]);
+    expect(await size({ width: 5000, height: 0, frameRate: 90 })).toEqual([1920, 1, 30]);
+    expect(await size({ width: { min: 800 }, height: { max: 300 }, frameRate: { max: 10 } })).toEqual([800, 300, 10]);
+    expect(await size({ width: { ideal: 320, min: 800, max: 1000 } })).toEqual([800, 480, 30]);
+    expect(await size({ width: 1280, aspectRatio: 16 / 9 })).toEqual([1280, 720, 30]);
+    expect(await size({ height: 720, aspectRatio: { exact: 16 / 9 } })).toEqual([1280, 720, 30]);
+    expect(await size({ width: 400, height: 400, aspectRatio: { min: 2 } })).toEqual([400, 200, 30]);
+    expect(await size({ width: 400, height: 400, aspectRatio: 2 })).toEqual([400, 400, 30]);
+    const refused = {
+      width: [{ width: { min: 1921 } }, { width: { min: 800, max: 600 } }, { width: { exact: 640, min: 800 } }],
+      height: [{ height: { exact: 1081 } }, { height: { max: 0 } }],
+      frameRate: [{ frameRate: { min: 31 } }, { frameRate: { exact: 60 } }],
+      aspectRatio: [
+        { aspectRatio: { min: 2000 } },
+        { aspectRatio: { exact: 1 }, width: { exact: 640 }, height: { exact: 480 } },
+        { aspectRatio: { min: 2 }, height: { min: 1000 } },
+      ],
+    };
+    const [track] = (await mediaDevices.getUserMedia({ video: true })).getTracks();
+    for (const [constraint, sets] of Object.entries(refused)) {
+      for (const video of sets) {
+        const error = { name: 'OverconstrainedError', constraint };
+        await expect(mediaDevices.getUserMedia({ video })).rejects.toMatchObject(error);
+        await expect(track.applyConstraints(video)).rejects.toMatchObject(error);
+      }
+    }
+    expect(track.getConstraints()).toEqual({});
+    await track.applyConstraints({ width: { exact: 320 }, height: { exact: 200 } });
+    expect(track.getSettings()).toMatchObject({ width: 320, height: 200 });
+  });
+
+  test('a microphone keeps the rate that it was opened with', async () => {
+    const [track] = (await mediaDevices.getUserMedia({ audio: { sampleRate: 24000 } })).getTracks();
+    for (const sampleRate of [{ exact: 48000 }, { min: 32000 }, { max: 16000 }]) {
+      const error = { name: 'OverconstrainedError', constraint: 'sampleRate' };
+      await expect(track.applyConstraints({ sampleRate })).rejects.toMatchObject(error);
+    }
+    await track.applyConstraints({ sampleRate: { ideal: 48000, min: 8000 } });
+    await track.applyConstraints({ sampleRate: { exact: 24000 } });
+    expect(track.getSettings().sampleRate).toBe(24000);
+  });
+
   test('only constraints that no device can meet are refused', async () => {
     const refused = await mediaDevices
       .getUserMedia({ audio: { deviceId: { exact: 'no such' } } })

@@ -46,13 +46,23 @@ function limitsOf(constraint: unknown, bare: 'exact' | 'ideal' = 'ideal'): Limit
   return { [bare]: constraint };
 }
 
+interface Range {
+  min: number;
+  max: number;
+}
+
+const isRange = (value: unknown): value is Range => isObject(value) && 'max' in value && 'min' in value;
+
+/** What `limits` leave of `capability`; null: nothing. */
+function within(capability: Range, limits: Limits): Range | null {
+  const { min = -Infinity, max = Infinity } = limits;
+  const exact = limits.exact === undefined ? [] : [Number(limits.exact)];
+  const left = { min: Math.max(capability.min, min, ...exact), max: Math.min(capability.max, max, ...exact) };
+  return left.min <= left.max ? left : null;
+}
+
 function meets(capability: unknown, limits: Limits): boolean {
-  if (isObject(capability) && 'max' in capability && 'min' in capability) {
-    const { min, max } = capability as { min: number; max: number };
-    if (limits.exact !== undefined && !(Number(limits.exact) >= min && Number(limits.exact) <= max)) return false;
-    if (limits.min !== undefined && limits.min > max) return false;
-    return limits.max === undefined || limits.max >= min;
-  }
+  if (isRange(capability)) return within(capability, limits) !== null;
   if (limits.exact === undefined) return true;
   const wanted = Array.isArray(limits.exact) ? limits.exact : [limits.exact];
   const offered = Array.isArray(capability) ? capability : [capability];
@@ -72,7 +82,51 @@ export function unmet(capabilities: MediaTrackCapabilities, set: MediaTrackConst
     if (name === 'sampleRate' && allowedRates(limits).length === 0) return name;
     if (!meets((capabilities as Record<string, unknown>)[name], limits)) return name;
   }
-  return null;
+  return set.aspectRatio === undefined || ratiosOf(capabilities, set, bare) ? null : 'aspectRatio';
+}
+
+type Picture = 'width' | 'height' | 'frameRate' | 'aspectRatio';
+
+/** What `set` leaves of a capability of pictures. */
+function rangeOf(
+  capabilities: MediaTrackCapabilities,
+  name: Picture,
+  set: MediaTrackConstraints,
+  bare?: 'exact',
+): Range | null {
+  return within(capabilities[name] as Range, limitsOf(set[name], bare));
+}
+
+/** The aspect ratios that `set` allows, of those that its widths and heights can have; null: none. */
+function ratiosOf(capabilities: MediaTrackCapabilities, set: MediaTrackConstraints, bare?: 'exact'): Range | null {
+  if (!capabilities.aspectRatio) return { min: 0, max: Infinity };
+  const width = rangeOf(capabilities, 'width', set, bare);
+  const height = rangeOf(capabilities, 'height', set, bare);
+  const ratio = rangeOf(capabilities, 'aspectRatio', set, bare);
+  if (!width || !height || !ratio) return null;
+  return within({ min: width.min / height.max, max: width.max / height.min }, ratio);
+}
+
+/** Settings of a camera under `set`, which it meets: as near as may be to what is wished, or else 640 × 480 and 30 a second. */
+export function pictureFor(capabilities: MediaTrackCapabilities, set: MediaTrackConstraints) {
+  const into = (name: Picture, value: number) => {
+    const { min, max } = rangeOf(capabilities, name, set) ?? (capabilities[name] as Range);
+    return Math.min(Math.max(value, min), max);
+  };
+  const chosen = (name: Picture, usual: number) => into(name, Number(wanted(set, name) ?? usual));
+  let [width, height] = [chosen('width', 640), chosen('height', 480)];
+  const ratios = ratiosOf(capabilities, set);
+  const { exact, min, max } = limitsOf(set.aspectRatio);
+  const sized = set.width !== undefined && set.height !== undefined;
+  // A wish for a ratio gives way to wishes for both sides.
+  if (ratios && set.aspectRatio !== undefined && !(sized && (exact ?? min ?? max) === undefined)) {
+    const wish = Number(wanted(set, 'aspectRatio') ?? width / height);
+    const ratio = Math.min(Math.max(wish, ratios.min), ratios.max);
+    if (set.width === undefined && set.height !== undefined) width = into('width', Math.round(height * ratio));
+    height = into('height', Math.round(width / ratio));
+    width = into('width', Math.round(height * ratio));
+  }
+  return { width, height, aspectRatio: width / height, frameRate: chosen('frameRate', 30) };
 }
 
 /** Of those that meet what `set` requires, the one that fits its advanced sets, each in turn, and then most of its wishes. */
