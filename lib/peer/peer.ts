@@ -314,7 +314,7 @@ export class Peer {
     this.canTrickleIceCandidates = snapshot.canTrickle ?? null;
     this.#answered = snapshot.answered;
     this.#descriptionsChanged = true;
-    this.transports.refresh(snapshot.transports);
+    this.transports.refresh(snapshot.transports, snapshot.signalingState === 'stable');
     const listed = new Set<number>();
     for (const data of snapshot.transceivers) {
       if (data.stopped && !this.#transceivers.has(data.id)) continue;

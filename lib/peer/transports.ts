@@ -25,8 +25,17 @@ const UP: readonly string[] = ['checking', 'connecting', 'connected', 'completed
 
 export class Transports {
   readonly #byId = new Map<number, Transport>();
-  /** The same in a list: states are derived from it with every report. */
+  /**
+   * What a provisional answer has bundled away and another answer may keep apart again: the engine goes on with it, and its
+   * states go on in objects that nobody has seen yet.
+   */
+  readonly #aside = new Map<number, Transport>();
+  /** Those of `#byId` in a list: states are derived from it with every report. */
   #all: readonly Transport[] = [];
+
+  #known(id: number): Transport | undefined {
+    return this.#byId.get(id) ?? this.#aside.get(id);
+  }
 
   get(id: number | null): Transport | undefined {
     return id === null ? undefined : this.#byId.get(id);
@@ -63,13 +72,13 @@ export class Transports {
     );
   }
 
-  /** New ones appear; one that bundling has made superfluous is closed. */
-  refresh(snapshots: readonly TransportSnapshot[]): void {
+  /** New ones appear; one that bundling has made superfluous is closed, for good once that is `settled`. */
+  refresh(snapshots: readonly TransportSnapshot[], settled: boolean): void {
     for (const { id, local, remote, controlling } of snapshots) {
       let transport = this.#byId.get(id);
       if (!transport) {
-        const ice = createIceTransport();
-        transport = { ice, dtls: createDtlsTransport(ice) };
+        transport = this.#aside.get(id) ?? createTransport();
+        this.#aside.delete(id);
         this.#byId.set(id, transport);
       }
       const slots = iceSlots(transport.ice);
@@ -83,8 +92,10 @@ export class Transports {
     for (const [id, transport] of this.#byId) {
       if (snapshots.some((snapshot) => snapshot.id === id)) continue;
       this.#byId.delete(id);
+      if (!settled) this.#aside.set(id, copied(transport));
       closeSilently(transport);
     }
+    if (settled) this.#aside.clear();
     this.#all = [...this.#byId.values()];
   }
 
@@ -105,7 +116,7 @@ export class Transports {
   }
 
   setIce(id: number, state: RTCIceTransportState, derive: Derive): void {
-    const transport = this.#byId.get(id);
+    const transport = this.#known(id);
     if (!transport || transport.ice.state === state) return;
     iceSlots(transport.ice).state = state;
     const fireDerived = derive();
@@ -114,7 +125,7 @@ export class Transports {
   }
 
   setDtls(report: Extract<ConnectionReport, { type: 'dtls' }>, derive: Derive): void {
-    const transport = this.#byId.get(report.transport);
+    const transport = this.#known(report.transport);
     if (!transport || transport.dtls.state === report.state) return;
     const slots = dtlsSlots(transport.dtls);
     slots.state = report.state;
@@ -136,7 +147,7 @@ export class Transports {
     remote: string,
     place: { sdpMid: string | null; sdpMLineIndex: number | null },
   ): void {
-    const transport = this.#byId.get(id);
+    const transport = this.#known(id);
     if (!transport) return;
     const candidate = (text: string) => createCandidate({ candidate: text, ...place });
     iceSlots(transport.ice).selectedPair = createCandidatePair(candidate(local), candidate(remote));
@@ -156,6 +167,19 @@ export class Transports {
 
 function changed(before: IceParametersData | null, now: IceParametersData): boolean {
   return before !== null && before.usernameFragment !== now.usernameFragment;
+}
+
+function createTransport(): Transport {
+  const ice = createIceTransport();
+  return { ice, dtls: createDtlsTransport(ice) };
+}
+
+function copied(from: Transport): Transport {
+  const copy = createTransport();
+  Object.assign(iceSlots(copy.ice), iceSlots(from.ice));
+  const { state, remoteCertificates, failure } = dtlsSlots(from.dtls);
+  Object.assign(dtlsSlots(copy.dtls), { state, remoteCertificates, failure });
+  return copy;
 }
 
 function closeSilently({ ice, dtls }: Transport): void {
