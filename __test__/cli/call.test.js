@@ -7,6 +7,7 @@ const path = require('node:path');
 const { startSwitch } = require('../../examples/switch');
 const { folder, removeScratch, root, run } = require('../package/shell');
 const { writeTone } = require('../bridge/support/ear');
+const { servers } = require('./servers');
 
 jest.setTimeout(60_000);
 afterAll(removeScratch);
@@ -62,6 +63,23 @@ test('without credentials it is said which are missing: 2', async () => {
   const { status, stderr } = await call('100');
   expect(status).toBe(2);
   expect(stderr).toMatch(/^Not set: SIP_INFO_AUTHORIZATION_ID, .*--switch\n$/);
+});
+
+test('STUN servers that do not do are told of as the doctor does, and what is no address before anybody is called: 2', async () => {
+  const { callThere } = await setUp();
+  const [good, bad] = [await servers.honest(), await servers.silent()];
+  running.push(good.stop, bad.stop);
+  const told = await callThere(['100', '--seconds', '3'], { SIP_INFO_STUN_SERVERS: `${good.address}, ${bad.address}` });
+  expect(told).toMatchObject({ status: 0 });
+  expect(told.output).toMatch(new RegExp(`! stun: .*${bad.address}: silent.*${good.address} in.*\\n {4}→ Let UDP out`));
+  const fine = await callThere(['100', '--seconds', '3'], { SIP_INFO_STUN_SERVERS: good.address });
+  expect(fine).toMatchObject({ status: 0, output: expect.not.stringContaining('stun') });
+  for (const server of ['stun:127.0.0.1:3478', '127.0.0.1:70000', 'a b:3478']) {
+    expect(await callThere(['100'], { SIP_INFO_STUN_SERVERS: `${good.address},${server}` })).toMatchObject({
+      status: 2,
+      stderr: `SIP_INFO_STUN_SERVERS: '${server}' is no HOST:PORT, as stun.example.org:3478 is\n`,
+    });
+  }
 });
 
 test('a file that is not there, and one that is no WAV, are told before anybody is called: 2', async () => {

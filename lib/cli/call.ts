@@ -7,6 +7,8 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import type * as api from 'webphone-rtc';
 import type * as webphone from '../webphone';
+import { inWords } from './doctor';
+import { askServers, judge } from './stun';
 
 export interface CallOptions {
   /** Whom to call; none: the next call is answered. */
@@ -97,8 +99,28 @@ export function sipInfoFrom(env: NodeJS.ProcessEnv): SipInfo {
     domain: text('DOMAIN'),
     outboundProxy: text('OUTBOUND_PROXY'),
     outboundProxyBackup: text('OUTBOUND_PROXY_BACKUP') || text('OUTBOUND_PROXY'),
-    stunServers: text('STUN_SERVERS').split(',').filter(Boolean),
+    stunServers: stunServersIn(text('STUN_SERVERS')),
   };
+}
+
+/** `host:port` of each, behind which the SDK puts `stun:` itself. */
+function stunServersIn(text: string): string[] {
+  const servers = text
+    .split(',')
+    .map((server) => server.trim())
+    .filter(Boolean);
+  for (const server of servers) {
+    if (!/^[^\s,/?#@]+$/.test(server) || !URL.canParse(`wss://${server}`))
+      throw new Hindrance(`SIP_INFO_STUN_SERVERS: '${server}' is no HOST:PORT, as stun.example.org:3478 is`);
+  }
+  return servers;
+}
+
+/** Says what the doctor would of servers that do not do: a call may have no way through a NAT without. */
+async function checkStun(servers: string[], say: (line: string) => void): Promise<void> {
+  const { answers, localPort } = await askServers(servers);
+  const [finding] = judge(answers, localPort);
+  if (finding && finding.status !== 'ok') say(inWords(finding));
 }
 
 /** Resolves with whether there was a call, and a recording where one was wanted; `say` prints a line. */
@@ -110,6 +132,8 @@ export async function call(options: CallOptions, say: (line: string) => void): P
     const sipInfo = sw?.sipInfo ?? sipInfoFrom(process.env);
     phone = webPhone(sipInfo);
     const opened = sessionOf(phone);
+    const stunServers = sw ? [] : (sipInfo.stunServers as string[]);
+    if (stunServers.length > 0) void checkStun(stunServers, say);
     const { lost } = await register(phone);
     say(`registered as ${sipInfo.username}`);
     if (options.number === null) {
