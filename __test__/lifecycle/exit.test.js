@@ -28,6 +28,11 @@ describe('after a call the process ends by itself with 0', () => {
     expect(await run('ended-call.js', 'left')).toEqual({ ...ENDED, said: ['talked', 'left by peer'] });
   });
 
+  test('closed at one end, when the other has failed', async () => {
+    const said = ['talked', 'disconnected', 'failed'];
+    expect(await run('ended-call.js', 'left', 'abandoned')).toEqual({ ...ENDED, said });
+  });
+
   test("made by the README's bridge", async () => {
     expect(await run('readme.js')).toEqual({ ...ENDED, said: ['heard', 'completed'] });
   });

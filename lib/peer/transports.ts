@@ -21,7 +21,8 @@ interface Transport {
 /** Sets the states of the connection; returns what fires their events, to be called after the transport's own. */
 type Derive = () => () => void;
 
-const UP: readonly string[] = ['checking', 'connecting', 'connected', 'completed'];
+const UP: readonly string[] = ['connecting', 'connected'];
+const HELD: readonly string[] = ['checking', 'connected', 'completed', 'disconnected'];
 
 export class Transports {
   readonly #byId = new Map<number, Transport>();
@@ -49,10 +50,10 @@ export class Transports {
     return iceSlots(dtls.iceTransport);
   }
 
-  /** Something may still come from the network. */
+  /** Something may still come from the network, be it that nothing comes: what is disconnected fails, or comes back. */
   get up(): boolean {
     return this.#all.some(
-      ({ ice, dtls }) => UP.includes(ice.state) || (UP.includes(dtls.state) && ice.state !== 'failed'),
+      ({ ice, dtls }) => HELD.includes(ice.state) || (UP.includes(dtls.state) && ice.state !== 'failed'),
     );
   }
 

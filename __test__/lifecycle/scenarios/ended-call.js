@@ -1,5 +1,5 @@
-// A whole call with audio both ways, then close() at the sides that the argument names. Nothing else is done to end the process:
-// sources, sinks and tracks stay as they are.
+// A whole call with audio both ways, then close() at the sides that the argument names, and at the others when they see that,
+// or, with 'abandoned', never. Nothing else is done to end the process: sources, sinks and tracks stay as they are.
 
 const { Pair } = require('../../support/pair');
 const say = require('./say');
@@ -11,6 +11,11 @@ const sides = process.argv.slice(2);
   await pair.connect();
   await pair.talks();
   say('talked');
+  if (sides.includes('abandoned')) {
+    pair.right.pc.addEventListener('connectionstatechange', () => say(pair.right.pc.connectionState));
+    pair.left.close();
+    return;
+  }
   for (const side of sides) pair[side].close();
   for (const side of ['left', 'right'].filter((each) => !sides.includes(each))) {
     await pair[side].leftByPeer();
