@@ -93,17 +93,18 @@ impl DelayEstimator {
                 *slowest = slowest.max(transit_ms);
             }
             Some((since, slowest)) => {
-                let slowest = *slowest;
+                // No more is ever waited for, and what is further off would move the histograms away from the usual.
+                let slowest = slowest.min(self.fastest_ms.unwrap_or(*slowest) + MAX_MS);
                 let stalled = now.saturating_duration_since(*since).as_secs_f32() / SLOT.as_secs_f32();
                 self.slot = Some((now, transit_ms));
                 self.recent.add(slowest, 1.0);
                 note(&mut self.slowest, now, SLOWEST, slowest, f64::max);
                 // Nothing is more than usual before anything is usual.
                 let Some(usual) = self.usual_ms() else { return };
-                self.excess.add((slowest - usual).max(0.0), 1.0);
+                self.excess.add((slowest - usual).clamp(0.0, MAX_MS), 1.0);
                 // The time without a packet belongs to the one that ended it.
                 if stalled >= 2.0 {
-                    self.excess.add((transit_ms - usual).max(0.0), (stalled - 1.0).min(LONGEST_STALL_SLOTS));
+                    self.excess.add((transit_ms - usual).clamp(0.0, MAX_MS), (stalled - 1.0).min(LONGEST_STALL_SLOTS));
                 }
                 self.wanted_ms = usual + self.excess_ms() + MARGIN_MS - HOLD.as_secs_f64() * 1000.0;
             }
@@ -256,6 +257,17 @@ mod tests {
         // Each second a stall of 200 ms: the packets of it come at its end.
         let many = fed(1500, |n| if n % 50 < 10 { 200.0 - (n % 50) as f64 * 20.0 } else { 5.0 });
         assert!(many.target_ms().unwrap() > 130.0, "{:?}", many.target_ms());
+    }
+
+    #[test]
+    fn a_single_stall_is_forgiven_however_long() {
+        for packets in [35, 45, 100, 1500] {
+            // Those of the stall come at its end.
+            let stalled =
+                |n: u64| if (300..300 + packets).contains(&n) { (300 + packets - n) as f64 * 20.0 } else { 5.0 };
+            let target = fed(400 + packets, stalled).target_ms().unwrap();
+            assert!(target < 20.0, "{packets}: {target}");
+        }
     }
 
     #[test]
