@@ -446,6 +446,44 @@ fn a_process_that_wakes_now_and_then_for_a_minute_is_not_late_afterwards() {
     }
 }
 
+#[test]
+fn a_process_that_stood_still_while_the_far_end_talked_on_hears_it_within_a_second_and_without_delay() {
+    for codec in [opus(), pcmu()] {
+        for (asleep, jitter_ms) in [(2, 0), (2, 60), (30, 60)] {
+            let mut call = Call::new(codec.clone(), 16_000).tone(1000.0).over(bad(3, 0.0, jitter_ms));
+            call.run(ms(10_000));
+            call.stand_still(Duration::from_secs(asleep));
+            call.run(ms(6000));
+            let bad = bad_windows(call.last(ms(5000)), 1000.0);
+            let late = delay(&mut call, ms(1000));
+            let told = format!("{} after {asleep} s, jitter of {jitter_ms} ms", codec.name);
+            assert!(bad < 0.01, "{told}: {bad} bad windows");
+            assert!(late < 0.1, "{told}: {late} s late for good");
+        }
+    }
+}
+
+#[test]
+fn a_far_end_that_begins_anew_with_its_ssrc_is_heard_within_half_a_second() {
+    for codec in [opus(), pcmu()] {
+        for (sequence, timestamp) in [(0, 77_777_777), (40_000, 500), (65_000, 3_000_000_000), (12_345, 4_000_000_000)]
+        {
+            let (mut call, mut network) = (Call::new(codec.clone(), 16_000).tone(1000.0), bad(3, 0.1, 40));
+            call.network = Box::new(move |n, packet| {
+                if n >= 500 {
+                    packet.sequence = packet.sequence.wrapping_add(sequence);
+                    packet.timestamp = packet.timestamp.wrapping_add(timestamp);
+                }
+                network(n, packet)
+            });
+            call.run(ms(10_500));
+            call.run(ms(2000));
+            let bad = bad_windows(call.last(ms(2000)), 1000.0);
+            assert!(bad < 0.03, "{}, {sequence}, {timestamp}: {bad} bad windows", codec.name);
+        }
+    }
+}
+
 fn rms(pcm: &[i16]) -> f64 {
     (pcm.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / pcm.len() as f64).sqrt()
 }

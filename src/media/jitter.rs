@@ -106,7 +106,7 @@ pub struct JitterStats {
 pub const HOLD: Duration = Duration::from_millis(20);
 /// Length of a stretch without a packet.
 const BLOCK_MS: u32 = 10;
-/// A packet this far ahead of the timeline is a jump of the sender's clock.
+/// A packet this far ahead of the timeline, and not where its sequence number says, is a jump of the sender's clock.
 const JUMP_MS: f64 = 1200.0;
 /// The next packet in sequence, with a timestamp that does not follow, is a jump if it moves the transit time by this.
 const STEP_MS: f64 = 60.0;
@@ -116,8 +116,10 @@ const SEAM_MS: f64 = 4.0;
 const BACKLOG_MS: f64 = 1500.0;
 /// As many packets of 2.5 ms, the shortest of any codec, are longer than that: more come from nobody who means to be heard.
 const MAX_PACKETS: usize = 1000;
-/// So many late packets in a row mean that the timeline is wrong, not the packets.
+/// So many late packets in a row mean that the timeline is wrong, not the packets; so many where their sequence numbers tell of
+/// another time than their timestamps, by [`JUMP_MS`].
 const LATE_RUN: u32 = 25;
+const STRANGE_RUN: u32 = 2;
 
 /// A jitter buffer; time is an argument, so that arrival traces replay in virtual time.
 pub struct JitterBuffer {
@@ -325,7 +327,10 @@ impl JitterBuffer {
         let Some(timeline) = &self.timeline else { return false };
         let newest = &timeline.newest;
         let step = packet.sequence.wrapping_sub(newest.sequence) as i16;
-        if at - timeline.cursor > self.ticks(JUMP_MS) || (step > 0 && at < newest.at) {
+        // By how much its timestamp is ahead of what its sequence number says.
+        let strange_ms = self.ms(at - newest.at - i64::from(step) * i64::from(newest.ticks));
+        let ahead = at - timeline.cursor > self.ticks(JUMP_MS);
+        if (ahead && strange_ms.abs() > STEP_MS) || (step > 0 && at < newest.at) {
             return true;
         }
         let transit_ms = timeline.transit_ms(now, at, self.clock_hz);
@@ -338,7 +343,8 @@ impl JitterBuffer {
         }
         // A sender whose clock stood still while it paused, or a network that did, comes back later than can be waited.
         let late_ms = -self.ms(at - timeline.cursor);
-        (at >= timeline.played && late_ms > MAX_MS) || (at < timeline.played && self.late_run >= LATE_RUN)
+        let most = if strange_ms.abs() > JUMP_MS { STRANGE_RUN } else { LATE_RUN };
+        (at >= timeline.played && late_ms > MAX_MS) || (at < timeline.played && self.late_run >= most)
     }
 
     fn ms(&self, ticks: i64) -> f64 {

@@ -178,6 +178,18 @@ impl Call {
         }
     }
 
+    /// Lets `time` pass in which this process stands still: the far end goes on, and what comes waits in the socket.
+    pub fn stand_still(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            self.speak();
+            if self.sender.next_due().is_some_and(|due| due <= self.now) {
+                self.send();
+            }
+            self.now += ms(1);
+        }
+    }
+
     /// What a process does that wakes now: it may have stood still for long.
     pub fn wake(&mut self) {
         if self.sender.next_due().is_some_and(|due| due <= self.now) {
