@@ -308,6 +308,17 @@ fn a_narrow_way_lowers_the_bit_rate_and_loss_alone_does_not() {
 }
 
 #[test]
+fn what_a_far_end_told_that_tells_nothing_any_more_is_forgotten() {
+    let mut call = Call::with(opus_with("useinbandfec=1"), 16_000, true).tone(440.0);
+    call.report(0.0, Some(0.05));
+    (0..20).for_each(|_| call.report(0.3, Some(0.5)));
+    call.run(ms(30_000));
+    assert_eq!(call.sender.stats().target_bitrate_bps, 12_000);
+    call.run(ms(31_000));
+    assert_eq!(call.sender.stats().target_bitrate_bps, 32_000);
+}
+
+#[test]
 fn the_far_end_chooses_bit_rate_band_and_constancy() {
     let run = |fmtp: &str| {
         let mut call = talk(Call::with(opus_with(fmtp), 48_000, true));

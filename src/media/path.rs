@@ -21,6 +21,8 @@ const QUEUE_S: f64 = 0.05;
 /// The shortest round trip is that of the last one to two of these, each with four reports at least, which come every 1 to
 /// 7.5 s: the way itself may have become a longer one.
 const HALF: Duration = Duration::from_secs(30);
+/// Without a report for so long nothing is known of the way: the far end may be another one, which tells nothing.
+const SILENT: Duration = Duration::from_secs(60);
 /// Below this speech suffers more than a narrow way gains: the headers of its packets alone take 24 kb/s.
 const LEAST_BPS: u32 = 12_000;
 
@@ -29,6 +31,7 @@ pub struct Path {
     loss: f32,
     fec: bool,
     shortest: Option<Shortest>,
+    reported: Option<Instant>,
     /// Share of the wished bit rate that the way has room for.
     room: f32,
 }
@@ -42,13 +45,14 @@ struct Shortest {
 
 impl Default for Path {
     fn default() -> Self {
-        Self { loss: 0.0, fec: false, shortest: None, room: 1.0 }
+        Self { loss: 0.0, fec: false, shortest: None, reported: None, room: 1.0 }
     }
 }
 
 impl Path {
     /// A report that came `now`: the share of packets lost since the last one, and the round trip if it was measured.
     pub fn report(&mut self, now: Instant, loss: f32, round_trip_s: Option<f64>) {
+        self.reported = Some(now);
         let loss = loss.clamp(0.0, 1.0);
         self.loss += (loss - self.loss) * 0.5;
         self.fec = if self.fec { self.loss >= FEC_OFF } else { self.loss >= FEC_ON };
@@ -58,6 +62,15 @@ impl Path {
         } else if loss < LITTLE {
             self.room = (self.room * GROWTH + 0.03).min(1.0);
         }
+    }
+
+    /// Forgets what is too old; `true`: there was something.
+    pub fn forget(&mut self, now: Instant) -> bool {
+        let old = self.reported.is_some_and(|reported| now.saturating_duration_since(reported) >= SILENT);
+        if old {
+            *self = Self::default();
+        }
+        old
     }
 
     fn queued(&mut self, now: Instant, round_trip_s: Option<f64>) -> bool {

@@ -266,6 +266,9 @@ impl Sender {
         if !self.can_send_dtmf() {
             self.dtmf.abort();
         }
+        if self.path.forget(now) {
+            self.apply();
+        }
         let wanted = self.wanted();
         self.clock.advance(now, wanted);
         while wanted && let Some(due) = self.clock.due.filter(|due| *due <= now) {
