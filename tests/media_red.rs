@@ -52,14 +52,14 @@ fn copies_are_sent_when_packets_are_lost_and_only_then() {
     call.run(ms(1000));
     assert_eq!(sent_types(&call), [111]);
     let plain = call.sent.last().unwrap().1.payload.len();
-    (0..4).for_each(|_| call.sender.apply_report(0.06, Some(0.05)));
+    (0..4).for_each(|_| call.report(0.06, Some(0.05)));
     call.run(ms(500));
-    (0..4).for_each(|_| call.sender.apply_report(0.2, Some(0.05)));
+    (0..4).for_each(|_| call.report(0.2, Some(0.05)));
     call.run(ms(500));
     assert_eq!(sent_types(&call), [111, RED]);
     let last = call.sent.last().unwrap().1.payload.len();
     assert!((plain * 5 / 2..plain * 7 / 2 + 20).contains(&last), "{plain} bytes, and {last} with two copies");
-    (0..12).for_each(|_| call.sender.apply_report(0.0, Some(0.05)));
+    (0..12).for_each(|_| call.report(0.0, Some(0.05)));
     call.run(ms(500));
     assert_eq!(sent_types(&call), [111, RED, 111]);
     assert!(snr_db(call.last(ms(1000)), 440.0) > 30.0, "the change is not heard");
@@ -69,7 +69,7 @@ fn copies_are_sent_when_packets_are_lost_and_only_then() {
 fn copies_stay_within_the_bit_rate_that_was_asked_for() {
     let mut call = call(false);
     call.sender.set_max_bitrate_bps(Some(40_000));
-    (0..4).for_each(|_| call.sender.apply_report(0.2, Some(0.05)));
+    (0..4).for_each(|_| call.report(0.2, Some(0.05)));
     call.run(ms(500));
     assert_eq!(sent_types(&call), [111]);
     call.sender.set_max_bitrate_bps(Some(70_000));
@@ -82,7 +82,7 @@ fn bursts_are_bridged_by_a_second_copy() {
     let mut call = call(false);
     let burst = |n: u64| n % 10 < 2 && n > 50;
     call.network = Box::new(move |n, _| if burst(n) { vec![] } else { vec![ms(5)] });
-    (0..4).for_each(|_| call.sender.apply_report(0.2, Some(0.05)));
+    (0..4).for_each(|_| call.report(0.2, Some(0.05)));
     call.run(Duration::from_secs(20));
     let stats = call.receiver.stats();
     assert!(stats.lost > 150 && stats.recovered as f64 > stats.lost as f64 * 0.9, "{stats:?}");

@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn copies_come_with_loss_and_not_with_a_queue() {
-        let mut path = Path::default();
+        let mut path = Reported::new();
         assert_eq!(path.copies(), 0);
         (0..4).for_each(|_| path.report(0.05, Some(0.05)));
         assert_eq!(path.copies(), 1);
