@@ -165,6 +165,7 @@ impl VideoInbound {
     pub fn configure(&mut self, media: &MediaPlan) {
         self.transport = Some(media.transport);
         self.receiver.configure(media.recv.as_ref().map(payload_types).unwrap_or_default());
+        self.receiver.set_red(media.recv.as_ref().and_then(red));
         self.receiver.set_still(false);
         self.receiver.set_formats(media.recv.as_ref().map(formats).unwrap_or_default());
     }
@@ -244,6 +245,10 @@ impl VideoInbound {
 fn payload_types(plan: &RecvPlan) -> Vec<u8> {
     let media = plan.codecs.iter().filter(|codec| !matches!(codec.name.as_str(), "rtx" | "red" | "ulpfec"));
     media.map(|codec| codec.payload_type).collect()
+}
+
+fn red(plan: &RecvPlan) -> Option<u8> {
+    plan.codecs.iter().find(|codec| codec.name == "red").map(|codec| codec.payload_type)
 }
 
 fn formats(plan: &RecvPlan) -> Vec<(u8, VideoFormat)> {

@@ -147,7 +147,11 @@ impl Assembler {
         while let Some(count) = self.whole() {
             let Some(first) = self.expected else { return };
             self.expected = Some(first + count);
-            let packets: Vec<_> = (first..first + count).filter_map(|at| self.waiting.remove(&at)).collect();
+            let mut packets: Vec<_> = (first..first + count).filter_map(|at| self.waiting.remove(&at)).collect();
+            packets.retain(|(packet, _)| !packet.payload.is_empty());
+            if packets.is_empty() {
+                continue;
+            }
             match assemble(&packets).filter(|frame| frame.key || self.intact) {
                 Some(frame) => {
                     self.intact = true;
@@ -158,12 +162,19 @@ impl Assembler {
         }
     }
 
-    /// How many packets the next frame has, if all of them are there.
+    /// How many packets the next frame has, if all of them are there; one without a payload, as of padding, is passed over.
     fn whole(&self) -> Option<u64> {
         let first = self.expected?;
-        let timestamp = self.waiting.get(&first)?.0.timestamp;
+        let (begins, _) = self.waiting.get(&first)?;
+        if begins.payload.is_empty() {
+            return Some(1);
+        }
+        let timestamp = begins.timestamp;
         for (count, at) in (first..).enumerate() {
             let (packet, _) = self.waiting.get(&at)?;
+            if packet.payload.is_empty() {
+                continue;
+            }
             if packet.timestamp != timestamp {
                 return Some(count as u64);
             }

@@ -6,7 +6,7 @@ use super::assembler::{Assembler, VideoFormat};
 use super::detour::{Detour, EncodedFrame, Picture};
 use super::reception::{Reception, ReceptionReport};
 use crate::rtp::RtpPacket;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,6 +45,8 @@ pub struct VideoReceiverStats {
 pub struct VideoReceiver {
     /// Payload types of media; packets of others (`rtx`, `ulpfec`) are not of this stream.
     payload_types: Vec<u8>,
+    /// Payload type of RED (RFC 2198), in which browsers wrap media and `ulpfec` wherever it was negotiated.
+    red: Option<u8>,
     reception: Option<Reception>,
     unmuted: bool,
     stats: VideoReceiverStats,
@@ -64,6 +66,11 @@ impl VideoReceiver {
         if self.payload_types.is_empty() {
             self.set_unmuted(false);
         }
+    }
+
+    /// Payload type of RED, where negotiated.
+    pub fn set_red(&mut self, red: Option<u8>) {
+        self.red = red;
     }
 
     /// Payload types of which frames can be put together.
@@ -112,8 +119,24 @@ impl VideoReceiver {
         });
     }
 
+    /// What is in a packet of RED. A repair packet is taken for one of media without a payload: it has a number among them.
+    fn unwrap(&self, packet: &RtpPacket) -> Option<RtpPacket> {
+        let (payload_type, begins) = primary(&packet.payload)?;
+        let mut inner = packet.clone();
+        if self.payload_types.contains(&payload_type) {
+            inner.payload_type = payload_type;
+            inner.payload.advance(begins);
+        } else {
+            inner.payload_type = self.stats.payload_type;
+            inner.payload.clear();
+        }
+        Some(inner)
+    }
+
     /// Takes a packet.
     pub fn receive(&mut self, now: Instant, packet: &RtpPacket, header_bytes: u64) {
+        let unwrapped = self.red.filter(|red| *red == packet.payload_type).and_then(|_| self.unwrap(packet));
+        let packet = unwrapped.as_ref().unwrap_or(packet);
         if !self.payload_types.contains(&packet.payload_type) {
             return;
         }
@@ -174,6 +197,21 @@ impl VideoReceiver {
     }
 }
 
+/// Payload type and beginning of the primary block, the last one of RED (RFC 2198 section 3); those before are of earlier packets.
+fn primary(payload: &[u8]) -> Option<(u8, usize)> {
+    let (mut at, mut redundant) = (0, 0);
+    loop {
+        let first = *payload.get(at)?;
+        if first & 0x80 == 0 {
+            let begins = at + 1 + redundant;
+            return (begins <= payload.len()).then_some((first & 0x7f, begins));
+        }
+        let length = payload.get(at + 2..at + 4)?;
+        redundant += usize::from(u16::from_be_bytes([length[0], length[1]]) & 0x3ff);
+        at += 4;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,5 +256,39 @@ mod tests {
         receiver.receive(start, &packet(2, 900, 97), 12);
         let stats = receiver.stats();
         assert_eq!((stats.ssrc, stats.packets, stats.lost, stats.frames, stats.bytes), (Some(1), 4, 1, 4, 40));
+    }
+
+    fn with_payload(sequence: u16, payload_type: u8, payload: &[u8]) -> RtpPacket {
+        RtpPacket { payload: BytesMut::from(payload), ..packet(1, sequence, payload_type) }
+    }
+
+    #[test]
+    fn media_in_red_is_media_and_repair_packets_in_it_leave_no_gap() {
+        let now = Instant::now();
+        let mut receiver = VideoReceiver::default();
+        receiver.configure(vec![96]);
+        receiver.set_formats(vec![(96, VideoFormat::Vp8)]);
+        receiver.set_red(Some(122));
+        let detour = Arc::new(Detour::default());
+        receiver.set_detour(Some(detour.clone()));
+        // A key frame of VP8, then others, each in one packet: after the first of them comes a repair packet (123).
+        let frames: [&[u8]; 5] = [&[96, 0x10, 0, 1], &[123, 9, 9], &[96, 0x10, 1, 2], &[96, 0x10, 1, 3], &[]];
+        for (sequence, payload) in (1..).zip(frames) {
+            receiver.receive(now, &with_payload(sequence, 122, payload), 12);
+        }
+        let stats = receiver.stats();
+        assert_eq!((stats.ssrc, stats.payload_type, stats.packets, stats.lost), (Some(1), 96, 4, 0));
+        assert_eq!(stats.bytes, 9, "without the headers of RED");
+        let frames: Vec<_> = std::iter::from_fn(|| detour.fetch()).map(|frame| frame.data.to_vec()).collect();
+        assert_eq!(frames, [[0, 1], [1, 2], [1, 3]]);
+    }
+
+    #[test]
+    fn the_primary_block_is_behind_the_redundant_ones_and_whole() {
+        assert_eq!(primary(&[96, 1, 2]), Some((96, 1)));
+        assert_eq!(primary(&[0x80 | 97, 0, 0, 2, 96, 7, 7, 1]), Some((96, 7)));
+        for cut in [&[][..], &[0x80 | 97], &[0x80 | 97, 0, 0, 2], &[0x80 | 97, 0, 3, 255, 96, 1]] {
+            assert_eq!(primary(cut), None, "{cut:?}");
+        }
     }
 }
