@@ -1,6 +1,6 @@
 // The same random sequences of API calls here and in Chromium: what an application sees is the same, but for what is in known.js.
 
-const { findChromium } = require('../chromium/browser');
+const { findChromium } = require('../browsers/browser');
 const { reasonsUnder } = require('../support/reasons');
 const { generate } = require('./generator');
 const { Hunt, tell } = require('./hunt');

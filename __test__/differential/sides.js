@@ -2,7 +2,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { Browser, asScript } = require('../chromium/browser');
+const { Browser, asScript } = require('../browsers/browser');
 const { outlineSdp } = require('./outline');
 const { runProgram } = require('./interpreter');
 const { makeWorld } = require('./world');

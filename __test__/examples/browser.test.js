@@ -4,7 +4,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { start } = require('../../examples/browser/server.js');
-const { describeWithChromium } = require('../chromium/browser');
+const { describeWithChromium } = require('../browsers/browser');
 
 describeWithChromium('the page of examples/browser', (browser) => {
   let server;

@@ -1,7 +1,7 @@
 // One end of a call in a network namespace of its own, ours or a Chromium's; run.mjs tells it what to do, and carries the
 // descriptions. Arguments: who, the frequency it speaks with, the one it listens for.
 
-const { Browser } = require('../chromium/browser');
+const { Browser } = require('../browsers/browser');
 const { Talker } = require('../support/talker');
 
 const [who, ...frequencies] = process.argv.slice(2);

@@ -10,7 +10,7 @@ import path from 'node:path';
 import { Call } from './call.mjs';
 import { A, B, build, cut, demolish, inside, kill, move, nat, Path, ROUTER, shorten } from './net.mjs';
 
-const { findChromium } = createRequire(import.meta.url)('../chromium/browser.js');
+const { findChromium } = createRequire(import.meta.url)('../browsers/browser.js');
 
 const PAIRS = {
   'ours calls ours': ['ours', 'ours'],

@@ -5,7 +5,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { connectionId } = require('webphone-rtc');
 const { startInternals } = require('webphone-rtc/internals');
-const { describeWithChromium } = require('../chromium/browser');
+const { describeWithChromium } = require('../browsers/browser');
 const { Pair } = require('../support/pair');
 
 const MANY = 25; // calls, of two connections each

@@ -1,12 +1,12 @@
 // What changes in a call that is up: a microphone that comes later, mute, another microphone.
 
 const { openVoice } = require('../support/implementation');
-const { describeWithChromium } = require('./browser');
+const { describeWithBrowsers } = require('./browser');
 const { FAR_HZ, NEAR_HZ, withCall } = require('./call');
 
 const OTHER_HZ = 440;
 
-describeWithChromium('changes during a call with Chromium', (browser) => {
+describeWithBrowsers('changes during a call', (browser) => {
   test('our end adds its track to a call that only received', async () => {
     await withCall({ browser: browser(), nearHz: null }, async (call) => {
       await call.connect('far');

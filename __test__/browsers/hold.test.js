@@ -1,11 +1,11 @@
 // Hold and resume: a re-offer with another direction (RFC 3264 §8.4), from each side.
 
-const { describeWithChromium } = require('./browser');
+const { describeWithBrowsers } = require('./browser');
 const { FAR_HZ, NEAR_HZ, withCall } = require('./call');
 
 const MIRRORED = { sendonly: 'recvonly', inactive: 'inactive' };
 
-describeWithChromium('hold with Chromium', (browser) => {
+describeWithBrowsers('hold', (browser) => {
   for (const [holder, held] of [
     ['near', 'far'],
     ['far', 'near'],

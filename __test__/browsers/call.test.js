@@ -1,10 +1,10 @@
 // A call with Chromium from the first offer to the hang-up.
 
 const { RTCPeerConnection } = require('webphone-rtc');
-const { describeWithChromium } = require('./browser');
+const { describeWithBrowsers } = require('./browser');
 const { withCall } = require('./call');
 
-describeWithChromium('a call with Chromium', (browser) => {
+describeWithBrowsers('a call', (browser) => {
   for (const offerer of ['near', 'far']) {
     for (const trickle of [false, true]) {
       test(`offered by the ${offerer} end, ${trickle ? 'trickling' : 'full'} candidates: each end hears the other's tone cleanly`, async () => {

@@ -1,15 +1,22 @@
-// DTMF (RFC 4733) both ways. Chromium has no event for received digits, but its jitter buffer sounds them, so the page hears the keys.
+// DTMF (RFC 4733) both ways. Browsers have no event for received digits, but their jitter buffer sounds them, so the page hears the keys.
 
-const { describeWithChromium } = require('./browser');
+const { RTCRtpSender } = require('webphone-rtc');
+const { describeWithBrowsers } = require('./browser');
 const { withCall } = require('./call');
 
 const KEYS = '5#1';
 const DURATION_MS = 300;
 const GAP_MS = 200;
 
-describeWithChromium('DTMF with Chromium', (browser) => {
+describeWithBrowsers('DTMF', (browser, name) => {
   test('keys pressed at our end sound at the far end, tone by tone, and the call goes on', async () => {
     await withCall({ browser: browser() }, async (call) => {
+      // Beside Opus Firefox knows digits of 8000 Hz alone, and takes their durations for the audio's clock: it hears a sixth of each.
+      const wanted = /pcmu|telephone-event/i;
+      if (name === 'Firefox') {
+        const { codecs } = RTCRtpSender.getCapabilities('audio');
+        call.near.pc.getTransceivers()[0].setCodecPreferences(codecs.filter(({ mimeType }) => wanted.test(mimeType)));
+      }
       await call.connect('far');
       await call.talks();
       const { dtmf } = call.near.sender;

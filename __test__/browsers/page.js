@@ -3,14 +3,14 @@
 /* global Channels, Ear, Phone, measureTone, sendCandidate: they come from the scripts before this one and from the test */
 
 class FarEnd extends Phone {
-  constructor({ trickle, audio }) {
-    super({ RTCPeerConnection, trickle, onCandidate: sendCandidate });
+  constructor({ trickle, audio, configuration }) {
+    super({ RTCPeerConnection, configuration, trickle, onCandidate: sendCandidate });
     this.channels = new Channels(this.pc);
     this.audio = audio;
     this.ear = new Ear(audio.sampleRate);
-    // After a hold the same track comes again.
+    // The first voice is listened to; after a hold the same track comes again.
     this.pc.addEventListener('track', ({ track }) => {
-      if (track.kind === 'audio' && track !== this.heard) this.listen(track);
+      if (track.kind === 'audio' && !this.heard) this.listen(track);
     });
   }
 
@@ -101,9 +101,15 @@ class FarEnd extends Phone {
   }
 }
 
-globalThis.open = async ({ hz, trickle }) => {
+const LIMIT_MS = 10_000;
+
+globalThis.open = async ({ hz, trickle, configuration }) => {
   const audio = new AudioContext({ sampleRate: 48000 });
+  const late = new Promise((_resolve, reject) => {
+    setTimeout(reject, LIMIT_MS, new Error('no sound device: Firefox needs one (Debian: apt-get install pulseaudio)'));
+  });
+  await Promise.race([audio.resume(), late]);
   await audio.audioWorklet.addModule('/tap.js');
-  globalThis.far = new FarEnd({ trickle, audio });
+  globalThis.far = new FarEnd({ trickle, audio, configuration });
   if (hz !== null) globalThis.far.speak(hz);
 };

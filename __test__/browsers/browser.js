@@ -1,38 +1,15 @@
-// The far end: a headless Chromium on this machine, one page per call, driven as if it were a Phone and an Ear.
+// The far end: a headless browser on this machine, one page per call, driven as if it were a Phone and an Ear.
 // Invariant: the page runs the very files that Node runs (phone.js, ear.js, tone.js); only page.js is its own.
 
 const fs = require('node:fs');
 const http = require('node:http');
 const path = require('node:path');
 
-const PLACES = [
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/usr/bin/google-chrome-stable',
-  '/snap/bin/chromium',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-  '/Applications/Chromium.app/Contents/MacOS/Chromium',
-];
+const CHROMIUM = require('./chromium');
+const FIREFOX = require('./firefox');
 
-/** @returns {string | null} the executable; WEBPHONE_CHROMIUM names one that is elsewhere */
-function findChromium() {
-  const places = process.env.WEBPHONE_CHROMIUM ? [process.env.WEBPHONE_CHROMIUM] : PLACES;
-  return places.find((place) => fs.existsSync(place)) ?? null;
-}
-
-const FLAGS = [
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--disable-quic',
-  '--no-proxy-server',
-  '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost',
-  '--autoplay-policy=no-user-gesture-required',
-  // Candidates with real addresses (no .local names), loopback among them.
-  '--disable-features=WebRtcHideLocalIpsWithMdns',
-  '--allow-loopback-in-peer-connection',
-];
+/** @returns {string | null} the executable */
+const find = ({ places }) => places.find((place) => fs.existsSync(place)) ?? null;
 
 const MODULES = {
   'tone.js': '../support/tone.js',
@@ -80,6 +57,7 @@ const REMOTE = [
   'stats',
   'iceUfrag',
   'state',
+  'described',
   'close',
   'hears',
   'hearsKeys',
@@ -109,18 +87,15 @@ const REMOTE_CHANNELS = [
 ];
 
 class Browser {
-  static async start() {
-    const { chromium } = require('playwright-core');
+  /** @param {object} preferences of Firefox */
+  static async start(kind = CHROMIUM, preferences = {}) {
     const server = await serve();
-    // Root, as in a container, cannot have Chromium's sandbox.
-    const chromiumSandbox = process.getuid?.() !== 0;
-    const browser = await chromium.launch({
-      executablePath: findChromium(),
-      headless: true,
-      chromiumSandbox,
-      args: FLAGS,
-    });
-    return new Browser(browser, server);
+    try {
+      return new Browser(await kind.launch(find(kind), preferences), server);
+    } catch (error) {
+      server.close();
+      throw error;
+    }
   }
 
   constructor(browser, server) {
@@ -130,15 +105,15 @@ class Browser {
 
   /**
    * A page with one call, speaking `hz` (null: no microphone yet).
-   * @param {{ hz: number | null, trickle?: boolean, onCandidate?: (candidate: object | null) => void }} options
+   * @param {{ hz: number | null, trickle?: boolean, configuration?: RTCConfiguration, onCandidate?: (candidate: object | null) => void }} options
    */
-  async openPhone({ hz, trickle = false, onCandidate = () => {} }) {
+  async openPhone({ hz, trickle = false, configuration = {}, onCandidate = () => {} }) {
     const page = await this.browser.newPage();
     const errors = [];
     page.on('pageerror', (error) => errors.push(error));
     await page.exposeFunction('sendCandidate', onCandidate);
     await page.goto(`http://localhost:${this.server.address().port}/`);
-    await page.evaluate((options) => globalThis.open(options), { hz, trickle });
+    await page.evaluate((options) => globalThis.open(options), { hz, trickle, configuration });
     const phone = { errors, closePage: () => page.close() };
     for (const name of REMOTE) {
       phone[name] = (...args) => page.evaluate(([method, given]) => globalThis.far[method](...given), [name, args]);
@@ -165,29 +140,45 @@ class Browser {
 }
 
 /**
- * `describe` for what needs a Chromium. Without one the tests are skipped with the reason in their name; under CI that is a failure.
+ * `describe` for what needs a browser. Without it the tests are skipped with the reason in their name; under CI that is a failure.
  * @param {(browser: () => Browser) => void} define
  */
-function describeWithChromium(name, define) {
+function describeWith(kind, name, define, preferences) {
   jest.setTimeout(90_000);
-  if (!findChromium()) {
+  if (!find(kind)) {
     if (process.env.CI)
-      test(`${name}: needs Chromium`, () => {
+      test(`${name}: needs ${kind.name}`, () => {
         throw new Error(
-          'no Chromium on this machine: install it (Debian: apt-get install chromium) or set WEBPHONE_CHROMIUM',
+          `no ${kind.name} on this machine: install it (Debian: apt-get install ${kind.package}) or set ${kind.variable}`,
         );
       });
-    else describe.skip(`${name} (no Chromium on this machine)`, () => define(() => null));
+    else describe.skip(`${name} (no ${kind.name} on this machine)`, () => define(() => null));
     return;
   }
   describe(name, () => {
     let browser;
     beforeAll(async () => {
-      browser = await Browser.start();
+      browser = await Browser.start(kind, preferences);
     });
     afterAll(() => browser?.stop());
     define(() => browser);
   });
 }
 
-module.exports = { Browser, asScript, describeWithChromium, findChromium };
+const describeWithChromium = (name, define) => describeWith(CHROMIUM, name, define);
+const describeWithFirefox = (name, define, preferences) => describeWith(FIREFOX, name, define, preferences);
+
+/** The same with each browser, whose name is appended: 'a call' is 'a call with Chromium', and with Firefox. */
+function describeWithBrowsers(name, define) {
+  for (const kind of [CHROMIUM, FIREFOX])
+    describeWith(kind, `${name} with ${kind.name}`, (browser) => define(browser, kind.name));
+}
+
+module.exports = {
+  Browser,
+  asScript,
+  describeWithBrowsers,
+  describeWithChromium,
+  describeWithFirefox,
+  findChromium: () => find(CHROMIUM),
+};

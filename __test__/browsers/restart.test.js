@@ -1,12 +1,12 @@
 // ICE restart in mid-call, from each side: new credentials, the same call.
 
-const { describeWithChromium } = require('./browser');
+const { describeWithBrowsers } = require('./browser');
 const { FAR_HZ, NEAR_HZ, withCall } = require('./call');
 
 /** A restart keeps sending on the old pair until the new one is nominated; half a second of silence would be a call that was rebuilt. */
 const MAX_GAP_MS = 200;
 
-describeWithChromium('ICE restart with Chromium', (browser) => {
+describeWithBrowsers('ICE restart', (browser) => {
   for (const restarter of ['near', 'far']) {
     for (const trickle of [false, true]) {
       test(`by the ${restarter} end, ${trickle ? 'trickling' : 'full'} candidates: both ends have new credentials and the audio goes on`, async () => {
