@@ -36,17 +36,6 @@ describe('the operations chain', () => {
   });
 });
 
-describe('close', () => {
-  test('leaves senders and receivers to who stops their tracks', async () => {
-    const { pc } = connection();
-    const { track } = await microphone();
-    pc.addTrack(track);
-    pc.close();
-    expect(pc.getSenders().map((sender) => sender.track)).toEqual([track]);
-    expect(pc.getReceivers()).toHaveLength(1);
-  });
-});
-
 describe('setLocalDescription', () => {
   test('makes the description that the state asks for', async () => {
     const a = connection();
@@ -395,6 +384,15 @@ describe('states', () => {
 });
 
 describe('close', () => {
+  test('leaves senders and receivers to who stops their tracks', async () => {
+    const { pc } = connection();
+    const { track } = await microphone();
+    pc.addTrack(track);
+    pc.close();
+    expect(pc.getSenders().map((sender) => sender.track)).toEqual([track]);
+    expect(pc.getReceivers()).toHaveLength(1);
+  });
+
   const EVENTS = [
     'signalingstatechange',
     'iceconnectionstatechange',
