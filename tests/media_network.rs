@@ -6,7 +6,7 @@ mod media_support;
 use bytes::Bytes;
 use media_support::*;
 use std::time::{Duration, Instant};
-use webphone_rtc::media::jitter::{Content, JitterBuffer, Next, Packet};
+use webphone_rtc::media::jitter::{Content, Inserted, JitterBuffer, Next, Packet};
 use webphone_rtc::media::{Codec, CodecSpec, ReceiverEvent, SendSpec, Sink};
 
 /// No frame is missing and none is dropped. A frame may come late while a missing packet, and the one after it, is
@@ -401,6 +401,50 @@ fn a_drifting_sender_is_followed() {
         let delay_ms = stats.jitter_buffer_delay_s * 1000.0 / stats.jitter_buffer_emitted as f64;
         assert!(delay_ms < 120.0, "{ppm}: {delay_ms}");
     }
+}
+
+#[test]
+fn packets_of_200_ms_are_played() {
+    for codec in [pcmu(), pcma(), g722()] {
+        let mut call = Call::new(codec.clone(), 16_000).tone(1000.0);
+        let mut payload = Vec::new();
+        call.network = Box::new(move |n, packet| {
+            payload.extend_from_slice(&packet.payload);
+            if n % 10 != 9 {
+                return vec![];
+            }
+            packet.payload = std::mem::take(&mut payload)[..].into();
+            packet.timestamp = packet.timestamp.wrapping_sub(9 * 160);
+            packet.sequence = (n / 10) as u16;
+            vec![ms(5)]
+        });
+        call.run(ms(5000));
+        let stats = call.receiver.stats();
+        assert_eq!((stats.garbage, stats.concealed_samples, stats.packets), (0, 0, 24), "{}", codec.name);
+        assert!(snr_db(call.last(ms(2000)), 1000.0) > 30.0, "{}", codec.name);
+    }
+}
+
+#[test]
+fn what_a_sender_had_kept_and_sends_all_at_once_is_no_jump_of_its_clock() {
+    let now = Instant::now();
+    let mut buffer = JitterBuffer::new(48_000);
+    for n in 0..200_u32 {
+        let packet = Packet {
+            payload_type: 111,
+            content: Content::Audio(Codec::Opus),
+            sequence: n as u16,
+            timestamp: n * 960,
+            ticks: 960,
+            payload: Bytes::from_static(&[0xF8, 0xFF, 0xFE]),
+            arrival: now,
+            copied: false,
+        };
+        assert_eq!(buffer.insert(now, packet), Inserted::Queued, "packet {n}");
+    }
+    assert_eq!(buffer.stats().jumps, 0);
+    let played = (0..250).filter(|_| matches!(buffer.next(now, now, true), Next::Packet(_))).count();
+    assert!((50..=80).contains(&played), "the last 1.5 s at most are played: {played}");
 }
 
 #[test]

@@ -25,6 +25,8 @@ mod munge;
 mod offers;
 #[path = "negotiation/operations.rs"]
 mod operations;
+#[path = "negotiation/peers.rs"]
+mod peers;
 #[path = "negotiation/property.rs"]
 mod property;
 #[path = "negotiation/restart.rs"]

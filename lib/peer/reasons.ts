@@ -16,7 +16,9 @@ export function reasonOf(state: RTCPeerConnectionState, { ice, hadPair, dtlsFail
     case 'new':
       return 'nothing has begun';
     case 'connecting':
-      return hadPair ? 'agreeing on keys with the far end' : 'looking for a way to the far end';
+      return ice.some((it) => it === 'new' || it === 'checking')
+        ? 'looking for a way to the far end'
+        : 'agreeing on keys with the far end';
     case 'connected':
       return 'the far end answers and keys are agreed: media can flow';
     case 'disconnected':

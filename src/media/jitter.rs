@@ -190,8 +190,7 @@ impl JitterBuffer {
             return Inserted::Duplicate;
         }
         if self.has_jumped(now, at, &packet) {
-            self.jump(now, at, packet);
-            return Inserted::Jumped;
+            return self.jump(now, at, packet);
         }
         self.observe(now, at);
         let Some(timeline) = &mut self.timeline else { return Inserted::Late };
@@ -351,17 +350,19 @@ impl JitterBuffer {
         ticks as f64 * 1000.0 / f64::from(self.clock_hz)
     }
 
-    /// Takes the packet, which is at `at` by its timestamp, as the continuation of what is there.
-    fn jump(&mut self, now: Instant, at: i64, packet: Packet) {
-        self.stats.jumps += 1;
+    /// Takes the packet, which is at `at` by its timestamp, as the continuation of what is there. Where it is just that, nothing
+    /// has jumped: a sender has kept what it had before it could send, and sends all of it at once.
+    fn jump(&mut self, now: Instant, at: i64, packet: Packet) -> Inserted {
         self.late_run = 0;
         let target_ms = self.transit_aim_ms().unwrap_or_default();
         let block = self.ticks(f64::from(BLOCK_MS));
-        let Some(timeline) = &mut self.timeline else { return };
+        let Some(timeline) = &mut self.timeline else { return Inserted::Late };
         // Where a packet of average luck would be that arrives now, yet after all that is there.
         let usual = timeline.now(now, self.clock_hz) - (target_ms * f64::from(self.clock_hz) / 1000.0) as i64;
         let after = self.packets.back().map_or(timeline.cursor, |(at, last)| at + i64::from(last.ticks));
         let place = if usual - after > block { usual } else { after };
+        let inserted = if place == at { Inserted::Queued } else { Inserted::Jumped };
+        self.stats.jumps += u64::from(inserted == Inserted::Jumped);
         timeline.shift += place - at;
         let transit_ms = timeline.transit_ms(now, place, self.clock_hz);
         timeline.newest = Newest { at: place, sequence: packet.sequence, ticks: packet.ticks, transit_ms };
@@ -371,6 +372,7 @@ impl JitterBuffer {
         self.delay = DelayEstimator::default();
         self.observe(now, place);
         self.drop_backlog(now);
+        inserted
     }
 
     fn queue(&mut self, now: Instant, at: i64, packet: Packet) {

@@ -276,7 +276,7 @@ impl Receiver {
             PayloadKind::ComfortNoise => self.buffer(now, queued(packet, block, Content::Noise, 0), self.clock_hz),
             PayloadKind::Audio(codec) => match codec.ticks(block.data) {
                 Some(ticks) => self.buffer(now, queued(packet, block, Content::Audio(codec), ticks), clock_hz),
-                None => self.garbage += 1,
+                None => self.refuse(block.payload_type, block.data.len()),
             },
             PayloadKind::Redundant => self.unpack_redundant(now, packet, block.data),
         }
@@ -285,8 +285,7 @@ impl Receiver {
     /// The packet's own payload first: where it belongs is where what it carries of earlier ones is missing.
     fn unpack_redundant(&mut self, now: Instant, packet: &RtpPacket, payload: &[u8]) {
         let Some(own) = red::split(payload).and_then(Iterator::last) else {
-            self.garbage += 1;
-            return;
+            return self.refuse(packet.payload_type, payload.len());
         };
         if own.payload_type != packet.payload_type {
             self.unpack(now, packet, &own);
@@ -440,6 +439,13 @@ impl Receiver {
         }
         self.due.get_or_insert(now);
         self.hold = None;
+    }
+
+    fn refuse(&mut self, payload_type: u8, bytes: usize) {
+        if self.garbage == 0 {
+            tracing::warn!(target: "webphone-rtc:media", payload_type, bytes, "a packet is none of its codec; such are dropped");
+        }
+        self.garbage += 1;
     }
 
     fn stop(&mut self) {

@@ -341,6 +341,20 @@ pub(super) fn common(
     codecs
 }
 
+/// What may come where `agreed` was negotiated: also under payload types that a codec had before, as they keep their meaning
+/// (RFC 3264 section 8.3.2), or has at the far end alone. Packets are under way while they change, and there are far ends that go
+/// on with the former ones.
+pub(super) fn receivable(agreed: &[CodecParameters], known: &PayloadTypes) -> Vec<CodecParameters> {
+    let mut codecs = agreed.to_vec();
+    for (&payload_type, known) in known {
+        let free = agreed.iter().all(|codec| codec.payload_type != payload_type);
+        if let Some(codec) = agreed.iter().find(|codec| free && identity(codec) == *known) {
+            codecs.push(CodecParameters { payload_type, ..codec.clone() });
+        }
+    }
+    codecs
+}
+
 /// `a` and `b` are one codec under one payload type.
 pub(super) fn is_same(a: &CodecParameters, b: &CodecParameters) -> bool {
     a.payload_type == b.payload_type && identity(a) == identity(b)

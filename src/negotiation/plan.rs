@@ -140,7 +140,7 @@ impl SendPlan {
 /// What may arrive.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RecvPlan {
-    /// Negotiated, with the payload types that we announced; telephone-event included.
+    /// Negotiated, with the payload types that we announced, then with others that they have had; telephone-event included.
     pub codecs: Vec<CodecParameters>,
     /// Declared by `a=ssrc`; may be empty.
     pub ssrcs: Vec<u32>,

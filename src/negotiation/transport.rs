@@ -21,6 +21,8 @@ pub(super) struct Transport {
     pub remote: Option<RemoteIce>,
     /// We offered new credentials; `remote` still belongs to the old ones.
     pub awaiting_remote: bool,
+    /// What came meanwhile without a word of the credentials it belongs to: candidates may overtake the answer (Janus).
+    pub early: EarlyCandidates,
     /// The last remote description changed the far end's credentials.
     pub remote_restarted: bool,
     pub controlling: bool,
@@ -34,6 +36,13 @@ pub(super) struct Transport {
 pub(super) struct RemoteIce {
     pub credentials: IceCredentials,
     pub lite: bool,
+    pub candidates: Vec<Candidate>,
+    pub complete: bool,
+}
+
+/// Candidates of the far end that may belong to credentials that are not known yet.
+#[derive(Clone, Debug, Default)]
+pub(super) struct EarlyCandidates {
     pub candidates: Vec<Candidate>,
     pub complete: bool,
 }
@@ -61,6 +70,7 @@ impl Transport {
             complete: false,
             remote: None,
             awaiting_remote: false,
+            early: EarlyCandidates::default(),
             remote_restarted: false,
             controlling,
             remote_dtls: None,
@@ -87,7 +97,8 @@ impl Transport {
             self.remote_restarted = before.is_some_and(|before| before.credentials != credentials);
             self.awaiting_remote = false;
             let known = self.remote.take().filter(|known| known.credentials == credentials);
-            let mut remote = known.unwrap_or(RemoteIce { credentials, lite, candidates: Vec::new(), complete: false });
+            let EarlyCandidates { candidates, complete } = std::mem::take(&mut self.early);
+            let mut remote = known.unwrap_or(RemoteIce { credentials, lite, candidates, complete });
             remote.lite = lite;
             for candidate in section.candidates.iter().filter(|candidate| candidate.component == 1) {
                 remote.add(candidate);

@@ -80,12 +80,20 @@ fn add_to_section(
         }
     }
     let transport = state.agreement.slots.get(index).and_then(|slot| slot.transport);
+    let named = ufrag;
     let (Some(ufrag), Some(id)) = (&matched, transport) else { return Ok(matched.is_some()) };
     let ends = init.candidate.is_empty();
     state.each_transport(id, |transport| {
         let remote = transport.remote.as_mut().filter(|remote| remote.credentials.ufrag == *ufrag);
         if let Some(remote) = remote {
             add_to_transport(remote, candidate, ends);
+        }
+        if named.is_none() && transport.awaiting_remote {
+            transport.early.complete |= ends;
+            transport
+                .early
+                .candidates
+                .extend(usable(candidate).filter(|_| transport.early.candidates.len() < MAX_CANDIDATES));
         }
     });
     Ok(true)
@@ -101,9 +109,13 @@ fn add_line(remote: &mut RemoteDescription, index: usize, line: &str) -> Result<
 
 fn add_to_transport(remote: &mut RemoteIce, candidate: Option<&Candidate>, ends: bool) {
     remote.complete |= ends;
-    if let Some(candidate) = candidate.filter(|candidate| candidate.component == 1) {
-        remote.add(candidate);
+    if let Some(candidate) = usable(candidate) {
+        remote.add(&candidate);
     }
+}
+
+fn usable(candidate: Option<&Candidate>) -> Option<Candidate> {
+    candidate.filter(|candidate| candidate.component == 1).cloned()
 }
 
 /// A candidate of ours enters the descriptions; returned as the sections' events show it.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: looking changes nothing.
 
-use super::codec::{CodecParameters, carries_media};
+use super::codec::{CodecParameters, carries_media, receivable};
 use super::description::{LocalDescription, RemoteDescription};
 use super::extension::{Extension, Extensions};
 use super::plan::{DataPlan, IcePlan, MediaPlan, Plan, RecvPlan, RedPlan, SendPlan, TransportPlan};
@@ -197,7 +197,7 @@ fn plan_media(state: &State, slot: &Slot) -> Option<MediaPlan> {
     let (negotiated, transport) = slot.negotiated.as_ref().zip(slot.transport)?;
     let send = plan_send(state, transceiver, negotiated).filter(|_| negotiated.direction.sends());
     let recv = negotiated.direction.receives().then(|| RecvPlan {
-        codecs: negotiated.recv_codecs.clone(),
+        codecs: receivable(&negotiated.recv_codecs, &slot.payload_types),
         ssrcs: negotiated.remote.ssrcs.clone(),
         extensions: agreed_extensions(negotiated),
     });

@@ -166,6 +166,20 @@ fn a_candidate_of_the_present_generation_counts_while_a_restart_is_offered() {
 }
 
 #[test]
+fn a_candidate_that_overtakes_the_answer_to_our_restart_counts_for_it() {
+    let untold = LINE.replace(" ufrag Yd0t", "");
+    for (told, expected) in [(untold.as_str(), &["198.51.100.9"][..]), (LINE, &[])] {
+        let (mut phone, _) = called_by("chromium-offer");
+        let restart = phone.create_offer(OfferOptions { ice_restart: true, ..OfferOptions::default() }).unwrap();
+        phone.set_local(SdpType::Offer, &restart).unwrap();
+        phone.add_remote_candidate(add(told)).unwrap();
+        let answer = fixture("chromium-offer").replace("Yd0t", "new1").replace("actpass", "active");
+        phone.set_remote(SdpType::Answer, &answer).unwrap();
+        assert_eq!(addresses(&phone), expected, "{told}");
+    }
+}
+
+#[test]
 fn a_candidate_cannot_smuggle_lines_into_the_description() {
     let (mut phone, _) = called_by("chromium-offer");
     let evil = format!("{LINE}\r\na=setup:passive");

@@ -24,8 +24,11 @@ fn opus_at_16000_is_not_opus() {
 }
 
 #[test]
-fn opus_with_one_channel_is_not_opus() {
-    assert_eq!(answer_formats("a=rtpmap:111 OPUS/48000/2", "a=rtpmap:111 OPUS/48000"), "0 8 9 101");
+fn opus_without_its_two_channels_is_opus() {
+    for named in ["OPUS/48000", "OPUS/48000/1"] {
+        let rtpmap = format!("a=rtpmap:111 {named}");
+        assert_eq!(answer_formats("a=rtpmap:111 OPUS/48000/2", &rtpmap), "111 0 8 9 101", "{named}");
+    }
 }
 
 #[test]

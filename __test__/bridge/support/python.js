@@ -1,59 +1,13 @@
-// A Python with the voice AI's requirements, in a virtual environment under .cache, made on first use.
-// Invariant: `python.path` or `python.missing` (a sentence) is set; in CI a missing one is a failed test, not a skipped one.
+// The voice AI, in a Python with its requirements.
 
-const { spawnSync } = require('node:child_process');
-const { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
 const { createServer } = require('node:net');
 const path = require('node:path');
+const { testWhere } = require('../../support/needs.js');
+const { pythonWith } = require('../../support/python.js');
 const { Process, EXAMPLE } = require('./processes.js');
 
-const ENVIRONMENT = path.resolve(__dirname, '../../../.cache/voice-ai');
-const REQUIREMENTS = path.join(EXAMPLE, 'requirements.txt');
-const STAMP = path.join(ENVIRONMENT, 'requirements.installed');
-const PYTHON = path.join(
-  ENVIRONMENT,
-  ...(process.platform === 'win32' ? ['Scripts', 'python.exe'] : ['bin', 'python']),
-);
-
-function run(command, args) {
-  const { status, error, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
-  return status === 0 ? null : (error?.message ?? `${stderr || stdout}`.trim().split('\n').at(-1));
-}
-
-function prepare() {
-  const wanted = readFileSync(REQUIREMENTS, 'utf8');
-  if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === wanted && run(PYTHON, ['-c', 'import websockets']) === null)
-    return { path: PYTHON };
-  if (run('python3', ['--version'])) return { missing: 'python3 is not installed' };
-  rmSync(ENVIRONMENT, { recursive: true, force: true });
-  mkdirSync(path.dirname(ENVIRONMENT), { recursive: true });
-  const noVenv = run('python3', ['-m', 'venv', ENVIRONMENT]);
-  if (noVenv) return { missing: `python3 cannot make a virtual environment (${noVenv})` };
-  const noPackages = run(PYTHON, [
-    '-m',
-    'pip',
-    'install',
-    '--quiet',
-    '--disable-pip-version-check',
-    '-r',
-    REQUIREMENTS,
-  ]);
-  if (noPackages) return { missing: `websockets cannot be installed (${noPackages})` };
-  writeFileSync(STAMP, wanted);
-  return { path: PYTHON };
-}
-
-const python = prepare();
-
-/** test() for what needs Python. */
-function pythonTest(name, ...rest) {
-  if (python.path) return test(name, ...rest);
-  const said = `${name} [${python.missing}]`;
-  if (!process.env.CI || process.env.CI === 'false') return test.skip(said, ...rest);
-  return test(said, () => {
-    throw new Error(python.missing);
-  });
-}
+const python = pythonWith('voice-ai', path.join(EXAMPLE, 'requirements.txt'), 'websockets');
+const pythonTest = testWhere(python.missing);
 
 async function freePort() {
   const server = createServer();

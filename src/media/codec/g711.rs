@@ -2,7 +2,7 @@
 //!
 //! Invariant: one byte is one sample, at 8 kHz.
 
-use super::{Decoder, Encoder, EncoderSettings, MAX_PACKET_MS};
+use super::{Decoder, Encoder, EncoderSettings, MAX_SAMPLED_MS};
 use audio_codec_algorithms::{decode_alaw, decode_ulaw};
 
 const RATE_HZ: u32 = 8000;
@@ -12,7 +12,7 @@ const MIN_TICKS: usize = 40;
 /// Length of a packet in ticks, one byte each; `None` when it is too short or too long to be one.
 pub(super) fn ticks(payload: &[u8]) -> Option<u32> {
     let ticks = payload.len();
-    (MIN_TICKS..=(MAX_PACKET_MS * RATE_HZ / 1000) as usize).contains(&ticks).then_some(ticks as u32)
+    (MIN_TICKS..=(MAX_SAMPLED_MS * RATE_HZ / 1000) as usize).contains(&ticks).then_some(ticks as u32)
 }
 
 /// The two laws.
@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn only_lengths_of_audio_packets_count() {
-        for (bytes, expected) in [(0, None), (4, None), (39, None), (40, Some(40)), (160, Some(160)), (961, None)] {
+        let lengths = [(0, None), (39, None), (40, Some(40)), (160, Some(160)), (1600, Some(1600)), (1601, None)];
+        for (bytes, expected) in lengths {
             assert_eq!(ticks(&vec![0xff; bytes]), expected);
         }
     }

@@ -25,8 +25,10 @@ pub struct CodecSpec {
     pub fmtp: String,
 }
 
-/// The longest packet that is played: the limit of Opus (RFC 6716 section 3.2.5), used for all.
+/// The longest packet that is made, and that is played of Opus, whose limit it is (RFC 6716 section 3.2.5).
 pub(crate) const MAX_PACKET_MS: u32 = 120;
+/// The longest that is played of other codecs (RFC 3551 section 4.2).
+const MAX_SAMPLED_MS: u32 = 200;
 /// Room for one encoded packet: 120 ms of G.711, far more than Opus ever makes of voice.
 pub(crate) const MAX_PAYLOAD: usize = 1275;
 

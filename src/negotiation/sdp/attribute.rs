@@ -180,7 +180,11 @@ fn read_rtpmap(section: &mut Section, attribute: &Attribute<'_>) -> Result<()> {
     let mut parts = encoding.split('/');
     let (name, clock_rate) = parts.next().zip(parts.next()).ok_or_else(|| attribute.malformed())?;
     let clock_rate = clock_rate.parse().ok().filter(|rate: &u32| *rate > 0).ok_or_else(|| attribute.malformed())?;
-    let channels = parts.next().map_or(Ok(1), str::parse).map_err(|_| attribute.malformed())?;
+    let mut channels = parts.next().map_or(Ok(1), str::parse).map_err(|_| attribute.malformed())?;
+    // Two are all that there may be (RFC 7587 section 7), and GStreamer writes none before it has seen its own stream.
+    if name.eq_ignore_ascii_case("opus") && channels == 1 {
+        channels = 2;
+    }
     if name.is_empty() || channels == 0 {
         return Err(attribute.malformed());
     }
