@@ -420,7 +420,7 @@ fn packets_of_200_ms_are_played() {
         });
         call.run(ms(5000));
         let stats = call.receiver.stats();
-        assert_eq!((stats.garbage, stats.concealed_samples, stats.packets), (0, 0, 24), "{}", codec.name);
+        assert_eq!((stats.garbage, stats.concealed_samples, stats.packets), (0, 0, 25), "{}", codec.name);
         assert!(snr_db(call.last(ms(2000)), 1000.0) > 30.0, "{}", codec.name);
     }
 }
