@@ -48,13 +48,10 @@ test.each([
     await far.setLocalDescription();
     await near.setRemoteDescription(far.localDescription);
     await Promise.all(connections.map(connected));
-    const seen = connections.map((pc) => {
+    const kinds = connections.map((pc) => {
       const [der] = pc.sctp.transport.getRemoteCertificates();
-      return new X509Certificate(Buffer.from(der));
+      return new X509Certificate(Buffer.from(der)).publicKey.asymmetricKeyType;
     });
-    // As those of browsers are called: the name must not tell which implementation this is.
-    expect(seen.map(({ subject, issuer }) => [subject, issuer])).toEqual(Array(2).fill(['CN=WebRTC', 'CN=WebRTC']));
-    const kinds = seen.map(({ publicKey }) => publicKey.asymmetricKeyType);
     expect(kinds).toEqual([ofClient, ofServer].map(({ name }) => (name === 'ECDSA' ? 'ec' : 'rsa')));
   } finally {
     for (const pc of connections) pc.close();

@@ -27,8 +27,9 @@ impl Certificate {
     /// A new key pair (ECDSA P-256) with its certificate, to be used for `lifetime` from now. The date is kept here: the
     /// X.509 form says the year 4096, as nobody checks dates where the fingerprint is the credential.
     pub fn generate(lifetime: Duration) -> Result<Self> {
-        let key = rcgen::KeyPair::generate().map_err(|error| failed("key", error))?;
-        Self::self_signed(&key, lifetime)
+        let dtls = DtlsCertificate::generate_self_signed(vec!["webrtc".to_owned()], crypto()?.crypto())
+            .map_err(|error| failed("certificate", error))?;
+        Ok(Self { dtls, expires_unix_ms: 0 }.lasting(lifetime))
     }
 
     /// A certificate for an RSA key pair of 2048 to 4096 bits that was made elsewhere (PKCS #8, DER), signed with SHA-256.
@@ -37,17 +38,11 @@ impl Certificate {
         if !key.is_compatible(&rcgen::PKCS_RSA_SHA256) {
             return Err(failed("RSA key", "it is of another kind"));
         }
-        Self::self_signed(&key, lifetime)
-    }
-
-    fn self_signed(key: &rcgen::KeyPair, lifetime: Duration) -> Result<Self> {
-        let mut params = rcgen::CertificateParams::default();
-        // The name that browsers give: another one tells who is calling, and some look for it.
-        params.distinguished_name = rcgen::DistinguishedName::new();
-        params.distinguished_name.push(rcgen::DnType::CommonName, "WebRTC");
-        let certificate = params.self_signed(key).map_err(|error| failed("certificate", error))?;
+        let certificate = rcgen::CertificateParams::new(vec!["webrtc".to_owned()])
+            .and_then(|params| params.self_signed(&key))
+            .map_err(|error| failed("certificate", error))?;
         let private_key =
-            CryptoPrivateKey::from_key_pair(key, crypto()?.crypto()).map_err(|error| failed("key", error))?;
+            CryptoPrivateKey::from_key_pair(&key, crypto()?.crypto()).map_err(|error| failed("RSA key", error))?;
         let dtls = DtlsCertificate { certificate: vec![certificate.der().to_owned()], private_key };
         Ok(Self { dtls, expires_unix_ms: 0 }.lasting(lifetime))
     }
