@@ -110,37 +110,6 @@ describe('setRemoteDescription', () => {
     }
   });
 
-  test('who awaits one track after the other misses none, and all are told before it resolves', async () => {
-    const a = connection();
-    const b = connection();
-    for (let n = 0; n < 3; n++) {
-      const { track, stream } = await microphone();
-      a.pc.addTrack(track, stream);
-    }
-    await a.pc.setLocalDescription();
-    const log = [];
-    const described = b.pc.setRemoteDescription(a.pc.localDescription).then(() => log.push('resolved'));
-    for (let n = 0; n < 3; n++) log.push((await next(b.pc, 'track')).transceiver.mid);
-    await described;
-    expect(log).toEqual(['0', '1', '2', 'resolved']);
-  });
-
-  test('a connection that is closed between two tracks tells of no more', async () => {
-    const a = connection();
-    const b = connection();
-    for (let n = 0; n < 2; n++) {
-      const { track, stream } = await microphone();
-      a.pc.addTrack(track, stream);
-    }
-    await a.pc.setLocalDescription();
-    const log = record(b.pc, ['track', 'addstream']);
-    b.pc.setRemoteDescription(a.pc.localDescription).then(() => log.push('resolved'));
-    await next(b.pc, 'track');
-    b.pc.close();
-    await settled();
-    expect(log).toEqual(['track']);
-  });
-
   test('gives the track a stream when the offer names none', async () => {
     const { pc } = connection();
     const tracked = next(pc, 'track');

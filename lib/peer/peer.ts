@@ -187,8 +187,8 @@ export class Peer {
   }
 
   /** Applies a description in a task. Only inside the operations chain. */
-  async describe(side: Side, type: SdpType, sdp: string): Promise<void> {
-    const { added, finish } = await this.task(() => {
+  describe(side: Side, type: SdpType, sdp: string): Promise<void> {
+    return this.task(() => {
       const snapshot = this.invoke((native) =>
         side === 'local' ? native.setLocalDescription(type, sdp) : native.setRemoteDescription(type, sdp),
       );
@@ -197,17 +197,10 @@ export class Peer {
         this.#gatheringExpected ||= this.restarting || this.iceGatheringState === 'new';
         this.restarting = false;
       }
-      return this.#apply(snapshot, side, type);
+      this.#apply(snapshot, side, type);
+      if (type === 'rollback') this.#forgetGathering();
+      this.#hold();
     });
-    for (const [index, transceiver] of added.entries()) {
-      // Who awaits one 'track' after the other misses none: a browser runs microtasks after each listener, Node after a task.
-      if (index > 0) await this.task(() => {});
-      if (this.closed) return;
-      this.#trackAdded(transceiver);
-    }
-    finish();
-    if (type === 'rollback') this.#forgetGathering();
-    this.#hold();
   }
 
   #logDescription(side: Side, type: SdpType, given: string): void {
@@ -379,11 +372,8 @@ export class Peer {
     detachSender(slots.sender);
   }
 
-  /**
-   * W3C "set a session description", the part after it has been applied: up to the tracks that are to be told of, and what
-   * comes after them.
-   */
-  #apply(snapshot: Snapshot, side: Side, type: SdpType): { added: RTCRtpTransceiver[]; finish: () => void } {
+  /** W3C "set a session description", the part after it has been applied. */
+  #apply(snapshot: Snapshot, side: Side, type: SdpType): void {
     const before = this.signalingState;
     const known = this.transceivers;
     this.#mirror(snapshot);
@@ -403,23 +393,23 @@ export class Peer {
     }
     for (const track of muted) setSignalMuted(trackSlots(track).signal, true);
     const { fresh, emptied } = this.streams.flush();
-    const finish = () => {
-      for (const stream of emptied) this.#fireStream('removestream', stream);
-      for (const stream of fresh) this.#fireStream('addstream', stream);
-      for (const channel of withoutId) this.channels.end(channel, NO_ID_LEFT);
-      if (this.signalingState === 'stable') this.updateNegotiationNeeded();
-      this.#derive()();
-    };
-    return { added, finish };
-  }
-
-  #trackAdded(transceiver: RTCRtpTransceiver): void {
-    const { receiver } = transceiver;
-    const { track } = receiver;
-    log('media', 'info', this.id, 'a remote track was added', { kind: track.kind, mid: transceiver.mid ?? '' });
-    this.#publishTrack('added', transceiver);
-    const streams = receiverSlots(receiver).streams;
-    fire(this.#target, 'track', () => new RTCTrackEvent('track', { receiver, track, streams, transceiver }));
+    for (const transceiver of added) {
+      if (this.closed) return;
+      const { receiver } = transceiver;
+      const { track } = receiver;
+      log('media', 'info', this.id, 'a remote track was added', {
+        kind: track.kind,
+        mid: transceiver.mid ?? '',
+      });
+      this.#publishTrack('added', transceiver);
+      const streams = receiverSlots(receiver).streams;
+      fire(this.#target, 'track', () => new RTCTrackEvent('track', { receiver, track, streams, transceiver }));
+    }
+    for (const stream of emptied) this.#fireStream('removestream', stream);
+    for (const stream of fresh) this.#fireStream('addstream', stream);
+    for (const channel of withoutId) this.channels.end(channel, NO_ID_LEFT);
+    if (this.signalingState === 'stable') this.updateNegotiationNeeded();
+    this.#derive()();
   }
 
   /** Unless a listener has closed the connection. */
