@@ -137,6 +137,10 @@ class Connection {
     this.calls.push(['setCodecPreferences', id, codecs]);
     return this.#ok();
   }
+  setSendCodec(id, codec) {
+    this.calls.push(['setSendCodec', id, codec]);
+    return this.#ok();
+  }
   stopExtensions(id, uris) {
     this.#find(id).stoppedExtensions = uris;
     return this.#ok();

@@ -274,7 +274,8 @@ describe('parameters', () => {
   test('codec preferences must be capabilities', () => {
     const { pc, native } = connection();
     const transceiver = pc.addTransceiver('audio');
-    const [opus, , pcmu] = RTCRtpSender.getCapabilities('audio').codecs;
+    const { codecs } = RTCRtpSender.getCapabilities('audio');
+    const [opus, pcmu] = ['audio/opus', 'audio/PCMU'].map((name) => codecs.find(({ mimeType }) => mimeType === name));
     transceiver.setCodecPreferences([pcmu, opus, pcmu]);
     expect(native.called('setCodecPreferences')[0][1].map(({ mimeType }) => mimeType)).toEqual([
       'audio/PCMU',
