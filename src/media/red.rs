@@ -1,4 +1,4 @@
-//! Redundant audio (RFC 2198): a payload that carries earlier ones again, in front of its own.
+//! RED (RFC 2198): a payload that carries earlier ones again, in front of its own. Browsers wrap video in it as well, alone.
 //!
 //! Invariant: what is split was checked as a whole, so that no block reaches beyond its payload; what is written can be
 //! split.

@@ -5,6 +5,7 @@
 use super::assembler::{Assembler, VideoFormat};
 use super::detour::{Detour, EncodedFrame, Picture};
 use super::reception::{Reception, ReceptionReport};
+use super::red;
 use crate::rtp::RtpPacket;
 use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
@@ -197,19 +198,10 @@ impl VideoReceiver {
     }
 }
 
-/// Payload type and beginning of the primary block, the last one of RED (RFC 2198 section 3); those before are of earlier packets.
+/// Payload type and beginning of the packet's own block, the last one of RED; those before are of earlier packets.
 fn primary(payload: &[u8]) -> Option<(u8, usize)> {
-    let (mut at, mut redundant) = (0, 0);
-    loop {
-        let first = *payload.get(at)?;
-        if first & 0x80 == 0 {
-            let begins = at + 1 + redundant;
-            return (begins <= payload.len()).then_some((first & 0x7f, begins));
-        }
-        let length = payload.get(at + 2..at + 4)?;
-        redundant += usize::from(u16::from_be_bytes([length[0], length[1]]) & 0x3ff);
-        at += 4;
-    }
+    let own = red::split(payload)?.last()?;
+    Some((own.payload_type, payload.len() - own.data.len()))
 }
 
 #[cfg(test)]
