@@ -124,6 +124,22 @@ fn what_is_no_redundant_payload_is_garbage_and_harms_nothing() {
 }
 
 #[test]
+fn redundancy_in_redundancy_is_left_out_under_whatever_type() {
+    let mut call = call(true);
+    let other = spec(RED + 1, "red", 48_000, 2);
+    let codecs = all().into_iter().chain([spec(RED, "red", 48_000, 2), other]).collect();
+    call.receiver.configure(Some(RecvSpec { codecs }));
+    // 1000 headers, each of a payload that has nothing but the next, around one of Opus.
+    call.network = Box::new(|_, packet| {
+        let own = std::mem::replace(&mut packet.payload, BytesMut::from(&[RED + 1; 1000][..]));
+        packet.payload.extend_from_slice(&own);
+        vec![ms(5)]
+    });
+    call.run(ms(500));
+    assert_eq!(call.receiver.stats().decoded, 0);
+}
+
+#[test]
 fn the_first_packet_brings_nothing_of_what_was_before() {
     let mut call = call(true);
     call.network = Box::new(|n, _| if n < 10 { vec![] } else { vec![ms(5)] });

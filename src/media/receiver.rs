@@ -214,7 +214,8 @@ impl Receiver {
         let Some(detour) = self.detour.clone() else { return };
         while let Some(frame) = detour.take_back() {
             let playing = self.reception.as_ref().is_some_and(|reception| reception.ssrc == frame.ssrc);
-            let (true, Some(sequence)) = (playing, frame.sequence) else { continue };
+            let known = self.known(frame.payload_type);
+            let (true, Some(known), Some(sequence)) = (playing, known, frame.sequence) else { continue };
             // It is as late as the detour has made it: that is what the jitter buffer must know.
             let packet = RtpPacket {
                 payload_type: frame.payload_type,
@@ -227,7 +228,7 @@ impl Receiver {
                 payload: BytesMut::from(&frame.data[..]),
                 arrival: now,
             };
-            self.unpack(now, &packet, &whole(&packet));
+            self.unpack(now, &packet, &whole(&packet), known);
         }
     }
 
@@ -261,13 +262,12 @@ impl Receiver {
         };
         match self.detour.as_ref().zip(frame) {
             Some((detour, codec)) => detour.leave(encoded_frame(packet, codec, self.level_extension)),
-            None => self.unpack(now, packet, &whole(packet)),
+            None => self.unpack(now, packet, &whole(packet), (kind, clock_hz)),
         }
     }
 
-    /// Takes what a packet carries.
-    fn unpack(&mut self, now: Instant, packet: &RtpPacket, block: &Block) {
-        let Some((kind, clock_hz)) = self.known(block.payload_type) else { return };
+    /// Takes what a packet carries, which is [known](Self::known).
+    fn unpack(&mut self, now: Instant, packet: &RtpPacket, block: &Block, (kind, clock_hz): (PayloadKind, u32)) {
         match kind {
             PayloadKind::TelephoneEvent => {
                 let heard = self.digits.receive(now, packet.marker, packet.timestamp, block.data, clock_hz);
@@ -287,8 +287,9 @@ impl Receiver {
         let Some(own) = red::split(payload).and_then(Iterator::last) else {
             return self.refuse(packet.payload_type, payload.len());
         };
-        if own.payload_type != packet.payload_type {
-            self.unpack(now, packet, &own);
+        // Redundancy in redundancy says nothing more, and could be nested at will.
+        if let Some(known) = self.known(own.payload_type).filter(|known| known.0 != PayloadKind::Redundant) {
+            self.unpack(now, packet, &own, known);
         }
         for block in red::split(payload).into_iter().flatten().filter(|block| block.offset > 0) {
             let Some((PayloadKind::Audio(codec), _)) = self.known(block.payload_type) else { continue };
