@@ -22,7 +22,7 @@ pub(super) struct Transport {
     /// We offered new credentials; `remote` still belongs to the old ones.
     pub awaiting_remote: bool,
     /// What came meanwhile without a word of the credentials it belongs to: candidates may overtake the answer (Janus).
-    pub early: EarlyCandidates,
+    pub early: RemoteCandidates,
     /// The last remote description changed the far end's credentials.
     pub remote_restarted: bool,
     pub controlling: bool,
@@ -36,14 +36,14 @@ pub(super) struct Transport {
 pub(super) struct RemoteIce {
     pub credentials: IceCredentials,
     pub lite: bool,
-    pub candidates: Vec<Candidate>,
-    pub complete: bool,
+    pub candidates: RemoteCandidates,
 }
 
-/// Candidates of the far end that may belong to credentials that are not known yet.
+/// Candidates of the far end: of component 1, each once, and no more than any transport can use.
 #[derive(Clone, Debug, Default)]
-pub(super) struct EarlyCandidates {
-    pub candidates: Vec<Candidate>,
+pub(super) struct RemoteCandidates {
+    pub list: Vec<Candidate>,
+    /// No more of them come.
     pub complete: bool,
 }
 
@@ -70,7 +70,7 @@ impl Transport {
             complete: false,
             remote: None,
             awaiting_remote: false,
-            early: EarlyCandidates::default(),
+            early: RemoteCandidates::default(),
             remote_restarted: false,
             controlling,
             remote_dtls: None,
@@ -97,15 +97,13 @@ impl Transport {
             self.remote_restarted = before.is_some_and(|before| before.credentials != credentials);
             self.awaiting_remote = false;
             let known = self.remote.take().filter(|known| known.credentials == credentials);
-            let EarlyCandidates { candidates, complete } = std::mem::take(&mut self.early);
-            let mut remote = known.unwrap_or(RemoteIce { credentials, lite, candidates, complete });
+            let candidates = std::mem::take(&mut self.early);
+            let mut remote = known.unwrap_or(RemoteIce { credentials, lite, candidates });
             remote.lite = lite;
-            for candidate in section.candidates.iter().filter(|candidate| candidate.component == 1) {
-                remote.add(candidate);
-            }
+            section.candidates.iter().for_each(|candidate| remote.candidates.add(candidate));
             // Who neither trickles nor lists anything is found by its own checks only.
             let all_told = !section.shared.trickles && !section.candidates.is_empty();
-            remote.complete |= section.end_of_candidates || all_told;
+            remote.candidates.complete |= section.end_of_candidates || all_told;
             self.controlling |= lite;
             self.remote = Some(remote);
         }
@@ -144,11 +142,11 @@ impl Transport {
     }
 }
 
-impl RemoteIce {
-    /// Keeps each candidate once, and no more than any transport can use.
+impl RemoteCandidates {
     pub fn add(&mut self, candidate: &Candidate) {
-        if self.candidates.len() < MAX_CANDIDATES && !self.candidates.contains(candidate) {
-            self.candidates.push(candidate.clone());
+        let useful = candidate.component == 1 && !self.list.contains(candidate);
+        if useful && self.list.len() < MAX_CANDIDATES {
+            self.list.push(candidate.clone());
         }
     }
 }

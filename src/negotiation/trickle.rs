@@ -5,7 +5,7 @@
 use super::candidate::{Candidate, MAX_CANDIDATES, SurfacedCandidate, Unread};
 use super::description::{END_OF_CANDIDATES, RemoteDescription};
 use super::state::State;
-use super::transport::{RemoteIce, Transport};
+use super::transport::Transport;
 use super::types::{RemoteCandidateInit, TransportId};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -85,15 +85,10 @@ fn add_to_section(
     let ends = init.candidate.is_empty();
     state.each_transport(id, |transport| {
         let remote = transport.remote.as_mut().filter(|remote| remote.credentials.ufrag == *ufrag);
-        if let Some(remote) = remote {
-            add_to_transport(remote, candidate, ends);
-        }
-        if named.is_none() && transport.awaiting_remote {
-            transport.early.complete |= ends;
-            transport
-                .early
-                .candidates
-                .extend(usable(candidate).filter(|_| transport.early.candidates.len() < MAX_CANDIDATES));
+        let early = (named.is_none() && transport.awaiting_remote).then_some(&mut transport.early);
+        for candidates in remote.map(|remote| &mut remote.candidates).into_iter().chain(early) {
+            candidates.complete |= ends;
+            candidate.into_iter().for_each(|candidate| candidates.add(candidate));
         }
     });
     Ok(true)
@@ -105,17 +100,6 @@ fn add_line(remote: &mut RemoteDescription, index: usize, line: &str) -> Result<
         return Ok(());
     }
     Err(Error::new(ErrorKind::Operation, format!("the section has {MAX_CANDIDATES} candidates already")))
-}
-
-fn add_to_transport(remote: &mut RemoteIce, candidate: Option<&Candidate>, ends: bool) {
-    remote.complete |= ends;
-    if let Some(candidate) = usable(candidate) {
-        remote.add(&candidate);
-    }
-}
-
-fn usable(candidate: Option<&Candidate>) -> Option<Candidate> {
-    candidate.filter(|candidate| candidate.component == 1).cloned()
 }
 
 /// A candidate of ours enters the descriptions; returned as the sections' events show it.
