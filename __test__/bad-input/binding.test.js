@@ -1,6 +1,7 @@
 // What no facade lets through: values of any kind to every member of the binding. Each call returns or throws; the process, and a call in it, go on.
 
 const { types } = require('node:util');
+const { mulberry32 } = require('../../bench/quality/random');
 const binding = require('../../binding.js');
 const { describeWithBystander } = require('./bystander');
 
@@ -9,15 +10,10 @@ const CALLS = 10_000;
 const PANIC = /panicked|unwrap\(\)|overflow|attempt to|out of bounds|out of range|already (mutably )?borrowed|capacity/;
 const CONFIG = { iceServers: [], iceTransportPolicy: 'all', bundlePolicy: 'balanced', certificates: [] };
 
-/** mulberry32: the same values in each run. */
+/** Whole numbers below what is asked for: the same in each run. */
 function random(seed) {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below) | 0;
-  };
+  const next = mulberry32(seed);
+  return (below) => (next() * below) | 0;
 }
 
 const VALUES = [

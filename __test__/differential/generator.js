@@ -2,6 +2,8 @@
 // Invariant: a step names what it works on by numbers that any state gives a meaning to, so that a program with steps taken out is
 // still a program.
 
+const { mulberry32 } = require('../../bench/quality/random');
+
 const DIRECTIONS = ['sendrecv', 'sendonly', 'recvonly', 'inactive'];
 const CODECS = [
   ['PCMU'],
@@ -68,21 +70,10 @@ const CHANNELS = [
   { id: 5 },
 ];
 
-/** mulberry32 */
-function numbers(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 class Choice {
   #next;
   constructor(seed) {
-    this.#next = numbers(seed);
+    this.#next = mulberry32(seed);
     // The first numbers of neighbouring seeds are alike.
     for (let n = 0; n < 8; n++) this.#next();
   }

@@ -7,9 +7,12 @@ function hash(text) {
   return h >>> 0;
 }
 
-/** @returns {() => number} uniform in [0, 1): mulberry32 */
-function random(seed) {
-  let state = hash(seed);
+/** @returns {() => number} uniform in [0, 1), of a text */
+const random = (seed) => mulberry32(hash(seed));
+
+/** @returns {() => number} uniform in [0, 1), of a whole number */
+function mulberry32(seed) {
+  let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
     let x = Math.imul(state ^ (state >>> 15), state | 1);
@@ -18,4 +21,4 @@ function random(seed) {
   };
 }
 
-module.exports = { random };
+module.exports = { mulberry32, random };

@@ -1,6 +1,7 @@
 // Calls between two connections of this process that end at any moment of their lives. Arguments: how many, how many at a
 // time, how often to look, and the seed of the dice. Says after each part what the process holds.
 
+const { mulberry32 } = require('../../../bench/quality/random');
 const { Pair } = require('../../support/pair');
 const { follow, settled } = require('./holdings');
 const say = require('./say');
@@ -10,14 +11,9 @@ const [calls, atATime, looks, seed] = process.argv.slice(2).map(Number);
 const WARM_UP = 3 * atATime + 20;
 const LONGEST_TALK_MS = 100;
 
-/** mulberry32: whole numbers below `below`. */
-let state = seed;
-function roll(below) {
-  state = (state + 0x6d2b79f5) | 0;
-  let t = Math.imul(state ^ (state >>> 15), 1 | state);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below);
-}
+const next = mulberry32(seed);
+/** Whole numbers below `below`. */
+const roll = (below) => Math.floor(next() * below);
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const shaking = ({ pc }) => pc.connectionState !== 'new';
