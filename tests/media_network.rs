@@ -425,22 +425,26 @@ fn packets_of_200_ms_are_played() {
     }
 }
 
+/// The n-th packet of 20 ms of Opus.
+fn silence(n: u32, timestamp: u32, arrival: Instant) -> Packet {
+    Packet {
+        payload_type: 111,
+        content: Content::Audio(Codec::Opus),
+        sequence: n as u16,
+        timestamp,
+        ticks: 960,
+        payload: Bytes::from_static(&[0xF8, 0xFF, 0xFE]),
+        arrival,
+        copied: false,
+    }
+}
+
 #[test]
 fn what_a_sender_had_kept_and_sends_all_at_once_is_no_jump_of_its_clock() {
     let now = Instant::now();
     let mut buffer = JitterBuffer::new(48_000);
     for n in 0..200_u32 {
-        let packet = Packet {
-            payload_type: 111,
-            content: Content::Audio(Codec::Opus),
-            sequence: n as u16,
-            timestamp: n * 960,
-            ticks: 960,
-            payload: Bytes::from_static(&[0xF8, 0xFF, 0xFE]),
-            arrival: now,
-            copied: false,
-        };
-        assert_eq!(buffer.insert(now, packet), Inserted::Queued, "packet {n}");
+        assert_eq!(buffer.insert(now, silence(n, n * 960, now)), Inserted::Queued, "packet {n}");
     }
     assert_eq!(buffer.stats().jumps, 0);
     let played = (0..250).filter(|_| matches!(buffer.next(now, now, true), Next::Packet(_))).count();
@@ -453,17 +457,7 @@ fn a_flood_for_one_moment_or_from_a_clock_that_jumps_leaves_a_bounded_number_of_
         let now = Instant::now();
         let mut buffer = JitterBuffer::new(48_000);
         for n in 0..20_000_u32 {
-            let packet = Packet {
-                payload_type: 111,
-                content: Content::Audio(Codec::Opus),
-                sequence: n as u16,
-                timestamp: n.wrapping_mul(step),
-                ticks: 960,
-                payload: Bytes::from_static(&[0xF8, 0xFF, 0xFE]),
-                arrival: now,
-                copied: false,
-            };
-            buffer.insert(now, packet);
+            buffer.insert(now, silence(n, n.wrapping_mul(step), now));
         }
         let played = (0..25_000).filter(|_| matches!(buffer.next(now, now, true), Next::Packet(_))).count();
         assert!((50..=1000).contains(&played), "{played} of step {step}");

@@ -2,6 +2,15 @@
 
 const { Pair } = require('../support/pair');
 
+async function withPair(body) {
+  const pair = new Pair();
+  try {
+    await body(pair);
+  } finally {
+    pair.end();
+  }
+}
+
 const find = (report, type) => [...report.values()].find((it) => it.type === type);
 
 /** What is sent from now on, after a few packets of it: codec and bytes in a packet. */
@@ -28,9 +37,8 @@ async function choose(sender, mimeType) {
   await sender.setParameters(parameters);
 }
 
-test('encodings[0].codec is sent with, and heard, until it is taken back', async () => {
-  const pair = new Pair();
-  try {
+test('encodings[0].codec is sent with, and heard, until it is taken back', () =>
+  withPair(async (pair) => {
     await pair.connect();
     await pair.talks();
     const [sender] = pair.left.pc.getSenders();
@@ -43,14 +51,10 @@ test('encodings[0].codec is sent with, and heard, until it is taken back', async
     await choose(sender, undefined);
     expect(await sent(sender)).toMatchObject({ codec: 'audio/opus' });
     await pair.talks();
-  } finally {
-    pair.end();
-  }
-});
+  }));
 
-test('with redundancy each packet carries the one before again, and is heard as before', async () => {
-  const pair = new Pair();
-  try {
+test('with redundancy each packet carries the one before again, and is heard as before', () =>
+  withPair(async (pair) => {
     await pair.connect();
     await pair.talks();
     const [sender] = pair.left.pc.getSenders();
@@ -60,21 +64,14 @@ test('with redundancy each packet carries the one before again, and is heard as 
     expect(redundant.codec).toBe('audio/opus');
     expect(redundant.bytes / plain.bytes).toBeGreaterThan(1.7);
     await pair.talks();
-  } finally {
-    pair.end();
-  }
-});
+  }));
 
-test('the codec of addTransceiver() is sent with as soon as it is negotiated', async () => {
-  const pair = new Pair();
-  try {
+test('the codec of addTransceiver() is sent with as soon as it is negotiated', () =>
+  withPair(async (pair) => {
     const codec = { mimeType: 'audio/PCMA', clockRate: 8000, channels: 1 };
     const track = pair.left.pc.getSenders()[0].track.clone();
     const { sender } = pair.left.pc.addTransceiver(track, { sendEncodings: [{ codec }] });
     await pair.connect();
     expect(sender.getParameters().encodings[0].codec).toEqual(codec);
     expect(await sent(sender)).toMatchObject({ codec: 'audio/PCMA' });
-  } finally {
-    pair.end();
-  }
-});
+  }));
