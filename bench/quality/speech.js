@@ -58,12 +58,14 @@ function speak(voice, text, sampleRate) {
   const file = path.join(folder, `${key}.wav`);
   if (!existsSync(file)) {
     mkdirSync(folder, { recursive: true });
+    // Another process may be saying the same.
+    const unfinished = `${file}.${process.pid}`;
     const { status, stderr } = spawnSync('espeak-ng', [
-      ...['-v', voice, '-s', String(WORDS_PER_MINUTE), '-w', `${file}.new`],
+      ...['-v', voice, '-s', String(WORDS_PER_MINUTE), '-w', unfinished],
       text,
     ]);
     if (status !== 0) throw new Error(`espeak-ng: ${stderr}`);
-    renameSync(`${file}.new`, file);
+    renameSync(unfinished, file);
   }
   const spoken = decodeWav(readFileSync(file));
   return levelled(trim(resample(spoken.samples, spoken.sampleRate, sampleRate)));
