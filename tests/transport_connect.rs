@@ -5,8 +5,8 @@
 mod wire;
 
 use std::net::SocketAddr;
-use webphone_rtc::negotiation::{Candidate, CandidateKind, Fingerprint, HashAlgorithm};
-use webphone_rtc::transport::{DtlsFailure, DtlsState, IceState, TransportEvent};
+use webphone_rtc::negotiation::{Candidate, CandidateKind, DtlsRole, Fingerprint, HashAlgorithm};
+use webphone_rtc::transport::{DtlsFailure, DtlsState, IceState, Transmit, TransportEvent};
 use wire::{Wire, address, host, ms};
 
 const BAD_CERTIFICATE: u8 = 42;
@@ -371,4 +371,41 @@ fn another_endpoint_may_take_the_call_over() {
     wire.run(ms(1000));
     assert_eq!(wire.lost(), [0, 0]);
     assert_eq!(failures(&wire, 0), []);
+}
+
+/// The handshake of one branch is under way, or over, when another one answers; its datagrams come late.
+#[test]
+fn what_one_branch_of_a_forked_call_still_says_is_nothing_to_another() {
+    for (role, far_role) in [(DtlsRole::Client, DtlsRole::Server), (DtlsRole::Server, DtlsRole::Client)] {
+        for over in [false, true] {
+            let mut wire = Wire::new();
+            (wire.sides[0].role, wire.sides[1].role) = (role, far_role);
+            wire.signal(0);
+            wire.signal(1);
+            let far = |wire: &Wire, sent: usize| wire.captured.iter().filter(|it| is_dtls(it, 1)).count() > sent;
+            let done = |wire: &Wire| if over { wire.is_up() } else { far(wire, 1) };
+            assert!(wire.run_until(ms(5000), done));
+            let late: Vec<_> = wire.captured.iter().filter(|it| is_dtls(it, 1)).map(|it| it.1.clone()).collect();
+            wire.replace_at(1, address("10.0.0.9:5000"));
+            wire.sides[1].role = far_role;
+            wire.signal(1);
+            wire.run(ms(50));
+            wire.signal(0);
+            let from = wire.elapsed();
+            let renewed = |wire: &Wire| {
+                let seen = wire.sides[0].transport.remote_certificate();
+                wire.is_up() && seen == Some(wire.sides[1].certificate.der())
+            };
+            while !renewed(&wire) {
+                assert!(wire.elapsed() < from + ms(5000), "{role:?}, {over}: {:?}", wire.states());
+                wire.run(ms(3));
+                late.iter().for_each(|it| wire.forge(0, it.local, &it.payload));
+            }
+            assert_eq!(failures(&wire, 0), [], "{role:?}, {over}");
+        }
+    }
+}
+
+fn is_dtls((from, sent): &(usize, Transmit), side: usize) -> bool {
+    *from == side && (20..=63).contains(&sent.payload[0])
 }

@@ -117,6 +117,11 @@ impl Peers {
     pub(super) fn knows(&self, peer: SocketAddr) -> bool {
         self.0.contains(&peer)
     }
+
+    /// Those of a later session as well.
+    pub(super) fn join(&mut self, later: Self) {
+        later.0.into_iter().rev().for_each(|peer| self.admit(peer));
+    }
 }
 
 /// SSRCs from which one packet at least was authentic.

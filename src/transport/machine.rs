@@ -133,7 +133,10 @@ pub struct Transport {
     ice: Session,
     /// The session before a restart, in use until the restart has found a pair.
     ice_before: Option<Session>,
+    /// Who has proved to know the current credentials.
     peers: Peers,
+    /// Who has proved to know credentials before these, as long as the association in use may be with them.
+    peers_before: Peers,
     dtls: Option<Association>,
     /// With the far end that an ICE restart leads to; begins when the restart has found a pair, or the far end before
     /// would answer in its place.
@@ -170,6 +173,7 @@ impl Transport {
             remotes_complete: false,
             ice_before: None,
             peers: Peers::default(),
+            peers_before: Peers::default(),
             dtls: None,
             dtls_next: None,
             srtp: None,
@@ -208,7 +212,10 @@ impl Transport {
         if !self.ice.may_have_credentials(&plan.local, plan.remote.as_ref()) {
             let back = |before: &mut Session| before.has_credentials(&plan.local, plan.remote.as_ref());
             match self.ice_before.take_if(back) {
-                Some(before) => self.ice = before,
+                Some(before) => {
+                    self.ice = before;
+                    self.peers = std::mem::take(&mut self.peers_before);
+                }
                 None => self.restart(now, &plan.local)?,
             }
         }
@@ -246,6 +253,7 @@ impl Transport {
             session.add_local(now, candidate.kind, *base, candidate.priority)?;
         }
         let before = std::mem::replace(&mut self.ice, session);
+        self.peers_before.join(std::mem::take(&mut self.peers));
         if before.selected().is_some() {
             self.ice_before = Some(before);
         }
@@ -274,6 +282,8 @@ impl Transport {
         let Some(next) = self.dtls_next.take() else { return };
         self.dtls = Some(next);
         self.stalled.clear();
+        // What the far end before still says is nothing to this one.
+        self.peers_before = Peers::default();
         if self.path.is_some() {
             self.start_dtls(now);
         }
@@ -341,7 +351,7 @@ impl Transport {
         }
         match datagram.first() {
             Some(0..=3) => self.receive_stun(now, Pair { local, peer }, datagram),
-            Some(_) if !self.peers.knows(peer) => {}
+            Some(_) if !self.peers.knows(peer) && !self.peers_before.knows(peer) => {}
             Some(20..=63) => self.receive_dtls(now, datagram),
             Some(128..=191) => self.receive_srtp(now, datagram),
             _ => {}
@@ -349,12 +359,14 @@ impl Transport {
     }
 
     fn receive_stun(&mut self, now: Instant, pair: Pair, datagram: &[u8]) {
-        let authentic = self.ice.receive(now, pair, datagram)
-            || self.ice_before.as_mut().is_some_and(|before| before.receive(now, pair, datagram));
-        if authentic {
+        if self.ice.receive(now, pair, datagram) {
             self.peers.admit(pair.peer);
-            self.settle(now);
+        } else if self.ice_before.as_mut().is_some_and(|before| before.receive(now, pair, datagram)) {
+            self.peers_before.admit(pair.peer);
+        } else {
+            return;
         }
+        self.settle(now);
     }
 
     fn receive_dtls(&mut self, now: Instant, datagram: &[u8]) {

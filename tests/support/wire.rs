@@ -31,6 +31,10 @@ pub fn sha256(certificate: &Certificate) -> Vec<Fingerprint> {
     vec![Fingerprint { algorithm: HashAlgorithm::Sha256, bytes: certificate.fingerprint_sha256().to_vec() }]
 }
 
+fn usual_address(side: usize) -> SocketAddr {
+    address(&format!("10.0.0.{}:5000", side + 1))
+}
+
 /// xorshift64: what a seed makes of a test, the same on every machine.
 pub struct Dice(u64);
 
@@ -124,7 +128,7 @@ impl Wire {
         Self {
             start,
             now: start,
-            sides: [0, 1].map(|side| Self::side(start, side)),
+            sides: [0, 1].map(|side| Self::side(start, side, usual_address(side))),
             latency: ms(5),
             jitter: Duration::ZERO,
             loss_percent: 0,
@@ -141,12 +145,11 @@ impl Wire {
         }
     }
 
-    fn side(now: Instant, side: usize) -> Side {
+    fn side(now: Instant, side: usize, base: SocketAddr) -> Side {
         let certificate = Certificate::generate(ms(3_600_000)).unwrap();
         let local = credentials(&format!("{side}g0"));
         let config = TransportConfig { certificate: certificate.clone(), local: local.clone() };
         let mut transport = Transport::new(now, config).unwrap();
-        let base = address(&format!("10.0.0.{}:5000", side + 1));
         transport.add_local_address(now, host(base), base).unwrap();
         Side {
             transport,
@@ -185,9 +188,14 @@ impl Wire {
         dice
     }
 
-    /// Another endpoint with the same addresses takes this side over: other certificate, other credentials.
+    /// Another endpoint with the same address takes this side over: other certificate, other credentials.
     pub fn replace(&mut self, side: usize) {
-        let before = std::mem::replace(&mut self.sides[side], Self::side(self.now, side));
+        self.replace_at(side, usual_address(side));
+    }
+
+    /// The same at an address of its own, as another branch of a forked call has.
+    pub fn replace_at(&mut self, side: usize, base: SocketAddr) {
+        let before = std::mem::replace(&mut self.sides[side], Self::side(self.now, side, base));
         let now = &mut self.sides[side];
         (now.events, now.sent, now.received) = (before.events, before.sent, before.received);
         now.sequence = before.sequence;
