@@ -112,11 +112,8 @@ const framed = new Uint32Array(1024);
 const FRAMED = { count: 2 ** 16 - 1, more: 2 ** 16 };
 const FRAMES: Report = { type: 'frames', sinks: [] };
 
-/**
- * Hands on what the engine has told by now, without waiting for its bell.
- * Frames are told so often that an object for each time would be a tenth of what JavaScript has to do for a call.
- */
-export function drain(): void {
+/** Frames are told so often that an object for each time would be a tenth of what JavaScript has to do for a call. */
+function drain(): void {
   drainFrames ??= theEngine().frameDrain();
   const told = drainFrames(framed);
   const count = told & FRAMED.count;

@@ -19,7 +19,7 @@ import {
 import { publish, type TrackMessage } from '../channels';
 import { DTMFEvent } from '../DTMFEvent';
 import { isGuardOn } from '../guard';
-import { drain, holdLoop, listen, queueTask, release, root, theEngine } from '../lane';
+import { holdLoop, listen, queueTask, release, root, theEngine } from '../lane';
 import { isLogged, log, withoutSecrets } from '../log';
 import type { MediaStream } from '../MediaStream';
 import {
@@ -200,8 +200,6 @@ export class Peer {
       this.#apply(snapshot, side, type);
       if (type === 'rollback') this.#forgetGathering();
       this.#hold();
-      // The first candidates are there already: the engine begins on this thread.
-      if (side === 'local') drain();
     });
   }
 
