@@ -373,37 +373,45 @@ fn another_endpoint_may_take_the_call_over() {
     assert_eq!(failures(&wire, 0), []);
 }
 
-/// The handshake of one branch is under way, or over, when another one answers; its datagrams come late.
+/// The handshake of one branch is under way, or over, when another one answers; its datagrams come late. Both may be behind one
+/// gateway, with one certificate.
 #[test]
 fn what_one_branch_of_a_forked_call_still_says_is_nothing_to_another() {
-    for (role, far_role) in [(DtlsRole::Client, DtlsRole::Server), (DtlsRole::Server, DtlsRole::Client)] {
-        for over in [false, true] {
+    for role in [DtlsRole::Client, DtlsRole::Server] {
+        for (over, one_gateway) in [(false, false), (false, true), (true, false), (true, true)] {
+            let case = format!("{role:?}, over: {over}, one gateway: {one_gateway}");
             let mut wire = Wire::new();
-            (wire.sides[0].role, wire.sides[1].role) = (role, far_role);
+            wire.sides[0].role = role;
+            wire.sides[1].role = other(role);
             wire.signal(0);
             wire.signal(1);
-            let far = |wire: &Wire, sent: usize| wire.captured.iter().filter(|it| is_dtls(it, 1)).count() > sent;
-            let done = |wire: &Wire| if over { wire.is_up() } else { far(wire, 1) };
-            assert!(wire.run_until(ms(5000), done));
+            let has_begun = |wire: &Wire| wire.captured.iter().filter(|it| is_dtls(it, 1)).count() > 1;
+            assert!(wire.run_until(ms(5000), |wire| if over { wire.is_up() } else { has_begun(wire) }), "{case}");
             let late: Vec<_> = wire.captured.iter().filter(|it| is_dtls(it, 1)).map(|it| it.1.clone()).collect();
-            wire.replace_at(1, address("10.0.0.9:5000"));
-            wire.sides[1].role = far_role;
+            let next = if one_gateway { wire.sides[1].certificate.clone() } else { wire::certificate() };
+            wire.replace_by(1, address("10.0.0.9:5000"), next);
+            wire.sides[1].role = other(role);
+            wire.sides[1].association += 1;
             wire.signal(1);
             wire.run(ms(50));
             wire.signal(0);
             let from = wire.elapsed();
-            let renewed = |wire: &Wire| {
-                let seen = wire.sides[0].transport.remote_certificate();
-                wire.is_up() && seen == Some(wire.sides[1].certificate.der())
-            };
-            while !renewed(&wire) {
-                assert!(wire.elapsed() < from + ms(5000), "{role:?}, {over}: {:?}", wire.states());
+            while !wire.is_up() {
+                assert!(wire.elapsed() < from + ms(5000), "{case}: {:?}", wire.states());
                 wire.run(ms(3));
                 late.iter().for_each(|it| wire.forge(0, it.local, &it.payload));
             }
-            assert_eq!(failures(&wire, 0), [], "{role:?}, {over}");
+            wire.run(ms(100));
+            wire.media = true;
+            wire.run(ms(500));
+            assert_eq!((wire.lost(), failures(&wire, 0)), ([0, 0], vec![]), "{case}");
+            assert_eq!(wire.sides[0].transport.remote_certificate(), Some(wire.sides[1].certificate.der()), "{case}");
         }
     }
+}
+
+fn other(role: DtlsRole) -> DtlsRole {
+    if role == DtlsRole::Client { DtlsRole::Server } else { DtlsRole::Client }
 }
 
 fn is_dtls((from, sent): &(usize, Transmit), side: usize) -> bool {

@@ -492,6 +492,7 @@ fn plan(
         dtls: Some(DtlsPlan {
             role: if first { DtlsRole::Server } else { DtlsRole::Client },
             fingerprints: sha256(of),
+            association: 0,
         }),
         gather: true,
         generation: 0,

@@ -10,6 +10,11 @@ const missing = spawnSync('rtpengine', ['--help'], { stdio: 'ignore' }).error
   ? 'rtpengine is not installed'
   : undefined;
 
+/** Each has ports for media of its own: two that overlap may both bind a port, and one gets what is for the other. */
+const FIRST_PORT = 10_000;
+const PORTS = 200;
+const RANGES = 100;
+
 function bencode(value) {
   if (Array.isArray(value)) return `l${value.map(bencode).join('')}e`;
   if (typeof value === 'object') {
@@ -56,6 +61,8 @@ async function freeUdpPort() {
 }
 
 class Rtpengine {
+  static #started = 0;
+
   static async start() {
     const engine = new Rtpengine(await freeUdpPort());
     await engine.ask({ command: 'ping' });
@@ -65,7 +72,9 @@ class Rtpengine {
   constructor(port) {
     this.port = port;
     this.cookie = 0;
-    const where = ['--table=-1', `--interface=${ADDRESS}`, `--listen-ng=${ADDRESS}:${port}`];
+    const first = FIRST_PORT + PORTS * ((2 * process.pid + Rtpengine.#started++) % RANGES);
+    const ports = [`--port-min=${first}`, `--port-max=${first + PORTS - 1}`];
+    const where = ['--table=-1', `--interface=${ADDRESS}`, `--listen-ng=${ADDRESS}:${port}`, ...ports];
     const how = ['--config-file=none', '--foreground', '--log-stderr', '--num-threads=2'];
     this.child = spawn('rtpengine', [...where, ...how], { stdio: 'ignore' });
     this.socket = createSocket('udp4').bind(0, ADDRESS);

@@ -11,6 +11,7 @@ jest.setTimeout(60_000);
 
 const NEAR_HZ = 1000;
 const FAR_HZ = 700;
+const OTHER_HZ = 1300;
 const G711 = { minSnrDb: 25 };
 
 /** Two, as a call may be moved to another machine, which has another certificate. */
@@ -28,8 +29,8 @@ class Call {
     return new Call(await RtpPhone.open(FAR_HZ), options);
   }
 
-  constructor(far, { DTLS = 'passive', iceLite } = {}) {
-    this.near = new Talker({ hz: NEAR_HZ });
+  constructor(far, { DTLS = 'passive', iceLite } = {}, near = new Talker({ hz: NEAR_HZ })) {
+    this.near = near;
     this.far = far;
     this.toNear = {
       'transport-protocol': 'UDP/TLS/RTP/SAVPF',
@@ -73,10 +74,15 @@ class Call {
       far.talkTo(await this.ask('answer', 'far', sdp, this.toFar));
     } else {
       const { sdp } = await near.offer(options);
-      far.talkTo(await this.ask('offer', 'near', sdp, this.toFar));
-      const answer = await this.ask('answer', 'near', far.describe(direction), this.toNear);
-      await near.accept({ type: 'answer', sdp: answer });
+      await this.accept('answer', sdp, direction);
     }
+  }
+
+  /** The telephone answers the offer `sdp`, perhaps provisionally. */
+  async accept(type, sdp, direction) {
+    this.far.talkTo(await this.ask('offer', 'near', sdp, this.toFar));
+    const answer = await this.ask('answer', 'near', this.far.describe(direction), this.toNear);
+    await this.near.accept({ type, sdp: answer });
   }
 
   talks() {
@@ -171,3 +177,25 @@ describe.each(['near', 'far'])('offered by the %s end', (offerer) => {
     });
   });
 });
+
+// All its branches have the certificate of the one rtpengine.
+rtpengineTest.each([{ DTLS: 'passive' }, { DTLS: 'active' }])(
+  'a forked call goes from branch to branch, with %j',
+  async (options) => {
+    await withCall(options, async (call) => {
+      const { near } = call;
+      const { sdp } = await near.offer();
+      await call.accept('pranswer', sdp);
+      await near.connected();
+      await call.talks();
+      const other = new Call(await RtpPhone.open(OTHER_HZ), options, near);
+      try {
+        await other.accept('answer', sdp);
+        await Promise.all([near.hears(OTHER_HZ, G711), other.far.hears(NEAR_HZ, G711)]);
+        expect(near.state().connectionState).toBe('connected');
+      } finally {
+        other.far.end();
+      }
+    });
+  },
+);

@@ -117,7 +117,7 @@ pub(super) fn settle(state: &mut State, we_offered: bool, ty: SdpType) {
     }
     state.agreement.slots = slots;
     for transport in state.agreement.transports.values_mut() {
-        transport.settle_dtls(we_offered);
+        transport.settle_dtls(we_offered, ty == SdpType::PrAnswer);
     }
     if ty == SdpType::Answer {
         close_negotiation(state);

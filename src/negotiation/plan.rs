@@ -68,6 +68,8 @@ pub struct DtlsPlan {
     pub role: DtlsRole,
     /// The far end's; its certificate must match any of them.
     pub fingerprints: Vec<Fingerprint>,
+    /// Raised whenever the far end wants another association, be it under the same certificate.
+    pub association: u32,
 }
 
 /// Who opens the DTLS handshake.

@@ -29,6 +29,17 @@ pub(super) struct Transport {
     /// Of the last remote description, perhaps still pending.
     pub remote_dtls: Option<RemoteDtls>,
     pub dtls: Option<DtlsPlan>,
+    /// What `dtls` was settled with.
+    settled: Option<Settled>,
+}
+
+/// What tells one association of the far end from another under the same certificate.
+#[derive(Clone, Debug)]
+struct Settled {
+    tls_id: Option<String>,
+    credentials: Option<IceCredentials>,
+    /// By a provisional answer: another one may come from another branch of a forked call.
+    provisional: bool,
 }
 
 /// The far end's ICE side.
@@ -52,6 +63,7 @@ pub(super) struct RemoteCandidates {
 pub(super) struct RemoteDtls {
     pub setup: Option<Setup>,
     pub fingerprints: Vec<Fingerprint>,
+    pub tls_id: Option<String>,
 }
 
 /// New credentials: 48 and 144 random bits (RFC 8445 asks for 24 and 128).
@@ -75,6 +87,7 @@ impl Transport {
             controlling,
             remote_dtls: None,
             dtls: None,
+            settled: None,
         }
     }
 
@@ -108,8 +121,8 @@ impl Transport {
             self.remote = Some(remote);
         }
         if !section.shared.fingerprints.is_empty() {
-            let fingerprints = section.shared.fingerprints.clone();
-            self.remote_dtls = Some(RemoteDtls { setup: section.shared.setup, fingerprints });
+            let (fingerprints, tls_id) = (section.shared.fingerprints.clone(), section.shared.tls_id.clone());
+            self.remote_dtls = Some(RemoteDtls { setup: section.shared.setup, fingerprints, tls_id });
         }
     }
 
@@ -122,8 +135,8 @@ impl Transport {
             Some(Setup::Passive) => Some(DtlsRole::Client),
             _ => None,
         };
-        let established =
-            self.dtls.as_ref().filter(|dtls| dtls.fingerprints == remote.fingerprints).map(|dtls| dtls.role);
+        let goes_on = |dtls: &&DtlsPlan| dtls.fingerprints == remote.fingerprints && !self.wants_another();
+        let established = self.dtls.as_ref().filter(goes_on).map(|dtls| dtls.role);
         // An offer of actpass (or without setup) is answered active; an answer without setup is taken for active.
         let default = if we_offered { DtlsRole::Server } else { DtlsRole::Client };
         Some(match (established, asked) {
@@ -133,11 +146,27 @@ impl Transport {
         })
     }
 
+    /// Does the far end want another association, whatever its certificate? So it does with another `a=tls-id` (RFC 8842
+    /// section 4), and so does another branch of a forked call, which may be behind the same gateway.
+    fn wants_another(&self) -> bool {
+        let Some((settled, remote)) = self.settled.as_ref().zip(self.remote_dtls.as_ref()) else { return false };
+        let renamed = settled.tls_id.as_ref().zip(remote.tls_id.as_ref()).is_some_and(|(before, now)| before != now);
+        renamed || settled.provisional && settled.credentials.as_ref() != self.remote_credentials()
+    }
+
+    fn remote_credentials(&self) -> Option<&IceCredentials> {
+        self.remote.as_ref().map(|remote| &remote.credentials)
+    }
+
     /// Fixes role and fingerprints; an answer was applied.
-    pub fn settle_dtls(&mut self, we_offered: bool) {
-        let role = self.dtls_role(we_offered);
+    pub fn settle_dtls(&mut self, we_offered: bool, provisional: bool) {
+        let (role, another) = (self.dtls_role(we_offered), self.wants_another());
         if let Some((role, remote)) = role.zip(self.remote_dtls.as_ref()) {
-            self.dtls = Some(DtlsPlan { role, fingerprints: remote.fingerprints.clone() });
+            let association = self.dtls.as_ref().map_or(0, |dtls| dtls.association) + u32::from(another);
+            self.dtls = Some(DtlsPlan { role, fingerprints: remote.fingerprints.clone(), association });
+            let before = self.settled.take().and_then(|settled| settled.tls_id);
+            let (tls_id, credentials) = (remote.tls_id.clone().or(before), self.remote_credentials().cloned());
+            self.settled = Some(Settled { tls_id, credentials, provisional });
         }
     }
 }

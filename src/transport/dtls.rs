@@ -97,11 +97,14 @@ impl Association {
         })
     }
 
-    /// Does this association serve `plan`, as far as can be known? One that is up serves every plan that its
+    /// Does this association serve `plan`, as far as can be known? One that is up serves every plan for it that its
     /// certificate fits: roles never change within an association.
     pub(super) fn serves(&self, plan: &DtlsPlan) -> bool {
         match &self.agreed {
-            Some(agreed) => certificate::matches_any(&agreed.remote_certificate, &plan.fingerprints),
+            Some(agreed) => {
+                self.plan.association == plan.association
+                    && certificate::matches_any(&agreed.remote_certificate, &plan.fingerprints)
+            }
             None => self.plan == *plan,
         }
     }
@@ -407,7 +410,8 @@ mod tests {
         let now = Instant::now();
         let own = Certificate::generate(Duration::from_secs(3600)).unwrap();
         let fingerprints = vec![Fingerprint { algorithm: HashAlgorithm::Sha256, bytes: vec![0; 32] }];
-        let mut association = Association::new(&crypto().unwrap(), &own, DtlsPlan { role, fingerprints }).unwrap();
+        let mut association =
+            Association::new(&crypto().unwrap(), &own, DtlsPlan { role, fingerprints, association: 0 }).unwrap();
         let mut far = stranger(if role == DtlsRole::Client { DtlsRole::Server } else { DtlsRole::Client }, now);
         association.start(now);
         for _ in 0..20 {

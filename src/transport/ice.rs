@@ -317,15 +317,16 @@ impl Session {
     /// One STUN message. `true` where a key of this session vouches for it.
     pub(super) fn receive(&mut self, now: Instant, pair: Pair, datagram: &[u8]) -> bool {
         let Some(kind) = datagram.get(..2) else { return false };
-        let pwd = match [kind[0], kind[1]] {
-            REQUEST => &self.local.pwd,
-            SUCCESS | ERROR => match &self.remote {
-                Some(remote) => &remote.pwd,
-                None => return false,
-            },
+        let theirs = self.remote.as_ref().map(|remote| &remote.pwd);
+        let keys = match [kind[0], kind[1]] {
+            REQUEST => [Some(&self.local.pwd), None],
+            SUCCESS => [theirs, None],
+            // rtpengine 10 seals errors with the password of whom it complains to.
+            ERROR => [theirs, Some(&self.local.pwd)],
             _ => return false,
         };
-        let Some(message) = guard::authentic(datagram, pwd, self.crypto.crypto()) else { return false };
+        let open = |pwd: &String| guard::authentic(datagram, pwd, self.crypto.crypto());
+        let Some(message) = keys.into_iter().flatten().find_map(open) else { return false };
         match [kind[0], kind[1]] {
             REQUEST if !self.is_named_in(&message) => false,
             REQUEST => self.receive_request(now, pair, datagram, &message),

@@ -22,7 +22,7 @@ impl Dtls {
     pub fn new(own: &Certificate, other: &[u8], role: DtlsRole) -> Result<Self> {
         let bytes = fingerprint_sha256(other).to_vec();
         let fingerprints = vec![Fingerprint { algorithm: HashAlgorithm::Sha256, bytes }];
-        let association = Association::new(&crypto()?, own, DtlsPlan { role, fingerprints })?;
+        let association = Association::new(&crypto()?, own, DtlsPlan { role, fingerprints, association: 0 })?;
         Ok(Self { association, settled: false })
     }
 

@@ -134,3 +134,46 @@ fn an_ice_lite_far_end_makes_us_control() {
     let ice = transport(&phone).ice;
     assert!(ice.controlling && ice.remote_lite);
 }
+
+fn association(negotiator: &Negotiator) -> u32 {
+    transport(negotiator).dtls.unwrap().association
+}
+
+/// As a branch behind the gateway of `ringcentral-outbound-answer` would answer, with its certificate.
+fn branch(ufrag: &str, setup: &str) -> String {
+    let answer = fixture("ringcentral-outbound-answer");
+    let old = line(&answer, "a=ice-ufrag:").to_owned();
+    answer.replace(&old, &format!("a=ice-ufrag:{ufrag}")).replace("a=setup:passive", &format!("a=setup:{setup}"))
+}
+
+#[test]
+fn another_branch_of_a_forked_call_has_another_association_be_it_behind_the_same_gateway() {
+    let mut phone = phone();
+    offer(&mut phone);
+    phone.set_remote(SdpType::PrAnswer, &branch("branchone", "passive")).unwrap();
+    assert_eq!((association(&phone), role(&phone)), (0, DtlsRole::Client));
+    phone.set_remote(SdpType::PrAnswer, &branch("branchone", "passive")).unwrap();
+    assert_eq!(association(&phone), 0, "the same branch rings on");
+    phone.set_remote(SdpType::PrAnswer, &branch("branchtwo", "active")).unwrap();
+    assert_eq!((association(&phone), role(&phone)), (1, DtlsRole::Server));
+    phone.set_remote(SdpType::Answer, &branch("branchtwo", "active")).unwrap();
+    assert_eq!(association(&phone), 1, "what rang has answered");
+    // From now on other credentials are an ICE restart, or a habit of the gateway.
+    offer(&mut phone);
+    phone.set_remote(SdpType::Answer, &branch("again", "active")).unwrap();
+    assert_eq!((association(&phone), role(&phone)), (1, DtlsRole::Server));
+}
+
+#[test]
+fn another_tls_id_is_another_association() {
+    let named = |sdp: &str, id: &str| sdp.replace("a=setup:", &format!("a=tls-id:{id}\r\na=setup:"));
+    let theirs = fixture("ringcentral-2022-offer");
+    let mut phone = phone();
+    answer(&mut phone, &theirs);
+    answer(&mut phone, &named(&theirs, "abc3de65cddef001be82"));
+    answer(&mut phone, &named(&theirs, "abc3de65cddef001be82"));
+    answer(&mut phone, &theirs);
+    assert_eq!(association(&phone), 0, "where one is not named nothing has changed");
+    answer(&mut phone, &named(&theirs, "0123456789abcdef0123"));
+    assert_eq!(association(&phone), 1);
+}

@@ -81,7 +81,7 @@ impl Stub {
     /// Signaling tells of DTLS as well; nobody has the certificate that it names.
     pub fn begin_dtls(&mut self, role: DtlsRole) {
         let fingerprints = vec![Fingerprint { algorithm: HashAlgorithm::Sha256, bytes: vec![7; 32] }];
-        self.plan.dtls = Some(DtlsPlan { role, fingerprints });
+        self.plan.dtls = Some(DtlsPlan { role, fingerprints, association: 0 });
         self.transport.apply(self.now, &self.plan).unwrap();
     }
 
@@ -137,10 +137,11 @@ impl Stub {
         self.signed(vec![reply_to(request), Box::new(BINDING_SUCCESS), Box::new(mapped)], &self.own.pwd).raw
     }
 
-    pub fn role_conflict(&self, request: &[u8]) -> Vec<u8> {
+    /// A complaint of the roles, sealed with this password.
+    pub fn role_conflict(&self, request: &[u8], pwd: &str) -> Vec<u8> {
         let attributes: Vec<Box<dyn Setter>> =
             vec![reply_to(request), Box::new(BINDING_ERROR), Box::new(CODE_ROLE_CONFLICT)];
-        self.signed(attributes, &self.own.pwd).raw
+        self.signed(attributes, pwd).raw
     }
 
     fn signed(&self, attributes: Vec<Box<dyn Setter>>, pwd: &str) -> Message {

@@ -31,6 +31,10 @@ pub fn sha256(certificate: &Certificate) -> Vec<Fingerprint> {
     vec![Fingerprint { algorithm: HashAlgorithm::Sha256, bytes: certificate.fingerprint_sha256().to_vec() }]
 }
 
+pub fn certificate() -> Certificate {
+    Certificate::generate(ms(3_600_000)).unwrap()
+}
+
 fn usual_address(side: usize) -> SocketAddr {
     address(&format!("10.0.0.{}:5000", side + 1))
 }
@@ -59,6 +63,8 @@ pub struct Side {
     pub local: IceCredentials,
     pub controlling: bool,
     pub role: DtlsRole,
+    /// As signaling numbers those that this side wants.
+    pub association: u32,
     pub lite: bool,
     pub addresses: Vec<SocketAddr>,
     pub candidates: Vec<Candidate>,
@@ -128,7 +134,7 @@ impl Wire {
         Self {
             start,
             now: start,
-            sides: [0, 1].map(|side| Self::side(start, side, usual_address(side))),
+            sides: [0, 1].map(|side| Self::side(start, side, usual_address(side), certificate())),
             latency: ms(5),
             jitter: Duration::ZERO,
             loss_percent: 0,
@@ -145,8 +151,7 @@ impl Wire {
         }
     }
 
-    fn side(now: Instant, side: usize, base: SocketAddr) -> Side {
-        let certificate = Certificate::generate(ms(3_600_000)).unwrap();
+    fn side(now: Instant, side: usize, base: SocketAddr, certificate: Certificate) -> Side {
         let local = credentials(&format!("{side}g0"));
         let config = TransportConfig { certificate: certificate.clone(), local: local.clone() };
         let mut transport = Transport::new(now, config).unwrap();
@@ -157,6 +162,7 @@ impl Wire {
             local,
             controlling: side == 0,
             role: if side == 0 { DtlsRole::Server } else { DtlsRole::Client },
+            association: 0,
             lite: false,
             addresses: vec![base],
             candidates: vec![host(base)],
@@ -190,13 +196,15 @@ impl Wire {
 
     /// Another endpoint with the same address takes this side over: other certificate, other credentials.
     pub fn replace(&mut self, side: usize) {
-        self.replace_at(side, usual_address(side));
+        self.replace_by(side, usual_address(side), certificate());
     }
 
-    /// The same at an address of its own, as another branch of a forked call has.
-    pub fn replace_at(&mut self, side: usize, base: SocketAddr) {
-        let before = std::mem::replace(&mut self.sides[side], Self::side(self.now, side, base));
+    /// The same at an address of its own, as another branch of a forked call has, perhaps behind the same gateway.
+    pub fn replace_by(&mut self, side: usize, base: SocketAddr, certificate: Certificate) {
+        let after = Self::side(self.now, side, base, certificate);
+        let before = std::mem::replace(&mut self.sides[side], after);
         let now = &mut self.sides[side];
+        now.association = before.association;
         (now.events, now.sent, now.received) = (before.events, before.sent, before.received);
         now.sequence = before.sequence;
         self.renew_credentials(side, 1);
@@ -222,7 +230,11 @@ impl Wire {
                 remote_candidates: other.candidates.clone(),
                 remote_complete: false,
             },
-            dtls: Some(DtlsPlan { role: own.role, fingerprints: sha256(&other.certificate) }),
+            dtls: Some(DtlsPlan {
+                role: own.role,
+                fingerprints: sha256(&other.certificate),
+                association: other.association,
+            }),
             gather: true,
             generation: 0,
             gathered: false,

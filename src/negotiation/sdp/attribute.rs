@@ -58,6 +58,7 @@ pub(super) fn read_shared(shared: &mut Shared, attribute: &Attribute<'_>) -> Res
         "fingerprint" if shared.fingerprints.len() == MAX_NAMES => return Err(attribute.too_many()),
         "fingerprint" => shared.fingerprints.extend(fingerprint(attribute)?),
         "setup" => shared.setup = Some(setup(attribute)?),
+        "tls-id" => shared.tls_id = Some(attribute.value.to_owned()),
         "extmap" => read_extmap(shared, attribute)?,
         "sendrecv" | "sendonly" | "recvonly" | "inactive" if !attribute.value.is_empty() => {
             return Err(attribute.malformed());

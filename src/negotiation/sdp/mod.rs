@@ -40,6 +40,8 @@ pub(super) struct Shared {
     pub trickles: bool,
     pub fingerprints: Vec<Fingerprint>,
     pub setup: Option<Setup>,
+    /// Names the DTLS association (RFC 8842).
+    pub tls_id: Option<String>,
     pub direction: Option<Direction>,
     pub extensions: Extensions,
     /// Header extension ids in use, for whatever.

@@ -187,6 +187,7 @@ fn inherit(section: &mut Shared, session: &Shared) {
     }
     section.trickles |= session.trickles;
     section.setup = section.setup.or(session.setup);
+    section.tls_id = section.tls_id.take().or_else(|| session.tls_id.clone());
     section.direction = section.direction.or(session.direction);
     for (id, extension) in &session.extensions {
         if id_of(&section.extensions, *extension).is_none() {
