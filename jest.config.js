@@ -1,5 +1,7 @@
 // `facade` runs dist/ over a binding in JavaScript, everything else over the real one.
 module.exports = {
+  // A test that hangs fails at that; on a busy machine a call may take seconds.
+  testTimeout: 30_000,
   projects: [
     {
       displayName: 'facade',

@@ -67,7 +67,7 @@ const jest = run(
     path.join(root, 'node_modules/jest/bin/jest.js'),
     ...(filters.length > 0 ? filters : ['--ci']),
     // Most suites wait: for packages, servers, the SDK's timers. More at a time would have the calls of others late.
-    `--maxWorkers=${Math.min(2, availableParallelism())}`,
+    `--maxWorkers=${Math.min(3, availableParallelism() + 1)}`,
     '--json',
     `--outputFile=${report}`,
     '--silent=false',
