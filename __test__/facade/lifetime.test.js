@@ -27,8 +27,6 @@ async function run(script, flags = []) {
   return stdout.trim();
 }
 
-jest.setTimeout(30_000);
-
 describe('the process', () => {
   test('requiring the package makes no engine', async () => {
     expect(await run('console.log(made.engines.length)')).toBe('0');

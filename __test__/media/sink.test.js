@@ -3,8 +3,6 @@
 const { PcmSink, PcmSource } = require('webphone-rtc');
 const { Tone, measureTone } = require('../support/tone');
 
-jest.setTimeout(30_000);
-
 const HZ = 1000;
 const SPAN_MS = 400;
 /** Neither the writer nor a reader comes too late on a machine that has other things to do. */

@@ -4,8 +4,6 @@
 const { PcmSink, PcmSource } = require('webphone-rtc');
 const { Tone, measureTone, rms } = require('../support/tone');
 
-jest.setTimeout(30_000);
-
 const RATES_HZ = [8000, 16000, 24000, 32000, 44100, 48000];
 const HZ = 1000;
 /** So short that a chunk of a second has to wait, so long that a busy machine does not make it run dry. */
