@@ -18,7 +18,7 @@ use webphone_rtc::transport::{
     CandidateSource, Certificate, DtlsState, GatherEvent, Gatherer, IceServer, IceState, LinkId, LinkOrder, Transmit,
     Transport, TransportConfig, TransportEvent, Unframed,
 };
-use wire::{Dice, address, credentials, host, ms, sha256};
+use wire::{Dice, address, certificate, credentials, host, ms, sha256};
 
 const URL: &str = "turn:198.51.100.1:3478?transport=udp";
 const LIMIT: Duration = Duration::from_millis(1000);
@@ -466,7 +466,7 @@ struct Call {
 }
 
 fn transport(now: Instant, name: &str) -> (Transport, Certificate, IceCredentials) {
-    let certificate = Certificate::generate(ms(3_600_000)).unwrap();
+    let certificate = certificate();
     let local = credentials(name);
     let config = TransportConfig { certificate: certificate.clone(), local: local.clone() };
     (Transport::new(now, config).unwrap(), certificate, local)
