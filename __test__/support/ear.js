@@ -69,15 +69,18 @@ class Ear {
     });
   }
 
-  /** Resolves once the keys have sounded, no others among them, and half a second of something else has followed. */
-  async hearsKeys(keys, { limitMs = 30_000 } = {}) {
+  /**
+   * Resolves once the keys have sounded, no others among them, and half a second of something else has followed. A key that is
+   * interrupted for less than `pauseMs` is heard once.
+   */
+  async hearsKeys(keys, { limitMs = 30_000, pauseMs } = {}) {
     const deadline = Date.now() + limitMs;
     const recording = this.record();
     try {
       for (;;) {
         await new Promise((resolve) => setTimeout(resolve, SILENT_SPAN_MS));
         const samples = join(recording.blocks);
-        const heard = decodeKeys(samples, this.sampleRate);
+        const heard = decodeKeys(samples, this.sampleRate, { pauseMs });
         const over = decodeKeys(samples.subarray(-(this.sampleRate * SILENT_SPAN_MS) / 1000), this.sampleRate) === '';
         if (heard === keys && over) return;
         if (Date.now() > deadline) throw new Error(`keys '${keys}' were not heard, but '${heard}'`);

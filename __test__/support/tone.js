@@ -101,17 +101,28 @@ function keyOf(samples, sampleRate) {
   return row.amplitude > 0.03 && balanced && share > 0.6 ? KEYS[row.i][column.i] : null;
 }
 
-/** The keys that are heard in turn; one that sounds for less than three windows is noise. */
-function decodeKeys(samples, sampleRate) {
+/**
+ * The keys that are heard in turn; one that sounds for less than three windows is noise, and what interrupts a key for less than
+ * `pauseMs` does not make two of it (ITU-T Q.24, 4.5: 10 ms never may, 40 ms always does).
+ */
+function decodeKeys(samples, sampleRate, { pauseMs = 40 } = {}) {
   const frames = Math.round((sampleRate * WINDOW_MS) / 1000);
   let keys = '',
-    current = null,
-    run = 0;
+    last = null, // until it has paused
+    candidate = null,
+    run = 0,
+    pause = 0;
   for (let at = 0; at + frames <= samples.length; at += frames) {
     const key = keyOf(samples.subarray(at, at + frames), sampleRate);
-    run = key === current ? run + 1 : 1;
-    current = key;
-    if (key !== null && run === 3) keys += key;
+    run = key === candidate ? run + 1 : 1;
+    candidate = key;
+    pause = key === last ? 0 : pause + WINDOW_MS;
+    if (pause >= pauseMs) last = null;
+    if (key !== null && key !== last && run === 3) {
+      keys += key;
+      last = key;
+      pause = 0;
+    }
   }
   return keys;
 }
