@@ -1,11 +1,12 @@
 //! Two signals on one time axis, in virtual time.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-mod media_support;
+#[path = "support/media.rs"]
+mod support;
 
-use media_support::{Dice, ms, sine, snr_db};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use support::{Dice, ms, sine, snr_db};
 use webphone_rtc::media::{Gate, Heard, Reader, Ring, RingEvent};
 use webphone_rtc::recording::{Mixer, Side};
 

@@ -111,7 +111,7 @@ describe('what documents say where to find', () => {
 
   function isThere(name, document) {
     const plain = name.replace(/^\.\//, '').replace(/\/$/, '');
-    const from = ['', path.posix.dirname(document), 'src', 'lib', '__test__', 'examples', 'examples/bridge'];
+    const from = ['', path.posix.dirname(document), 'src', 'lib', 'tests', '__test__', 'examples', 'examples/bridge'];
     if (from.some((folder) => fs.existsSync(path.join(root, folder, plain)))) return true;
     return !plain.includes('/') && bare.has(plain);
   }

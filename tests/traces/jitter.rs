@@ -4,7 +4,7 @@ use super::path::{Delay, Path, clean, journey, uniform};
 use super::report::{Bounds, Case, Outcome, Table};
 use super::stream::{Encoding, Sound, opus, pcmu};
 use super::{CLEAN, MINUTE, SECOND, over, titled};
-use crate::media_support::ms;
+use crate::support::ms;
 
 /// A minute of which the first five seconds are for learning.
 fn learned(name: &str, encoding: &Encoding, path: &Path) -> Outcome {

@@ -3,7 +3,7 @@
 //! Invariant: the same path, stream and seed give the same trace.
 
 use super::stream::{Sent, Stream};
-use crate::media_support::Dice;
+use crate::support::Dice;
 use std::time::Duration;
 
 /// Transit of the shortest way.

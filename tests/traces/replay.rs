@@ -5,7 +5,7 @@
 
 use super::path::Trace;
 use super::stream::Stream;
-use crate::media_support::{all, ms};
+use crate::support::{all, ms};
 use bytes::BytesMut;
 use std::time::{Duration, Instant};
 use webphone_rtc::media::{Receiver, ReceiverStats, RecvSpec, Ring, Sink, SinkQueue};

@@ -5,8 +5,8 @@ use super::replay::{FRAME, FRAME_SAMPLES, Replay, Stall, replay};
 use super::speech::{self, Quality};
 use super::stream::{Sound, Stream, TONE_HZ};
 use super::{SECOND, wav};
-use crate::media_support::ms;
-use crate::media_support::tone::ToneFit;
+use crate::support::ms;
+use crate::support::tone::ToneFit;
 use std::fmt::Write;
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use super::path::clean;
 use super::report::{Bounds, Table};
 use super::stream::{Sent, Sound, opus, pcmu};
 use super::{MINUTE, SECOND, over};
-use crate::media_support::ms;
+use crate::support::ms;
 use std::time::Duration;
 
 type Change = fn(&mut Sent);

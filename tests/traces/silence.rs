@@ -4,7 +4,7 @@ use super::path::{Loss, clean, uniform};
 use super::report::{Bounds, Table};
 use super::stream::{Clock, PAUSE, SPURT, Sound, opus, pcmu};
 use super::{SECOND, minute, over};
-use crate::media_support::ms;
+use crate::support::ms;
 
 #[test]
 fn after_a_pause_the_sound_is_back_at_once_and_the_delay_as_before() {

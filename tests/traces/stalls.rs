@@ -4,7 +4,7 @@ use super::path::{clean, uniform};
 use super::report::{Bounds, Case, Table};
 use super::stream::{Sound, opus, pcmu};
 use super::{MINUTE, SECOND, titled};
-use crate::media_support::ms;
+use crate::support::ms;
 
 #[test]
 fn a_short_stall_is_made_up_for_without_loss_and_without_delay() {

@@ -1,6 +1,6 @@
 //! What is sent: a sound, encoded and cut into packets, with the strange things that senders do to it.
 
-use crate::media_support::ms;
+use crate::support::ms;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -136,7 +136,7 @@ impl Encoding {
                     marker: paused && ticks_sent > 0,
                     sequence,
                     timestamp,
-                    ssrc: crate::media_support::SSRC,
+                    ssrc: crate::support::SSRC,
                     ticks: ticks_sent,
                     payload,
                     sounding: *sounding,

@@ -1,7 +1,7 @@
 //! A call in virtual time: source, sender, a network that can be bad, receiver, sink; and measures for tones.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-#[path = "../support/tone.rs"]
+#[path = "tone.rs"]
 pub mod tone;
 
 use bytes::BytesMut;

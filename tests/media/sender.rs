@@ -1,9 +1,6 @@
 //! A sender and its pace.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-mod media_support;
-
-use media_support::*;
+use crate::support::*;
 use std::collections::BTreeSet;
 use std::f64::consts::TAU;
 use std::time::{Duration, Instant};

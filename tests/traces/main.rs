@@ -9,32 +9,20 @@
 //! together, samples wait some 10 ms more on average than the receiver keeps them.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-#[path = "traces/drift.rs"]
 mod drift;
-#[path = "traces/jitter.rs"]
 mod jitter;
-#[path = "traces/loss.rs"]
 mod loss;
-mod media_support;
-#[path = "traces/mixed.rs"]
 mod mixed;
-#[path = "traces/path.rs"]
 mod path;
-#[path = "traces/replay.rs"]
 mod replay;
-#[path = "traces/report.rs"]
 mod report;
-#[path = "traces/senders.rs"]
 mod senders;
-#[path = "traces/silence.rs"]
 mod silence;
-#[path = "traces/speech.rs"]
 mod speech;
-#[path = "traces/stalls.rs"]
 mod stalls;
-#[path = "traces/stream.rs"]
 mod stream;
-#[path = "traces/wav.rs"]
+#[path = "../support/media.rs"]
+mod support;
 mod wav;
 
 use path::Path;

@@ -1,11 +1,6 @@
 //! What libopus's encoder makes of speech, where parts of it are not libopus's own (crates/cmake/src/avx2).
 
-#[path = "support/path.rs"]
-mod path;
-#[path = "support/wire.rs"]
-mod wire;
-
-use path::voice;
+use crate::path::voice;
 use webphone_rtc::media::codec::{Codec, EncoderSettings};
 
 const SECONDS: u32 = 8;

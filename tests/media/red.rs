@@ -1,9 +1,7 @@
 //! Redundant audio (RFC 2198) in virtual time: what it saves, when it is sent, and what a far end may do with it.
 
-mod media_support;
-
+use crate::support::{Call, SSRC, all, bad, bad_windows, ms, opus, packet, send_spec, snr_db, spec};
 use bytes::BytesMut;
-use media_support::{Call, all, bad, bad_windows, ms, opus, packet, send_spec, snr_db, spec};
 use std::time::Duration;
 use webphone_rtc::media::{RecvSpec, RedSpec, SendSpec};
 use webphone_rtc::rtp::RtpHeader;
@@ -153,7 +151,7 @@ fn the_first_packet_brings_nothing_of_what_was_before() {
 fn a_digit_in_a_redundant_packet_is_heard() {
     let mut call = call(true);
     call.run(ms(200));
-    let mut header = RtpHeader { ssrc: media_support::SSRC, payload_type: RED, ..Default::default() };
+    let mut header = RtpHeader { ssrc: SSRC, payload_type: RED, ..Default::default() };
     let last = call.sent.last().unwrap().1.clone();
     (header.timestamp, header.marker) = (last.timestamp.wrapping_add(960), true);
     for (n, event) in [[5, 10, 3, 192], [5, 0x8a, 7, 128]].into_iter().enumerate() {

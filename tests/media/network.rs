@@ -1,10 +1,7 @@
 //! Bad networks and strange senders: what is heard stays a continuous signal.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-mod media_support;
-
+use crate::support::*;
 use bytes::Bytes;
-use media_support::*;
 use std::time::{Duration, Instant};
 use webphone_rtc::media::jitter::{Content, Inserted, JitterBuffer, Next, Packet};
 use webphone_rtc::media::{Codec, CodecSpec, ReceiverEvent, SendSpec, Sink};

@@ -1,9 +1,6 @@
 //! Whole calls in virtual time: what one side says, the other hears.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-mod media_support;
-
-use media_support::*;
+use crate::support::*;
 use std::time::Duration;
 
 #[test]

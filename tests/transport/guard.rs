@@ -1,17 +1,11 @@
 //! Attacks by somebody who can send datagrams, from his own address or with the far end's, but has no key.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-#[path = "support/stub.rs"]
-mod stub;
-#[path = "support/wire.rs"]
-mod wire;
-
+use crate::stub::Stub;
+use crate::wire::{Wire, address, host, ms};
 use rtc::stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING};
 use rtc::stun::message::{BINDING_REQUEST, BINDING_SUCCESS, CLASS_INDICATION, METHOD_BINDING, MessageType};
 use std::net::SocketAddr;
-use stub::Stub;
 use webphone_rtc::transport::{DtlsState, IceState, TransportEvent};
-use wire::{Wire, address, ms};
 
 const FORGED_CCS: [u8; 15] = [20, 0xFE, 0xFD, 0, 1, 0, 0, 0, 0, 1, 0, 0, 2, 3, 3];
 const FATAL_ALERT: [u8; 15] = [21, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 90, 0, 2, 2, 40];
@@ -113,7 +107,7 @@ fn a_role_is_not_given_up_to_an_unauthenticated_request() {
     for (controlling, attribute, tie_breaker) in
         [(true, ATTR_ICE_CONTROLLING, u64::MAX), (false, ATTR_ICE_CONTROLLED, 0)]
     {
-        let mut stub = Stub::new(controlling, false, vec![wire::host(far_end(0))]);
+        let mut stub = Stub::new(controlling, false, vec![host(far_end(0))]);
         let value = tie_breaker.to_be_bytes().to_vec();
         let forged = stub.unsigned(BINDING_REQUEST, Some((attribute, value)));
         stub.sent();

@@ -1,5 +1,4 @@
 //! Handshakes of DTLS datagram by datagram, in virtual time, with far ends that repeat what they send as OpenSSL does.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

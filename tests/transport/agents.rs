@@ -1,19 +1,13 @@
 //! Other people's ICE agents: lite ones, ones that nominate early or again, ones that disagree about the roles.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-#[path = "support/stub.rs"]
-mod stub;
-#[path = "support/wire.rs"]
-mod wire;
-
+use crate::stub::{Role, Stub, is_request, is_success};
+use crate::wire::{address, host, ms};
 use rtc::stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_USE_CANDIDATE};
 use rtc::stun::message::Message;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use stub::{Role, Stub, is_request, is_success};
 use webphone_rtc::negotiation::{Candidate, CandidateKind, DtlsRole};
 use webphone_rtc::transport::{DtlsState, IceState, Transmit};
-use wire::{address, host, ms};
 
 fn far(last: u8) -> SocketAddr {
     address(&format!("10.0.1.{last}:5000"))

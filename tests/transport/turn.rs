@@ -1,12 +1,7 @@
 //! Relayed candidates and calls over them, against a small TURN server in virtual time.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
-#[path = "support/relay.rs"]
-mod relay;
-#[path = "support/wire.rs"]
-mod wire;
-
-use relay::{Out, PASSWORD, Server, USER, data_indication};
+use crate::relay::{Out, PASSWORD, Server, USER, data_indication, errors};
+use crate::wire::{Dice, address, certificate, credentials, host, ms, sha256};
 use rtc::stun::message::{METHOD_CHANNEL_BIND, METHOD_CREATE_PERMISSION, METHOD_REFRESH};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -18,7 +13,6 @@ use webphone_rtc::transport::{
     CandidateSource, Certificate, DtlsState, GatherEvent, Gatherer, IceServer, IceState, LinkId, LinkOrder, Transmit,
     Transport, TransportConfig, TransportEvent, Unframed,
 };
-use wire::{Dice, address, certificate, credentials, host, ms, sha256};
 
 const URL: &str = "turn:198.51.100.1:3478?transport=udp";
 const LIMIT: Duration = Duration::from_millis(1000);
@@ -191,7 +185,7 @@ impl End {
     }
 
     fn errors(&self) -> Vec<(u16, &str)> {
-        relay::errors(&self.events)
+        errors(&self.events)
     }
 
     fn is_complete(&self) -> bool {

@@ -1,9 +1,6 @@
 //! Gathering in virtual time: which candidates, and never longer than the limit.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-#[path = "support/wire.rs"]
-mod wire;
-
+use crate::wire::{address, ms};
 use bytes::BytesMut;
 use rtc::stun::error_code::CODE_SERVER_ERROR;
 use rtc::stun::message::{BINDING_ERROR, BINDING_SUCCESS, Message, Setter, TransactionId};
@@ -12,7 +9,6 @@ use std::net::SocketAddr;
 use std::time::Instant;
 use webphone_rtc::negotiation::{CandidateKind, LocalCandidate};
 use webphone_rtc::transport::{GatherEvent, Gatherer, IceServer, Transmit};
-use wire::{address, ms};
 
 fn servers(urls: &[&str]) -> Vec<IceServer> {
     vec![IceServer { urls: urls.iter().map(|url| (*url).to_owned()).collect(), ..IceServer::default() }]

@@ -1,11 +1,7 @@
 //! Consent: a far end that has gone is noticed, one that comes back is taken back.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-#[path = "support/wire.rs"]
-mod wire;
-
+use crate::wire::{Wire, ms};
 use webphone_rtc::transport::{IceState, TransportEvent};
-use wire::{Wire, ms};
 
 #[test]
 fn a_vanished_far_end_is_disconnected_then_failed_and_may_come_back() {

@@ -1,13 +1,9 @@
 //! ICE restarts: media goes on, on whatever pair still works.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-#[path = "support/wire.rs"]
-mod wire;
-
+use crate::wire::{Wire, address, credentials, host, ms};
 use webphone_rtc::negotiation::{Candidate, CandidateKind};
 use webphone_rtc::rtp::RtpHeader;
 use webphone_rtc::transport::{IceState, TransportEvent};
-use wire::{Wire, address, host, ms};
 
 /// Side 0 offers a restart at once, side 1 answers 300 ms later, the answer takes 300 ms back. `remote_meanwhile`: does
 /// the offerer's plan still name the old remote credentials while it waits?
@@ -117,7 +113,7 @@ fn a_restart_taken_back_leaves_everything_as_it_was() {
     wire.media = true;
     let before = wire.plan(0);
     let mut offered = before.clone();
-    offered.ice.local = wire::credentials("0g1");
+    offered.ice.local = credentials("0g1");
     wire.apply(0, &offered);
     wire.run(ms(5_000));
     wire.apply(0, &before);
@@ -133,7 +129,7 @@ fn a_restart_that_is_never_answered_keeps_the_call() {
     let mut wire = Wire::connected();
     wire.media = true;
     let mut offered = wire.plan(0);
-    offered.ice.local = wire::credentials("0g1");
+    offered.ice.local = credentials("0g1");
     offered.ice.remote = None;
     wire.apply(0, &offered);
     wire.run(ms(120_000));
@@ -146,8 +142,8 @@ fn a_restart_that_finds_no_pair_keeps_the_call_and_is_given_up() {
     let mut wire = Wire::connected();
     wire.media = true;
     let mut offered = wire.plan(0);
-    offered.ice.local = wire::credentials("0g1");
-    offered.ice.remote = Some(wire::credentials("1g1")); // which the far end has not
+    offered.ice.local = credentials("0g1");
+    offered.ice.remote = Some(credentials("1g1")); // which the far end has not
     wire.apply(0, &offered);
     wire.run(ms(60_000));
     assert!(wire.is_up(), "{:?}", wire.states());
@@ -170,8 +166,8 @@ fn a_pair_that_answers_again_while_a_restart_is_open_is_connected_again() {
             wire.run(ms(silence));
             assert_eq!(wire.sides[0].ice(), lost);
             let mut offered = wire.plan(0);
-            offered.ice.local = wire::credentials("0g1");
-            offered.ice.remote = answered.then(|| wire::credentials("1g1"));
+            offered.ice.local = credentials("0g1");
+            offered.ice.remote = answered.then(|| credentials("1g1"));
             wire.apply(0, &offered);
             assert_eq!(wire.sides[0].ice(), if answered { IceState::Checking } else { lost });
             wire.cut = [false, false];

@@ -1,15 +1,9 @@
 //! What docs/security.md promises of the transport, seen on the wire.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-#[path = "support/stub.rs"]
-mod stub;
-#[path = "support/wire.rs"]
-mod wire;
-
+use crate::stub::{Role, Stub};
+use crate::wire::{Wire, address, ms};
 use std::collections::BTreeSet;
-use stub::{Role, Stub};
 use webphone_rtc::transport::{Certificate, Transmit};
-use wire::{Wire, address, ms};
 
 const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;

@@ -1,13 +1,9 @@
 //! Setting a transport up and taking it down.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-#[path = "support/wire.rs"]
-mod wire;
-
+use crate::wire::{Wire, address, certificate, credentials, host, ms};
 use std::net::SocketAddr;
 use webphone_rtc::negotiation::{Candidate, CandidateKind, DtlsRole, Fingerprint, HashAlgorithm};
 use webphone_rtc::transport::{DtlsFailure, DtlsState, IceState, Transmit, TransportEvent};
-use wire::{Wire, address, host, ms};
 
 const BAD_CERTIFICATE: u8 = 42;
 const FATAL_HANDSHAKE_FAILURE: [u8; 15] = [21, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 90, 0, 2, 2, 40];
@@ -354,7 +350,7 @@ fn another_endpoint_may_take_the_call_over() {
     wire.run(ms(500));
     let old = wire.sides[1].certificate.der().to_vec();
     wire.replace(1);
-    wire.sides[0].local = wire::credentials("0g1");
+    wire.sides[0].local = credentials("0g1");
     wire.signal(1);
     wire.run(ms(50));
     wire.signal(0);
@@ -388,7 +384,7 @@ fn what_one_branch_of_a_forked_call_still_says_is_nothing_to_another() {
             let has_begun = |wire: &Wire| wire.captured.iter().filter(|it| is_dtls(it, 1)).count() > 1;
             assert!(wire.run_until(ms(5000), |wire| if over { wire.is_up() } else { has_begun(wire) }), "{case}");
             let late: Vec<_> = wire.captured.iter().filter(|it| is_dtls(it, 1)).map(|it| it.1.clone()).collect();
-            let next = if one_gateway { wire.sides[1].certificate.clone() } else { wire::certificate() };
+            let next = if one_gateway { wire.sides[1].certificate.clone() } else { certificate() };
             wire.replace_by(1, address("10.0.0.9:5000"), next);
             wire.sides[1].role = other(role);
             wire.sides[1].association += 1;

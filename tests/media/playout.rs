@@ -1,10 +1,7 @@
 //! What an application is told of its speech (marks, milliseconds played, what a clear dropped), against what has left
 //! in RTP packets, and against what the far end hears.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-mod media_support;
-
-use media_support::*;
+use crate::support::*;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

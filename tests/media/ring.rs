@@ -1,9 +1,6 @@
 //! A signal and its readers.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-mod media_support;
-
-use media_support::{ms, sine, snr_db};
+use crate::support::{ms, sine, snr_db};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use webphone_rtc::media::{Cleared, Reader, Ring, RingEvent, Sink};

@@ -1,13 +1,9 @@
 //! Networks that lose, repeat, cut and move, and far ends that lie, in virtual time: what a browser's call survives.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-#[path = "support/wire.rs"]
-mod wire;
-
+use crate::wire::{Wire, address, host, ms};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use webphone_rtc::transport::{DtlsState, IceState, TransportEvent};
-use wire::{Wire, address, ms};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -281,7 +277,7 @@ fn a_call_fits_through_a_path_of_576_bytes() {
         wire.mtu = 576 - 20 - 8;
         wire.seen_as[1] = rebound;
         if let Some(seen_as) = rebound {
-            wire.sides[1].candidates = vec![wire::host(seen_as)];
+            wire.sides[1].candidates = vec![host(seen_as)];
         }
         wire.connect();
         talks(&mut wire);
@@ -294,7 +290,7 @@ fn a_nat_that_gives_the_far_end_another_port_costs_no_call() {
         let mut wire = Wire::new();
         let (before, after) = (address("198.51.100.7:61000"), address("198.51.100.7:62000"));
         wire.seen_as[moved] = Some(before);
-        wire.sides[moved].candidates = vec![wire::host(before)];
+        wire.sides[moved].candidates = vec![host(before)];
         wire.connect();
         talks(&mut wire);
         let from = wire.elapsed();

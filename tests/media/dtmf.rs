@@ -1,9 +1,6 @@
 //! Digits as telephone events, both ways.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-mod media_support;
-
-use media_support::*;
+use crate::support::*;
 use std::time::Duration;
 use webphone_rtc::media::{ReceiverEvent, Sender};
 use webphone_rtc::rtp::RtpPacket;

@@ -1,9 +1,6 @@
 //! Speech activity: known soon, seldom wrong, and only looked for while somebody listens.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-mod media_support;
-
-use media_support::{Call, Dice, ms, opus, pcmu};
+use crate::support::{Call, Dice, ms, opus, pcmu};
 use std::f64::consts::TAU;
 use std::time::Instant;
 use webphone_rtc::media::{

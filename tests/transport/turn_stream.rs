@@ -1,13 +1,8 @@
 //! TURN over TCP and TLS, against a small server in virtual time.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
-#[path = "support/relay.rs"]
-mod relay;
-#[path = "support/wire.rs"]
-mod wire;
-
+use crate::relay::{Out, PASSWORD, Server, USER, errors};
+use crate::wire::{address, ms};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use relay::{Out, PASSWORD, Server, USER};
 use rtc::stun::message::{METHOD_ALLOCATE, METHOD_REFRESH};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ProtocolVersion, ServerConfig, ServerConnection, SupportedProtocolVersion, version};
@@ -17,7 +12,6 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use webphone_rtc::negotiation::CandidateKind;
 use webphone_rtc::transport::{GatherEvent, Gatherer, IceServer, LinkId, LinkOrder, Lookup, Transmit, Trust};
-use wire::{address, ms};
 
 const TCP: &str = "turn:198.51.100.1:3478?transport=tcp";
 const TLS: &str = "turns:turn.example.org";
@@ -228,7 +222,7 @@ impl End {
     }
 
     fn errors(&self) -> Vec<(u16, &str)> {
-        relay::errors(&self.events)
+        errors(&self.events)
     }
 
     fn is_complete(&self) -> bool {

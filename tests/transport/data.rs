@@ -1,14 +1,11 @@
 //! Data channels over DTLS over ICE, in virtual time.
 
-#[path = "support/wire.rs"]
-mod wire;
-
+use crate::wire::{Wire, ms};
 use std::collections::BTreeMap;
 use webphone_rtc::negotiation::{DataPlan, TransportId};
 use webphone_rtc::transport::{
     ChannelError, ChannelId, ChannelInit, DataEvent, DtlsState, MAX_MESSAGE_BYTES, Message, Reliability, TransportEvent,
 };
-use wire::{Wire, ms};
 
 fn data_plan() -> DataPlan {
     DataPlan {

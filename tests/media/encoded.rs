@@ -1,10 +1,7 @@
 //! Encoded frames out of a stream and into it.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-mod media_support;
-
+use crate::support::*;
 use bytes::{Bytes, BytesMut};
-use media_support::*;
 use std::sync::Arc;
 use webphone_rtc::media::{Codec, Detour, Detours, EncodedFrame, FrameQueue, Role};
 use webphone_rtc::rtp::{RtpHeader, RtpPacket};
