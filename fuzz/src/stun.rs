@@ -2,10 +2,10 @@
 
 use super::ice::{credentials, host};
 use super::script::Script;
-use rtc::crypto::default_provider;
-use rtc::stun::fingerprint::FINGERPRINT;
-use rtc::stun::integrity::MessageIntegrity;
-use rtc::stun::message::{Message, Setter};
+use rtc_crypto::default_provider;
+use rtc_stun::fingerprint::FINGERPRINT;
+use rtc_stun::integrity::MessageIntegrity;
+use rtc_stun::message::{Message, Setter};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use webphone_rtc::negotiation::{IcePlan, TransportId, TransportPlan};

@@ -2,9 +2,9 @@
 
 use super::script::Script;
 use super::stun::message;
-use rtc::crypto::default_provider;
-use rtc::stun::integrity::MessageIntegrity;
-use rtc::stun::message::{Message, Setter};
+use rtc_crypto::default_provider;
+use rtc_stun::integrity::MessageIntegrity;
+use rtc_stun::message::{Message, Setter};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};

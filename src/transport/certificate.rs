@@ -5,7 +5,7 @@
 use super::{crypto, failed};
 use crate::error::Result;
 use crate::negotiation::{Fingerprint, HashAlgorithm};
-use rtc::dtls::crypto::{Certificate as DtlsCertificate, CryptoPrivateKey};
+use rtc_dtls::crypto::{Certificate as DtlsCertificate, CryptoPrivateKey};
 use sha1::Sha1;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -3,7 +3,7 @@
 //! Invariant: the words hold no address and nothing that the far end has written, only the number of its alert.
 
 use super::guard::HANDSHAKE_LIMIT;
-use rtc::shared::error::Error as MachineError;
+use rtc_shared::error::Error as MachineError;
 use std::fmt;
 
 const ALERT: u8 = 21;

@@ -12,9 +12,9 @@
 //!    joins fragments by recursion, one frame of the stack for each.
 
 use super::fragments::{MESSAGE_HEADER_LEN, pieces};
-use rtc::crypto::RTCCrypto;
-use rtc::stun::integrity::MessageIntegrity;
-use rtc::stun::message::Message;
+use rtc_crypto::RTCCrypto;
+use rtc_stun::integrity::MessageIntegrity;
+use rtc_stun::message::Message;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 

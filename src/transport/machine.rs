@@ -21,7 +21,7 @@ use crate::negotiation::{
 };
 use crate::rtp::{RtpHeader, RtpPacket};
 use bytes::BytesMut;
-use rtc::crypto::RTCCryptoProvider;
+use rtc_crypto::RTCCryptoProvider;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;

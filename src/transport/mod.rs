@@ -43,7 +43,7 @@ pub use turn::{LinkId, LinkOrder, Trust, Unframed};
 
 use crate::error::{Error, ErrorKind, Result};
 use bytes::BytesMut;
-use rtc::crypto::RTCCryptoProvider;
+use rtc_crypto::RTCCryptoProvider;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ pub struct Transmit {
 }
 
 fn crypto() -> Result<Arc<dyn RTCCryptoProvider>> {
-    rtc::crypto::default_provider().map_err(|error| failed("cryptography", error))
+    rtc_crypto::default_provider().map_err(|error| failed("cryptography", error))
 }
 
 fn failed(what: &str, error: impl std::fmt::Display) -> Error {

@@ -3,7 +3,7 @@
 use super::crypto;
 use crate::error::Result;
 use crate::negotiation::Random;
-use rtc::crypto::RTCCryptoProvider;
+use rtc_crypto::RTCCryptoProvider;
 use std::sync::Arc;
 
 /// Cryptographically strong random bytes.

@@ -5,13 +5,13 @@
 
 use super::Transmit;
 use super::udp::UdpSocket;
-use rtc::shared::ifaces::ifaces;
+use quinn_udp::RecvMeta;
+use rtc_shared::ifaces::ifaces;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{Error, ErrorKind, IoSliceMut, Result};
 use std::net::{IpAddr, SocketAddr};
 use std::task::{Context, Poll, Waker};
-use webrtc::runtime::RecvMeta;
 
 /// Messages taken from one socket before others get their turn.
 const BATCH: usize = 4;
@@ -265,7 +265,7 @@ impl Sockets {
     fn poll_send(&self, context: &mut Context<'_>, train: &Train) -> Poll<bool> {
         let Train { transmit, segment, .. } = train;
         let Some(socket) = self.socket(transmit.local) else { return Poll::Ready(false) };
-        let datagram = webrtc::runtime::Transmit {
+        let datagram = quinn_udp::Transmit {
             destination: transmit.peer,
             ecn: None,
             contents: &transmit.payload,

@@ -8,11 +8,11 @@ use super::guard::{MAX_PROBES, Streams};
 use crate::error::Result;
 use crate::rtp::{self, RtpHeader, RtpPacket};
 use bytes::BytesMut;
-use rtc::crypto::RTCCryptoProvider;
-use rtc::rtp::Header;
-use rtc::srtp::context::Context;
-use rtc::srtp::option::{srtcp_replay_protection, srtp_replay_protection};
-use rtc::srtp::protection_profile::ProtectionProfile;
+use rtc_crypto::RTCCryptoProvider;
+use rtc_rtp::Header;
+use rtc_srtp::context::Context;
+use rtc_srtp::option::{srtcp_replay_protection, srtp_replay_protection};
+use rtc_srtp::protection_profile::ProtectionProfile;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -182,7 +182,7 @@ fn machine_header(ssrc: u32, sequence: u16, len: usize) -> Header {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rtc::crypto::default_provider;
+    use rtc_crypto::default_provider;
 
     const GCM: ProtectionProfile = ProtectionProfile::AeadAes128Gcm;
 

@@ -3,11 +3,11 @@
 //! Invariant: the system is asked no more often than it has something to say. What is sent is tried at once, the runtime is
 //! asked to wait only when there is no room; and who was given less than he had room for does not ask again until more has come.
 
+use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use std::io::{ErrorKind, IoSliceMut, Result};
 use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 use tokio::io::Interest;
-use webrtc::runtime::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 
 /// The system fills as many messages as it has, so that fewer than there was room for were all. Elsewhere one is given at a
 /// time, however many wait.

@@ -1,19 +1,19 @@
 //! A small TURN server (RFC 8656, UDP) in virtual time, strict about what it must be: nonces, signatures, permissions, lives.
 #![allow(dead_code)]
 
-use rtc::crypto::{RTCCryptoProvider, default_provider};
-use rtc::stun::attributes::{
+use rtc_crypto::{RTCCryptoProvider, default_provider};
+use rtc_stun::attributes::{
     ATTR_CHANNEL_NUMBER, ATTR_DATA, ATTR_LIFETIME, ATTR_NONCE, ATTR_REALM, ATTR_XOR_PEER_ADDRESS,
     ATTR_XOR_RELAYED_ADDRESS, ATTR_XORMAPPED_ADDRESS,
 };
-use rtc::stun::error_code::{ErrorCode, ErrorCodeAttribute};
-use rtc::stun::integrity::MessageIntegrity;
-use rtc::stun::message::{
+use rtc_stun::error_code::{ErrorCode, ErrorCodeAttribute};
+use rtc_stun::integrity::MessageIntegrity;
+use rtc_stun::message::{
     CLASS_ERROR_RESPONSE, CLASS_INDICATION, CLASS_REQUEST, CLASS_SUCCESS_RESPONSE, METHOD_ALLOCATE,
     METHOD_CHANNEL_BIND, METHOD_CREATE_PERMISSION, METHOD_DATA, METHOD_REFRESH, METHOD_SEND, Message, MessageType,
     Method, Setter, TransactionId,
 };
-use rtc::stun::xoraddr::XorMappedAddress;
+use rtc_stun::xoraddr::XorMappedAddress;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -212,7 +212,7 @@ fn peer_of(message: &Message) -> SocketAddr {
     SocketAddr::new(peer.ip, peer.port)
 }
 
-fn add_address(message: &mut Message, kind: rtc::stun::attributes::AttrType, address: SocketAddr) {
+fn add_address(message: &mut Message, kind: rtc_stun::attributes::AttrType, address: SocketAddr) {
     XorMappedAddress { ip: address.ip(), port: address.port() }.add_to_as(message, kind).unwrap();
 }
 

@@ -3,16 +3,14 @@
 
 use crate::wire::{address, credentials, host, ms};
 use bytes::BytesMut;
-use rtc::crypto::{RTCCryptoProvider, default_provider};
-use rtc::stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_USE_CANDIDATE, ATTR_USERNAME, AttrType};
-use rtc::stun::error_code::CODE_ROLE_CONFLICT;
-use rtc::stun::fingerprint::FINGERPRINT;
-use rtc::stun::integrity::MessageIntegrity;
-use rtc::stun::message::{
-    BINDING_ERROR, BINDING_REQUEST, BINDING_SUCCESS, Message, MessageType, Setter, TransactionId,
-};
-use rtc::stun::textattrs::Username;
-use rtc::stun::xoraddr::XorMappedAddress;
+use rtc_crypto::{RTCCryptoProvider, default_provider};
+use rtc_stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_USE_CANDIDATE, ATTR_USERNAME, AttrType};
+use rtc_stun::error_code::CODE_ROLE_CONFLICT;
+use rtc_stun::fingerprint::FINGERPRINT;
+use rtc_stun::integrity::MessageIntegrity;
+use rtc_stun::message::{BINDING_ERROR, BINDING_REQUEST, BINDING_SUCCESS, Message, MessageType, Setter, TransactionId};
+use rtc_stun::textattrs::Username;
+use rtc_stun::xoraddr::XorMappedAddress;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,7 +22,7 @@ use webphone_rtc::transport::{Certificate, Transmit, Transport, TransportConfig}
 struct Attribute(AttrType, Vec<u8>);
 
 impl Setter for Attribute {
-    fn add_to(&self, message: &mut Message) -> rtc::shared::error::Result<()> {
+    fn add_to(&self, message: &mut Message) -> rtc_shared::error::Result<()> {
         message.add(self.0, &self.1);
         Ok(())
     }

@@ -2,8 +2,8 @@
 
 use crate::stub::{Role, Stub, is_request, is_success};
 use crate::wire::{address, host, ms};
-use rtc::stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_USE_CANDIDATE};
-use rtc::stun::message::Message;
+use rtc_stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_USE_CANDIDATE};
+use rtc_stun::message::Message;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use webphone_rtc::negotiation::{Candidate, CandidateKind, DtlsRole};

@@ -2,9 +2,9 @@
 
 use crate::wire::{address, ms};
 use bytes::BytesMut;
-use rtc::stun::error_code::CODE_SERVER_ERROR;
-use rtc::stun::message::{BINDING_ERROR, BINDING_SUCCESS, Message, Setter, TransactionId};
-use rtc::stun::xoraddr::XorMappedAddress;
+use rtc_stun::error_code::CODE_SERVER_ERROR;
+use rtc_stun::message::{BINDING_ERROR, BINDING_SUCCESS, Message, Setter, TransactionId};
+use rtc_stun::xoraddr::XorMappedAddress;
 use std::net::SocketAddr;
 use std::time::Instant;
 use webphone_rtc::negotiation::{CandidateKind, LocalCandidate};

@@ -2,8 +2,8 @@
 
 use crate::stub::Stub;
 use crate::wire::{Wire, address, host, ms};
-use rtc::stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING};
-use rtc::stun::message::{BINDING_REQUEST, BINDING_SUCCESS, CLASS_INDICATION, METHOD_BINDING, MessageType};
+use rtc_stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING};
+use rtc_stun::message::{BINDING_REQUEST, BINDING_SUCCESS, CLASS_INDICATION, METHOD_BINDING, MessageType};
 use std::net::SocketAddr;
 use webphone_rtc::transport::{DtlsState, IceState, TransportEvent};
 

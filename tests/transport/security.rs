@@ -100,7 +100,7 @@ fn stun_that_no_key_vouches_for_is_never_answered_however_much_comes() {
         let mut forged = signed.clone();
         match n % 4 {
             // Without MESSAGE-INTEGRITY.
-            0 => forged = stub.unsigned(rtc::stun::message::BINDING_REQUEST, None),
+            0 => forged = stub.unsigned(rtc_stun::message::BINDING_REQUEST, None),
             // One bit of what is signed is another, then of the signature, then it is cut off.
             1 => forged[30] ^= 1,
             2 => {

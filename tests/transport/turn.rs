@@ -2,7 +2,7 @@
 
 use crate::relay::{Out, PASSWORD, Server, USER, data_indication, errors};
 use crate::wire::{Dice, address, certificate, credentials, host, ms, sha256};
-use rtc::stun::message::{METHOD_CHANNEL_BIND, METHOD_CREATE_PERMISSION, METHOD_REFRESH};
+use rtc_stun::message::{METHOD_CHANNEL_BIND, METHOD_CREATE_PERMISSION, METHOD_REFRESH};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use webphone_rtc::negotiation::{

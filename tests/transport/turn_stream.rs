@@ -3,7 +3,7 @@
 use crate::relay::{Out, PASSWORD, Server, USER, errors};
 use crate::wire::{address, ms};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use rtc::stun::message::{METHOD_ALLOCATE, METHOD_REFRESH};
+use rtc_stun::message::{METHOD_ALLOCATE, METHOD_REFRESH};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ProtocolVersion, ServerConfig, ServerConnection, SupportedProtocolVersion, version};
 use std::io::{Read, Write};

@@ -15,12 +15,12 @@ use super::{MAX_CHANNELS, MAX_MESSAGE_BYTES};
 use crate::error::Result;
 use crate::transport::failed;
 use bytes::{Bytes, BytesMut};
-use rtc::sctp::{
+use rtc_sctp::{
     Association as Machine, AssociationError, ClientConfig, DatagramEvent, Endpoint, EndpointConfig,
     Event as MachineEvent, Payload, PayloadProtocolIdentifier as Protocol, ReliabilityType, StreamEvent, TimerConfig,
     TransportConfig,
 };
-use rtc::shared::{TransportContext, TransportProtocol};
+use rtc_shared::{TransportContext, TransportProtocol};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -5,7 +5,7 @@
 use super::association::Write;
 use super::{ChannelInit, Message, Reliability};
 use bytes::Bytes;
-use rtc::sctp::{PayloadProtocolIdentifier as Protocol, ReliabilityType};
+use rtc_sctp::{PayloadProtocolIdentifier as Protocol, ReliabilityType};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 

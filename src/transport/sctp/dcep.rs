@@ -4,11 +4,11 @@
 
 use super::{ChannelInit, Reliability};
 use bytes::{Bytes, BytesMut};
-use rtc::datachannel::message::Message;
-use rtc::datachannel::message::message_channel_ack::DataChannelAck;
-use rtc::datachannel::message::message_channel_open::{ChannelType, DataChannelOpen};
-use rtc::sctp::ReliabilityType;
-use rtc::shared::marshal::{Marshal, Unmarshal};
+use rtc_datachannel::message::Message;
+use rtc_datachannel::message::message_channel_ack::DataChannelAck;
+use rtc_datachannel::message::message_channel_open::{ChannelType, DataChannelOpen};
+use rtc_sctp::ReliabilityType;
+use rtc_shared::marshal::{Marshal, Unmarshal};
 
 /// What the far end says of a stream.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(super) fn ack() -> Option<Bytes> {
     Message::DataChannelAck(DataChannelAck {}).marshal().ok().map(BytesMut::freeze)
 }
 
-/// Types of RFC 8832 section 8.2.1. `rtc` has more, for itself, and panics on some when they come over the wire.
+/// Types of RFC 8832 section 8.2.1. `rtc-datachannel` has more, for itself, and panics on some when they come over the wire.
 const TYPES: [u8; 2] = [2, 3];
 
 /// `None` for what is no message of the protocol.

@@ -20,7 +20,7 @@ use association::{Association, Event, Read};
 use bytes::{Bytes, BytesMut};
 use channel::{Channel, Outgoing, Phase};
 use dcep::Heard;
-use rtc::sctp::PayloadProtocolIdentifier as Protocol;
+use rtc_sctp::PayloadProtocolIdentifier as Protocol;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 

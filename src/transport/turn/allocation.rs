@@ -7,12 +7,12 @@
 use super::message::{self, Attribute, Credential};
 use crate::error::Result;
 use bytes::BytesMut;
-use rtc::crypto::RTCCryptoProvider;
-use rtc::stun::attributes::{
+use rtc_crypto::RTCCryptoProvider;
+use rtc_stun::attributes::{
     ATTR_CHANNEL_NUMBER, ATTR_DATA, ATTR_LIFETIME, ATTR_REQUESTED_TRANSPORT, ATTR_XOR_PEER_ADDRESS,
     ATTR_XOR_RELAYED_ADDRESS, ATTR_XORMAPPED_ADDRESS,
 };
-use rtc::stun::message::{
+use rtc_stun::message::{
     CLASS_ERROR_RESPONSE, CLASS_SUCCESS_RESPONSE, METHOD_ALLOCATE, METHOD_BINDING, METHOD_CHANNEL_BIND,
     METHOD_CREATE_PERMISSION, METHOD_DATA, METHOD_REFRESH, MessageType, Method, TransactionId,
 };

@@ -5,16 +5,16 @@
 use crate::error::Result;
 use crate::transport::failed;
 use bytes::{BufMut, BytesMut};
-use rtc::crypto::RTCCrypto;
-use rtc::stun::attributes::{
+use rtc_crypto::RTCCrypto;
+use rtc_stun::attributes::{
     ATTR_DATA, ATTR_ERROR_CODE, ATTR_LIFETIME, ATTR_MESSAGE_INTEGRITY, ATTR_NONCE, ATTR_REALM, ATTR_USERNAME,
     ATTR_XOR_PEER_ADDRESS, AttrType,
 };
-use rtc::stun::integrity::MessageIntegrity;
-use rtc::stun::message::{
+use rtc_stun::integrity::MessageIntegrity;
+use rtc_stun::message::{
     CLASS_INDICATION, CLASS_REQUEST, METHOD_SEND, Message, MessageType, Method, Setter, TransactionId,
 };
-use rtc::stun::xoraddr::XorMappedAddress;
+use rtc_stun::xoraddr::XorMappedAddress;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::time::Duration;
@@ -218,7 +218,7 @@ pub(super) fn find_error(datagram: &[u8]) -> Option<(u16, String)> {
 #[allow(clippy::unwrap_used, reason = "a test may fail")]
 mod tests {
     use super::*;
-    use rtc::stun::attributes::ATTR_XOR_RELAYED_ADDRESS;
+    use rtc_stun::attributes::ATTR_XOR_RELAYED_ADDRESS;
 
     fn message(attributes: &[Attribute]) -> Vec<u8> {
         build(MessageType::new(METHOD_SEND, CLASS_INDICATION), TransactionId::new(), attributes).unwrap().raw

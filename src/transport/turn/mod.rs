@@ -20,7 +20,7 @@ pub use tls::Trust;
 use super::Transmit;
 use allocation::{ALLOCATION_MISMATCH, Allocation, UNREACHABLE};
 use bytes::BytesMut;
-use rtc::crypto::RTCCryptoProvider;
+use rtc_crypto::RTCCryptoProvider;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
