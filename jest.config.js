@@ -2,6 +2,7 @@
 module.exports = {
   // A test that hangs fails at that; on a busy machine a call may take seconds.
   testTimeout: 30_000,
+  testSequencer: '<rootDir>/__test__/sequencer.js',
   projects: [
     {
       displayName: 'facade',

@@ -6,6 +6,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { promisify } = require('node:util');
 const binding = require('../../binding.js');
+const { gently } = require('../support/gently');
 
 const root = path.join(__dirname, '../..');
 const folder = path.join(root, 'target/faults');
@@ -17,7 +18,7 @@ let addon;
 beforeAll(async () => {
   const napi = path.join(root, 'node_modules/@napi-rs/cli/dist/cli.js');
   const args = ['build', '--platform', '--release', '--features', 'faults', '--output-dir', folder, '--no-js'];
-  await promisify(execFile)(process.execPath, [napi, ...args, '--dts', 'faults.d.ts'], { cwd: root });
+  await promisify(execFile)(...gently(process.execPath, [napi, ...args, '--dts', 'faults.d.ts']), { cwd: root });
   addon = path.join(
     folder,
     fs.readdirSync(folder).find((name) => name.endsWith('.node')),
