@@ -22,7 +22,7 @@ use rtc_ice::candidate::{Candidate as AgentCandidate, CandidateConfig};
 use rtc_ice::mdns::MulticastDnsMode;
 use rtc_shared::error::Error as MachineError;
 use rtc_shared::{TaggedBytesMut, TransportContext, TransportProtocol};
-use rtc_stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_USE_CANDIDATE, ATTR_USERNAME, AttrType};
+use rtc_stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_USE_CANDIDATE, ATTR_USERNAME};
 use rtc_stun::error_code::{CODE_ROLE_CONFLICT, ErrorCodeAttribute};
 use rtc_stun::fingerprint::FINGERPRINT;
 use rtc_stun::integrity::MessageIntegrity;
@@ -508,19 +508,12 @@ impl Session {
             let is_check = message.starts_with(&REQUEST);
             (is_check, is_check.then(|| Reverse(self.priority(*pair))))
         });
-        let controlling = self.agent.role();
-        let again = |(pair, message): &(Pair, BytesMut)| {
-            // RFC 8445 section 7.3.1.4: a request on a pair that has succeeded triggers no check. A nomination would be one more.
+        // RFC 8445 section 7.3.1.4: a request on a pair that has succeeded triggers no check. A nomination would be one more.
+        let idle = |(pair, message): &(Pair, BytesMut)| {
             let nominated = self.nomination.as_ref().is_some_and(|(nominated, _)| nominated == pair);
-            let idle = !controlling && !nominated && self.valid.contains(pair);
-            // A check that a request triggers is followed by those of all pairs.
-            let same = |sent: &Transaction| {
-                sent.pair == *pair && sent.at == now && sent.controlling == controlling && !sent.consent
-            };
-            let asked = self.transactions.iter().any(same) && attribute(message, &[ATTR_USE_CANDIDATE]).is_none();
-            message.starts_with(&REQUEST) && (idle || asked)
+            message.starts_with(&REQUEST) && !self.agent.role() && !nominated && self.valid.contains(pair)
         };
-        messages.retain(|message| !again(message));
+        messages.retain(|message| !idle(message));
         for (pair, message) in messages {
             self.send(now, pair, message, false);
         }
@@ -681,18 +674,12 @@ fn transaction_id(datagram: &[u8]) -> Option<TransactionId> {
 }
 
 fn find_tie_breaker(request: &[u8]) -> Option<u64> {
-    let value = attribute(request, &[ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING])?;
-    Some(u64::from_be_bytes(value.try_into().ok()?))
-}
-
-/// The value of the first attribute of one of these kinds.
-fn attribute<'a>(message: &'a [u8], kinds: &[AttrType]) -> Option<&'a [u8]> {
-    let mut rest = message.get(20..)?;
+    let mut rest = request.get(20..)?;
     while let Some(header) = rest.get(..4) {
-        let kind = AttrType(u16::from_be_bytes([header[0], header[1]]));
+        let kind = u16::from_be_bytes([header[0], header[1]]);
         let len = usize::from(u16::from_be_bytes([header[2], header[3]]));
-        if kinds.contains(&kind) {
-            return rest.get(4..4 + len);
+        if kind == ATTR_ICE_CONTROLLED.0 || kind == ATTR_ICE_CONTROLLING.0 {
+            return Some(u64::from_be_bytes(rest.get(4..12)?.try_into().ok()?));
         }
         rest = rest.get(4 + len.next_multiple_of(4)..)?;
     }
