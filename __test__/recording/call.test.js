@@ -47,6 +47,9 @@ describe('a recorded call', () => {
   const stretch = ({ sampleRate }, samples, fromMs, toMs) =>
     samples.subarray((fromMs * sampleRate) / 1000, (toMs * sampleRate) / 1000);
 
+  /** Of a take, what is listened to. */
+  const middle = (heard, side) => stretch(heard, heard[side], 300, 1900);
+
   /** Two seconds of the call. */
   async function take(name, options) {
     const one = recorder(name, options);
@@ -62,10 +65,7 @@ describe('a recorded call', () => {
   /** A take without a hole, or the last of several: the ends of a busy machine make one at times, a recorder would each time. */
   async function wholeTake(name, options) {
     const hasHole = (heard) =>
-      SIDES.some(([side, hz]) => {
-        const samples = stretch(heard, heard[side], 300, 1900);
-        return measureTone(samples, hz, heard.sampleRate).longestGapMs > 0;
-      });
+      SIDES.some(([side, hz]) => measureTone(middle(heard, side), hz, heard.sampleRate).longestGapMs > 0);
     let heard = await take(name, options);
     for (let n = 1; n < TAKES && hasHole(heard); n++) heard = await take(name, options);
     return heard;
@@ -81,7 +81,7 @@ describe('a recorded call', () => {
   ])('has the caller left, the bot right, and neither on the other side: %s', async (name, options) => {
     const heard = await wholeTake(name, options);
     for (const [side, hz, otherHz] of SIDES) {
-      const samples = stretch(heard, heard[side], 300, 1900);
+      const samples = middle(heard, side);
       const { amplitude, longestGapMs, snrDb } = measureTone(samples, hz, heard.sampleRate);
       expect([side, longestGapMs, Math.abs(20 * Math.log10(amplitude / 0.5)) < 1]).toEqual([side, 0, true]);
       expect(snrDb).toBeGreaterThan(20);
@@ -115,6 +115,7 @@ describe('a recorded call', () => {
     other.stop();
     const later = (n, side) => stretch(heard, heard[side], marks[n] + 900, marks[n] + 1400);
     expect(rms(later(0, 'right'))).toBeLessThan(SILENT_RMS);
+    expect(measureTone(later(1, 'right'), 440, 16000)).toMatchObject({ longestGapMs: 0 });
     expect(measureTone(later(1, 'right'), 440, 16000).snrDb).toBeGreaterThan(25);
     expect(rms(later(2, 'right'))).toBeLessThan(SILENT_RMS);
     for (const n of [0, 1, 2]) expect(measureTone(later(n, 'left'), CALLER_HZ, 16000).snrDb).toBeGreaterThan(25);
@@ -130,10 +131,7 @@ describe('a recorded call', () => {
     one.resume();
     await recorded(one, 1500);
     const heard = readRecording((await one.stop()).path);
-    for (const [side, hz] of [
-      ['left', CALLER_HZ],
-      ['right', BOT_HZ],
-    ]) {
+    for (const [side, hz] of SIDES) {
       const samples = heard[side];
       expect(measureTone(stretch(heard, samples, pausedMs - 500, pausedMs), hz, 16000).snrDb).toBeGreaterThan(25);
       expect(rms(stretch(heard, samples, pausedMs + 900, pausedMs + 1400))).toBe(0);

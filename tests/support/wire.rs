@@ -274,6 +274,16 @@ impl Wire {
         self.sides.iter().all(up)
     }
 
+    /// Both are connected by ICE, whatever DTLS has come to.
+    pub fn is_paired(&self) -> bool {
+        self.sides.iter().all(|side| side.ice() == IceState::Connected)
+    }
+
+    /// Both are in the handshake.
+    pub fn is_shaking(&self) -> bool {
+        self.sides.iter().all(|side| side.dtls() == DtlsState::Connecting)
+    }
+
     pub fn elapsed(&self) -> Duration {
         self.now - self.start
     }

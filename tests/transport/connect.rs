@@ -248,8 +248,7 @@ fn lost_handshake_flights_heal() {
         let mut wire = Wire::new();
         wire.signal(0);
         wire.signal(1);
-        let paired = |wire: &Wire| wire.sides.iter().all(|side| side.ice() == IceState::Connected);
-        assert!(wire.run_until(ms(2000), paired));
+        assert!(wire.run_until(ms(2000), Wire::is_paired));
         wire.cut[mute] = true;
         wire.run(ms(3000));
         assert!(!wire.is_up());
@@ -293,8 +292,7 @@ fn an_alert_that_ends_a_handshake_is_told_by_its_number() {
         let mut wire = Wire::new();
         wire.signal(0);
         wire.signal(1);
-        let shaking = |wire: &Wire| wire.sides.iter().all(|side| side.dtls() == DtlsState::Connecting);
-        assert!(wire.run_until(ms(1000), shaking));
+        assert!(wire.run_until(ms(1000), Wire::is_shaking));
         let from = wire.sides[1 - victim].addresses[0];
         wire.forge(victim, from, &FATAL_HANDSHAKE_FAILURE);
         wire.run(ms(1));

@@ -71,8 +71,7 @@ fn a_stranger_cannot_end_a_handshake() {
         let mut wire = Wire::new();
         wire.signal(0);
         wire.signal(1);
-        let shaking = |wire: &Wire| wire.sides.iter().all(|side| side.dtls() == DtlsState::Connecting);
-        assert!(wire.run_until(ms(1000), shaking));
+        assert!(wire.run_until(ms(1000), Wire::is_shaking));
         wire.forge(victim, stranger(), &FATAL_ALERT);
         assert!(wire.run_until(ms(2000), Wire::is_up), "{:?}", wire.states());
     }
@@ -177,8 +176,7 @@ fn mutated_handshake_records_end_a_handshake_at_its_deadline_at_worst() {
         let mut wire = Wire::new();
         wire.signal(0);
         wire.signal(1);
-        let shaking = |wire: &Wire| wire.sides.iter().all(|side| side.dtls() == DtlsState::Connecting);
-        assert!(wire.run_until(ms(1000), shaking));
+        assert!(wire.run_until(ms(1000), Wire::is_shaking));
         for _ in 0..2_000 {
             let (from, sent) = honest[dice.roll(honest.len())];
             let forged = dice.mutate(&sent.payload);
@@ -228,8 +226,7 @@ fn a_handshake_message_in_sixteen_thousand_pieces_does_not_exhaust_the_stack() {
             let mut wire = Wire::new();
             wire.signal(0);
             wire.signal(1);
-            let shaking = |wire: &Wire| wire.sides.iter().all(|side| side.dtls() == DtlsState::Connecting);
-            assert!(wire.run_until(ms(1000), if up { Wire::is_up } else { shaking }));
+            assert!(wire.run_until(ms(1000), if up { Wire::is_up } else { Wire::is_shaking }));
             for sequence in 0..10 {
                 for record in pieces_of_a_message(sequence, 16_000) {
                     wire.forge(victim, far_end(victim), &record);

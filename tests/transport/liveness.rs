@@ -64,8 +64,7 @@ fn a_far_end_that_is_there_only_after_the_failure_still_connects() {
     assert_eq!(wire.sides[0].ice(), IceState::Failed);
     wire.cut = [false, false];
     wire.signal(1);
-    let paired = |wire: &Wire| wire.sides.iter().all(|side| side.ice() == IceState::Connected);
-    assert!(wire.run_until(ms(5_000), paired), "{:?}", wire.states());
+    assert!(wire.run_until(ms(5_000), Wire::is_paired), "{:?}", wire.states());
 }
 
 #[test]
