@@ -17,7 +17,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle};
@@ -105,6 +105,16 @@ impl Seat {
             task.await;
         })
     }
+}
+
+/// The end of what [`Seat::begin`] does at once: what follows is done by the shard.
+pub async fn go_over() {
+    let mut over = false;
+    poll_fn(|context| {
+        context.waker().wake_by_ref();
+        if std::mem::replace(&mut over, true) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
 /// A connection of this shard has taken a step of its beginning, and another will follow.
@@ -265,7 +275,7 @@ pub async fn contain<F: Future>(future: F) -> std::result::Result<F::Output, Str
     let mut future = pin!(future);
     poll_fn(move |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
         Ok(poll) => poll.map(Ok),
-        Err(payload) => std::task::Poll::Ready(Err(message(&*payload))),
+        Err(payload) => Poll::Ready(Err(message(&*payload))),
     })
     .await
 }
@@ -305,13 +315,16 @@ mod tests {
         let seat = reserve()?;
         seat.begin(async move {
             let _ = sender.send(std::thread::current().id());
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            go_over().await;
+            let _ = sender.send(std::thread::current().id());
             let _ = gone.await;
             let _ = sender.send(std::thread::current().id());
         });
         assert_eq!(steps.try_recv(), Ok(here));
+        let over = steps.recv().expect("the second step");
+        assert_ne!(over, here);
         let _ = go.send(());
-        assert_ne!(steps.recv().expect("the second step"), here);
+        assert_eq!(steps.recv(), Ok(over));
         seat.begin(async move {});
         Ok(())
     }

@@ -217,8 +217,14 @@ impl Task {
         let mut commands = self.commands;
         // The one that it has taken, and one more while the stock is low: calls may come together.
         let mut to_restock = 2;
-        let mut alarm = pin!(tokio::time::sleep_until(Instant::now().into()));
-        'life: loop {
+        // What is wanted by now is done, and told, by the thread that begins the task. Nothing is sent there and no alarm is set,
+        // for which the shard would be woken: that takes longer than the step.
+        let mut alive = commands.try_recv().map_or(true, |command| driver.obey_all(command, &mut commands));
+        driver.advance_gathering(Instant::now());
+        driver.tell();
+        runtime::go_over().await;
+        let mut alarm = pin!(tokio::time::sleep_until(driver.deadline().into()));
+        while alive {
             driver.advance(Instant::now());
             // To set an alarm again that is set costs as much as to set it.
             let deadline = driver.deadline().into();
@@ -229,15 +235,8 @@ impl Task {
             tokio::select! {
                 biased;
                 command = commands.recv() => {
-                    // Who drops the mailbox closes. Whatever else is wanted by now belongs to the same step.
-                    let mut wanted = Some(command.unwrap_or(Command::Close));
-                    while let Some(command) = wanted {
-                        if matches!(command, Command::Close) {
-                            break 'life;
-                        }
-                        driver.obey(command);
-                        wanted = commands.try_recv().ok();
-                    }
+                    // Who drops the mailbox closes.
+                    alive = driver.obey_all(command.unwrap_or(Command::Close), &mut commands);
                 }
                 () = receive(ports, |id, now, local, peer, datagram| {
                     fault::point(Place::Datagram);
@@ -279,6 +278,19 @@ struct Driver {
 }
 
 impl Driver {
+    /// Whatever is wanted by now belongs to the same step. False: nothing more is.
+    fn obey_all(&mut self, first: Command, commands: &mut UnboundedReceiver<Command>) -> bool {
+        let mut wanted = Some(first);
+        while let Some(command) = wanted {
+            if matches!(command, Command::Close) {
+                return false;
+            }
+            self.obey(command);
+            wanted = commands.try_recv().ok();
+        }
+        true
+    }
+
     fn obey(&mut self, command: Command) {
         fault::point(Place::Command);
         let now = Instant::now();
@@ -354,7 +366,7 @@ impl Driver {
         }
     }
 
-    fn report_no_socket(&mut self, id: TransportId, error: &std::io::Error) {
+    fn report_no_socket(&self, id: TransportId, error: &std::io::Error) {
         tracing::error!(target: "webphone-rtc:ice", %error, "no socket can be bound, so nobody can reach us");
         self.report(Report::GatheringStarted);
         let text = format!("no socket: {error}");

@@ -24,9 +24,9 @@ pub(super) fn uuid(random: &mut dyn Random) -> String {
     random.fill(&mut bytes);
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let part = |from: usize, to: usize| hex[from..to].concat();
-    [part(0, 4), part(4, 6), part(6, 8), part(8, 10), part(10, 16)].join("-")
+    let number = u128::from_be_bytes(bytes);
+    let part = |low: u32, digits: u32| (number >> (4 * low)) & ((1 << (4 * digits)) - 1);
+    format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", part(24, 8), part(20, 4), part(16, 4), part(12, 4), part(0, 12))
 }
 
 /// An SSRC; never 0, which some gateways take for "none".
@@ -41,4 +41,22 @@ pub(super) fn session_id(random: &mut dyn Random) -> u64 {
     let mut bytes = [0; 8];
     random.fill(&mut bytes);
     u64::from_be_bytes(bytes) >> 11
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Counting;
+
+    impl Random for Counting {
+        fn fill(&mut self, out: &mut [u8]) {
+            (0..).zip(out).for_each(|(count, byte)| *byte = count);
+        }
+    }
+
+    #[test]
+    fn a_uuid_tells_its_version_and_shows_all_other_bits() {
+        assert_eq!(uuid(&mut Counting), "00010203-0405-4607-8809-0a0b0c0d0e0f");
+    }
 }
