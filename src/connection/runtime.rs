@@ -17,7 +17,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle};
@@ -91,7 +91,7 @@ impl Seat {
     }
 
     /// As [`spawn`](Self::spawn), but what `task` can do without waiting is done before this returns, by the thread that
-    /// calls: what comes of it need not wait for a shard that has other calls to serve.
+    /// calls: what comes of it need not wait for a shard that has other calls to serve. What follows a `yield_now` is the shard's.
     pub fn begin(&self, task: impl Future<Output = ()> + Send + 'static) -> Rouser {
         let mut task = Box::pin(task);
         let entered = self.0.handle.enter();
@@ -105,16 +105,6 @@ impl Seat {
             task.await;
         })
     }
-}
-
-/// The end of what [`Seat::begin`] does at once: what follows is done by the shard.
-pub async fn go_over() {
-    let mut over = false;
-    poll_fn(|context| {
-        context.waker().wake_by_ref();
-        if std::mem::replace(&mut over, true) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
 }
 
 /// A connection of this shard has taken a step of its beginning, and another will follow.
@@ -275,7 +265,7 @@ pub async fn contain<F: Future>(future: F) -> std::result::Result<F::Output, Str
     let mut future = pin!(future);
     poll_fn(move |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
         Ok(poll) => poll.map(Ok),
-        Err(payload) => Poll::Ready(Err(message(&*payload))),
+        Err(payload) => std::task::Poll::Ready(Err(message(&*payload))),
     })
     .await
 }
@@ -315,7 +305,7 @@ mod tests {
         let seat = reserve()?;
         seat.begin(async move {
             let _ = sender.send(std::thread::current().id());
-            go_over().await;
+            tokio::task::yield_now().await;
             let _ = sender.send(std::thread::current().id());
             let _ = gone.await;
             let _ = sender.send(std::thread::current().id());

@@ -217,13 +217,13 @@ impl Task {
         let mut commands = self.commands;
         // The one that it has taken, and one more while the stock is low: calls may come together.
         let mut to_restock = 2;
-        // What is wanted by now is done, and told, by the thread that begins the task. Nothing is sent there and no alarm is set,
-        // for which the shard would be woken: that takes longer than the step.
+        // What is wanted by now is done, and told, by the thread that begins the task. Checks and the alarm are the shard's: it would
+        // be woken for an alarm that is set elsewhere, which takes as long as a datagram or two.
         let mut alive = commands.try_recv().map_or(true, |command| driver.obey_all(command, &mut commands));
         driver.advance_gathering(Instant::now());
         driver.tell();
-        runtime::go_over().await;
-        let mut alarm = pin!(tokio::time::sleep_until(driver.deadline().into()));
+        tokio::task::yield_now().await;
+        let mut alarm = pin!(tokio::time::sleep_until(Instant::now().into()));
         while alive {
             driver.advance(Instant::now());
             // To set an alarm again that is set costs as much as to set it.
