@@ -3,9 +3,8 @@
 const { mkdtempSync, rmSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const path = require('node:path');
-const { readWav } = require('../../examples/bridge/wav.js');
 const { startSwitch, signal } = require('../../examples/switch');
-const { Ear, writeTone } = require('./support/ear.js');
+const { Ear, sentence, writeTone } = require('./support/ear.js');
 const { BridgeProcess } = require('./support/processes.js');
 const { ScriptedAi } = require('./support/scripted-ai.js');
 
@@ -134,17 +133,14 @@ test('marks come back when played or cleared, those of clearMarks never, and cle
   await call.hangup();
 });
 
-/** The caller says a sentence, once, at whatever rate the switch asks for. */
-function sentence() {
-  const { samples, sampleRate } = readWav(path.join(__dirname, '../../examples/bridge/greeting.wav'));
-  let at = 26_000; // "…and I will say it back to you."
-  return (count, rate) =>
-    Int16Array.from({ length: count }, () => {
-      const sample = samples[Math.floor(at)] ?? 0;
-      at += sampleRate / rate;
-      return sample;
-    });
-}
+test('a caller without a number is answered', async () => {
+  const { sw, ai } = await setUp();
+  const call = await answered(sw, { from: null });
+  const { texts } = await ai.connection();
+  expect(texts[0]).toMatchObject({ callId: call.callId, to: expect.any(String) });
+  expect(texts[0]).not.toHaveProperty('from');
+  await call.hangup();
+});
 
 test.each(['ai', 'bridge'])('BARGE_IN=%s: a caller who cuts in', async (bargeIn) => {
   const { sw, ai } = await setUp({ env: { BARGE_IN: bargeIn } });

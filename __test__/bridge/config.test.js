@@ -16,6 +16,7 @@ test.each([
   ['SIP_INFO_OUTBOUND_PROXY', 'wss://sip.example.com:8083', 'must be host:port, without wss://'],
   ['SIP_INFO_OUTBOUND_PROXY_BACKUP', 'sip.example.com:eight', 'must be host:port, without wss://'],
   ['PYTHON_WS_URL', 'ws://127.0.0.1:8765/bot#1', 'must have no fragment (#…): no server would see it'],
+  ['PYTHON_HTTP_URL', 'http://bridge:secret@127.0.0.1/calls', 'must have no user and password: use PYTHON_TOKEN'],
   ['PYTHON_TOKEN', 'a€b', 'must be of ASCII characters: it is sent in a header'],
 ])('%s=%s is refused', (name, value, says) => {
   expect(() => settings({ [name]: value })).toThrow(`\n  - ${name} ${says}`);

@@ -22,9 +22,9 @@ class Line extends EventTarget {
     this.dispatchEvent(new Event('connectionstatechange'));
   }
 
-  negotiate(direction) {
+  negotiate(direction, { canInsertDTMF = direction === 'sendrecv' } = {}) {
     this.currentDirection = direction;
-    this.dtmf.canInsertDTMF = direction === 'sendrecv';
+    this.dtmf.canInsertDTMF = canInsertDTMF;
     this.dispatchEvent(new Event('signalingstatechange'));
   }
 
@@ -86,4 +86,20 @@ test('a far end that takes no digits is told once, and one that has gone gets no
   keypad.close();
   line.become('connected');
   expect(line.inserted).toEqual([]);
+});
+
+test('a far end that takes no digits any more, in the middle of an order, is told; one that does again gets the next', () => {
+  const line = new Line();
+  const { keypad, warnings } = keypadOf(line);
+  line.become('connected');
+  keypad.press('123');
+  line.dtmf.toneBuffer = '23';
+  line.negotiate('sendrecv', { canInsertDTMF: false });
+  keypad.press('4');
+  expect(warnings).toHaveLength(2);
+  line.negotiate('sendrecv');
+  keypad.press('5');
+  line.played();
+  keypad.press('6');
+  expect(line.inserted).toEqual(['123', '5', '6']);
 });

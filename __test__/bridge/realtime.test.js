@@ -3,7 +3,7 @@
 const { once } = require('node:events');
 const { WebSocketServer } = require('ws');
 const { startSwitch, signal } = require('../../examples/switch');
-const { Ear } = require('./support/ear.js');
+const { Ear, sentence } = require('./support/ear.js');
 const { BridgeProcess } = require('./support/processes.js');
 const { pythonTest, VoiceAi } = require('./support/python.js');
 
@@ -40,26 +40,40 @@ async function startApi() {
   return api;
 }
 
+/** Ten seconds of an answer in pieces of half a second. */
+function speak(api) {
+  const source = signal.tone(500);
+  for (let i = 0; i < 20; i++) {
+    const piece = source(API_RATE / 2, API_RATE);
+    const delta = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength).toString('base64');
+    api.say({ type: 'response.output_audio.delta', item_id: 'item_1', delta });
+  }
+}
+
+async function setUp(bridgeEnv, source) {
+  const api = await startApi();
+  const sw = await startSwitch();
+  running.push(() => sw.stop());
+  const ai = await VoiceAi.start({
+    env: { VOICE_AI_BOT: 'realtime', REALTIME_URL: api.url, OPENAI_API_KEY: 'for-this-test' },
+  });
+  running.push(() => ai.stop('SIGKILL'));
+  const bridge = new BridgeProcess(sw, { ...ai.env, ...bridgeEnv });
+  running.push(() => bridge.stop());
+  await bridge.ready();
+  const call = await sw.call({ autoAnswer: true, source });
+  await call.waitFor('dtls');
+  return { api, call, ear: new Ear(call) };
+}
+
 pythonTest.each = (rows) => (name, run) => {
-  for (const row of rows) pythonTest(`${name} (${row} Hz on the call)`, () => run(row));
+  for (const row of rows) pythonTest(`${name} (${row})`, () => run(row));
 };
 
 pythonTest.each([16000, 24000])(
   'a realtime API hears and speaks at 24 kHz, and is told what the caller heard',
   async (sampleRate) => {
-    const api = await startApi();
-    const sw = await startSwitch();
-    running.push(() => sw.stop());
-    const ai = await VoiceAi.start({
-      env: { VOICE_AI_BOT: 'realtime', REALTIME_URL: api.url, OPENAI_API_KEY: 'for-this-test' },
-    });
-    running.push(() => ai.stop('SIGKILL'));
-    const bridge = new BridgeProcess(sw, { ...ai.env, SAMPLE_RATE: String(sampleRate) });
-    running.push(() => bridge.stop());
-    await bridge.ready();
-    const call = await sw.call({ autoAnswer: true, source: signal.tone(1000) });
-    await call.waitFor('dtls');
-    const ear = new Ear(call);
+    const { api, call, ear } = await setUp({ SAMPLE_RATE: String(sampleRate) }, signal.tone(1000));
 
     // It hears.
     const [update] = await api.has('session.update');
@@ -72,13 +86,7 @@ pythonTest.each([16000, 24000])(
     const tone = signal.measureTone(pcm, 1000, API_RATE);
     expect(tone.snrDb).toBeGreaterThan(25);
 
-    // It speaks: ten seconds in pieces of half a second.
-    const source = signal.tone(500);
-    for (let i = 0; i < 20; i++) {
-      const piece = source(API_RATE / 2, API_RATE);
-      const delta = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength).toString('base64');
-      api.say({ type: 'response.output_audio.delta', item_id: 'item_1', delta });
-    }
+    speak(api);
     const began = await ear.hears('sound', { fromMs: 0 });
     expect((await ear.measure(500)).snrDb).toBeGreaterThan(25);
     while (ear.ms < began + 1800) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -99,5 +107,24 @@ pythonTest.each([16000, 24000])(
     api.socket.close();
     await call.waitFor('ended').catch(() => {});
     expect(call.reason).toBe('hung up by the phone');
+  },
+);
+
+pythonTest.each(['jambonz', 'twilio'])(
+  'a realtime API is told what the caller heard also where the bridge has cut its answer short',
+  async (profile) => {
+    const { api, call, ear } = await setUp({ BARGE_IN: 'bridge', AUDIO_PROFILE: profile }, signal.silence());
+    await api.has('input_audio_buffer.append');
+    speak(api);
+    const began = await ear.hears('sound', { fromMs: 0 });
+    while (ear.ms < began + 1800) await new Promise((resolve) => setTimeout(resolve, 20));
+    const at = ear.ms;
+    ear.say(sentence());
+    const quiet = await ear.hears('quiet', { fromMs: at, runMs: 500 });
+    api.say({ type: 'input_audio_buffer.speech_started' });
+    const [truncated] = await api.has('conversation.item.truncate');
+    expect(truncated.audio_end_ms).toBeGreaterThanOrEqual(500);
+    expect(truncated.audio_end_ms).toBeLessThanOrEqual(quiet - began + 200);
+    await call.hangup();
   },
 );

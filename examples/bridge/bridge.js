@@ -6,6 +6,7 @@ const { EventEmitter, once } = require('node:events');
 const { Call } = require('./call.js');
 const { masked } = require('./log.js');
 const { Notices } = require('./notices.js');
+const { numbersOf } = require('./numbers.js');
 const { profileOf } = require('./profiles');
 const { Registration, edgeSocket } = require('./registration.js');
 
@@ -83,7 +84,8 @@ class Bridge extends EventEmitter {
 
   #refuse(session) {
     this.refused++;
-    this.log('warn', 'call refused: all lines are taken', { call: session.callId, from: masked(session.remoteNumber) });
+    const from = masked(numbersOf(session).from);
+    this.log('warn', 'call refused: all lines are taken', { call: session.callId, from });
     session.answer = async () => {}; // the SDK would auto-answer it even so
     const refused = this.config.whenFull === 'voicemail' ? session.toVoicemail() : session.decline();
     refused.catch((error) => this.log('warn', 'the refusal failed', { call: session.callId, reason: error.message }));

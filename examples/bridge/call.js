@@ -8,6 +8,7 @@ const { callAudio } = require('webphone-rtc/webphone');
 const { AiLink } = require('./ai-link.js');
 const { Keypad } = require('./keypad.js');
 const { masked } = require('./log.js');
+const { numbersOf } = require('./numbers.js');
 const { Speaker } = require('./speaker.js');
 
 const FRAME_MS = 20;
@@ -47,7 +48,7 @@ class Call extends EventEmitter {
     this.callId = session.callId;
     this.sessionId = session.sessionId;
     this.partyId = session.partyId;
-    this.details = { callId: this.callId, callSid: randomUUID(), from: session.remoteNumber, to: session.localNumber };
+    this.details = { callId: this.callId, callSid: randomUUID(), ...numbersOf(session) };
     session.once('answered', () => this.#answered());
     session.once('disposed', () => this.end(this.state === 'ringing' ? 'cancelled' : 'hung up by the caller'));
     this.#log('info', 'call in', { from: masked(this.details.from) });
@@ -149,10 +150,14 @@ class Call extends EventEmitter {
   /** The caller cuts the AI short here, one way to the AI and back sooner than it could itself. */
   #listenForBargeIn() {
     this.#audio.sink.on('speechstart', () => {
-      const interrupted = this.#speaker.hold();
-      if (interrupted) this.#log('debug', 'the caller cuts in');
-      this.#silentSince = null;
+      const interrupted = this.#speaker.speaking;
+      // Before the marks of what is dropped: an AI whose profile cannot tell these from played ones knows by it.
       this.#link.speech(true, interrupted);
+      if (interrupted) {
+        this.#log('debug', 'the caller cuts in');
+        this.#speaker.hold();
+      }
+      this.#silentSince = null;
     });
     this.#audio.sink.on('speechend', () => {
       this.#speaker.release();

@@ -33,6 +33,8 @@ function configure(env = process.env, more = () => ({})) {
     if (value && !protocols.includes(protocolOf(value)))
       problems.push(`${name} must be a URL beginning with ${protocols.join(' or ')}`);
     if (value?.includes('#')) problems.push(`${name} must have no fragment (#…): no server would see it`);
+    if (protocols.includes('https:') && hasCredentials(value))
+      problems.push(`${name} must have no user and password: use PYTHON_TOKEN`);
     return value?.replace(/^([^?]*?)\/+$/, '$1');
   };
   const address = (name, value, scheme) => {
@@ -103,9 +105,14 @@ function configure(env = process.env, more = () => ({})) {
   return config;
 }
 
-function protocolOf(value) {
+const protocolOf = (value) => parsed(value)?.protocol;
+
+/** fetch() refuses such a URL, and quotes it where it says so. */
+const hasCredentials = (value) => Boolean(parsed(value)?.username || parsed(value)?.password);
+
+function parsed(value) {
   try {
-    return new URL(value).protocol;
+    return new URL(value);
   } catch {
     return undefined;
   }

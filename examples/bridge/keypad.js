@@ -1,6 +1,6 @@
 // The keys the AI presses, one order after the other: insertDTMF() would replace what is still being sent.
 // Invariants: an order begins only when the one before has ended; one that comes before the connection is up, or during a
-// hold, waits; what a hold breaks off is pressed to its end afterwards.
+// hold, waits; what a hold breaks off is pressed to its end afterwards; what a far end does not take is dropped and told.
 
 const MOST_ORDERS = 32;
 /** Digits may be possible soon. */
@@ -50,19 +50,24 @@ class Keypad {
     this.#dtmf = null;
   }
 
-  /** A hold breaks an order off, and no empty tone tells so: when it is over, what was left of the order comes first. */
+  /**
+   * A hold breaks an order off, and so does a far end that takes no digits any more; no empty tone tells so. What was left of
+   * the order comes first after the hold.
+   */
   #negotiated = () => {
     if (this.#connection.signalingState !== 'stable') return;
     const wasHeld = this.#held;
     this.#held = isHeld(this.#connection);
-    if (!wasHeld || this.#held) return;
-    if (this.#dtmf) {
-      const digits = this.#dtmf.toneBuffer;
-      if (digits) this.#orders.unshift({ digits, durationMs: this.#durationMs });
-      this.#over();
-    }
-    this.#resume();
+    const { connectionState } = this.#connection;
+    if (this.#dtmf && (wasHeld || (connectionState === 'connected' && !this.#dtmf.canInsertDTMF))) this.#brokenOff();
+    if (!this.#held) this.#resume();
   };
+
+  #brokenOff() {
+    const digits = this.#dtmf.toneBuffer;
+    if (digits) this.#orders.unshift({ digits, durationMs: this.#durationMs });
+    this.#over();
+  }
 
   #next() {
     const sender = this.#connection.getSenders().find(({ dtmf }) => dtmf?.canInsertDTMF);

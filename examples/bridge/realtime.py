@@ -35,6 +35,7 @@ class Realtime:
         self._up = Resampler(wire.rate, API_RATE)
         self._down = Resampler(API_RATE, wire.rate)
         self._item = None
+        self._cut_item = None
         self._sent_ms = 0.0
         self._played_ms = 0
 
@@ -73,8 +74,11 @@ class Realtime:
 
     async def on_mark(self, name):
         item, _, ms = name.rpartition(" ")
-        if item == self._item:
+        if item == self._item and item != self._cut_item:
             self._played_ms = max(self._played_ms, int(ms))
+
+    async def on_interrupted(self, _):
+        self._cut_item = self._item  # its marks that come now were cleared, not played
 
     async def end(self):
         if self._reader:

@@ -54,15 +54,15 @@ class Speaker {
     this.#source.clear();
   }
 
-  /**
-   * The caller speaks: what the AI was saying is dropped, and so is what it says until release() or its own clear().
-   * False: it was silent, and may go on.
-   */
+  /** The AI is being heard, or about to be. */
+  get speaking() {
+    return !this.#prompting && this.#source.queuedMs > 0;
+  }
+
+  /** The caller speaks: what the AI was saying is dropped, and so is what it says until release() or its own clear(). */
   hold() {
-    if (this.#prompting || this.#source.queuedMs === 0) return false;
     this.clear();
     this.#held = true;
-    return true;
   }
 
   release() {

@@ -131,6 +131,10 @@ class Parrot:
         if name == f"said {self.marks}":
             self.talking = False
 
+    async def on_interrupted(self, _):
+        log(f"call {self.wire.call_id}: interrupted by the bridge")
+        self.talking = False
+
 
 def make_bot(wire):
     if os.environ.get("VOICE_AI_BOT") == "realtime":

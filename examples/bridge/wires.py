@@ -1,8 +1,10 @@
 """The two WebSocket profiles of the bridge, seen from the AI's side.
 
 A wire turns messages into events and commands into messages. Which profile a connection speaks shows in its first
-message, so nothing is configured. Events: ("audio", samples), ("dtmf", digit), ("mark", name), ("stop", reason).
-A mark comes back when it was played or cleared; whoever clears forgets his marks.
+message, so nothing is configured. Events: ("audio", samples), ("dtmf", digit), ("mark", name), ("interrupted", None),
+("stop", reason).
+A mark comes back when it was played or cleared; whoever clears forgets his marks. With BARGE_IN=bridge the bridge clears by
+itself: "interrupted" comes before the marks of what was cleared.
 A bridge that says nothing about its audio, or sends some at once, sends PCM16 at 16 kHz.
 """
 
@@ -31,6 +33,8 @@ class JambonzWire:
         message = json.loads(message)
         if message.get("event") == "dtmf":
             return ("dtmf", message["dtmf"])
+        if message.get("event") == "speech":
+            return ("interrupted", None) if message["interrupted"] else None
         if message.get("event") == "stop":
             return ("stop", message.get("reason"))
         if message.get("type") == "mark":
@@ -77,6 +81,8 @@ class TwilioWire:
             return ("dtmf", message["dtmf"]["digit"])
         if event == "mark":
             return ("mark", message["mark"]["name"])
+        if event == "speech":
+            return ("interrupted", None) if message["speech"]["interrupted"] else None
         if event == "stop":
             return ("stop", None)
         return None

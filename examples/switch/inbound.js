@@ -15,7 +15,8 @@ class InboundCall extends Call {
     });
     if (options.session) call.apiIds = call.apiIds.replace(/session-id=.*/, `session-id=${options.session}`);
     sw.calls.set(call.callId, call);
-    call.ours = `"${options.callerName}" <sip:${options.from}@${connection.address}>;tag=${hex(6)}`;
+    const uri = options.from === null ? 'sip:anonymous.invalid' : `sip:${options.from}@${connection.address}`;
+    call.ours = `"${options.callerName}" <${uri}>;tag=${hex(6)}`;
     call.theirs = `"WebPhone" <sip:${sw.options.username}@${sw.options.domain}>`;
     call.sid = String(Math.floor(Math.random() * 1e15));
     call.req = `{${hex(4).toUpperCase()}-${hex(2).toUpperCase()}}`;

@@ -155,7 +155,7 @@ class Switch extends EventEmitter {
 
   /**
    * Calls the registered phone. Options:
-   * from, callerName; offer: SDP generation; offerless: INVITE without SDP; autoAnswer, answerAfter (ms);
+   * from (null: a URI without a user, RFC 3323), callerName; offer: SDP generation; offerless: INVITE without SDP; autoAnswer, answerAfter (ms);
    * prefer: codec for answers; source: (frames, sampleRate) → Int16Array, what the caller says (default: 1 kHz);
    * mediaTimeoutMs, ringTimeoutMs; sdp: overrides for the writer;
    * faults: {wrongFingerprint, deaf, lateByeMs, silentRefer}. Stream faults are methods of call.media: jumpSsrc(), jumpTimestamp(), skipSequence().

@@ -1,9 +1,23 @@
 // The caller's ear and mouth at the switch. All times are counted in samples of that ear: a slow machine does not change them.
 
 const { writeFileSync } = require('node:fs');
+const path = require('node:path');
+const { readWav } = require('../../../examples/bridge/wav.js');
 const { signal } = require('../../../examples/switch');
 
 const WINDOW_MS = 20;
+
+/** The caller says a sentence, once, at whatever rate the switch asks for. */
+function sentence() {
+  const { samples, sampleRate } = readWav(path.join(__dirname, '../../../examples/bridge/greeting.wav'));
+  let at = 26_000; // "…and I will say it back to you."
+  return (count, rate) =>
+    Int16Array.from({ length: count }, () => {
+      const sample = samples[Math.floor(at)] ?? 0;
+      at += sampleRate / rate;
+      return sample;
+    });
+}
 
 class Ear {
   /** The level (RMS 0…1) of every frame heard. */
@@ -87,4 +101,4 @@ function writeTone(file, { hz, seconds, sampleRate = 16000, amplitude = 10000 })
   writeFileSync(file, Buffer.concat([header, data]));
 }
 
-module.exports = { Ear, writeTone };
+module.exports = { Ear, sentence, writeTone };
