@@ -109,6 +109,14 @@ test('what is wrong is told in words, with what to do, and 1', async () => {
   expect(stdout).toMatch(/\nThis machine is not fit for calls yet\.\n$/);
 });
 
+test.each(['127.0.0.1:99999', '127.0.0.1:0', 'stun:a b:3478'])('--stun %s is refused', async (server) => {
+  const { status, stderr } = await run(root, process.execPath, [CLI, 'doctor', '--stun', server]);
+  expect({ status, stderr }).toEqual({
+    status: 2,
+    stderr: `'${server}' is no HOST:PORT, as stun.example.org:3478 is\n`,
+  });
+});
+
 describe('Node', () => {
   /** On an old Node, where it can be had. */
   function onNode(major, name, check) {

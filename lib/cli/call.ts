@@ -8,7 +8,7 @@ import path from 'node:path';
 import type * as api from 'webphone-rtc';
 import type * as webphone from '../webphone';
 import { inWords } from './doctor';
-import { askServers, judge } from './stun';
+import { askServers, isHostPort, judge } from './stun';
 
 export interface CallOptions {
   /** Whom to call; none: the next call is answered. */
@@ -110,7 +110,7 @@ function stunServersIn(text: string): string[] {
     .map((server) => server.trim())
     .filter(Boolean);
   for (const server of servers) {
-    if (!/^[^\s,/?#@]+$/.test(server) || !URL.canParse(`wss://${server}`))
+    if (!isHostPort(server))
       throw new Hindrance(`SIP_INFO_STUN_SERVERS: '${server}' is no HOST:PORT, as stun.example.org:3478 is`);
   }
   return servers;

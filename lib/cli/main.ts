@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util';
 import { call, Hindrance } from './call';
 import { examine, exitCode, inWords } from './doctor';
+import { isHostPort } from './stun';
 
 const HELP = `webphone-rtc doctor [options]      is this machine fit for calls, and what to do where it is not
   --stun HOST:PORT                 a STUN server to ask, several times for several (two tell the kind of NAT);
@@ -48,6 +49,10 @@ async function doctor(args: string[]): Promise<number> {
   });
   if (!values.turn && (values.username || values.credential))
     throw new Hindrance('--username and --credential belong to --turn');
+  for (const server of values.stun ?? []) {
+    if (!isHostPort(server.replace(/^stun:/, '')))
+      throw new Hindrance(`'${server}' is no HOST:PORT, as stun.example.org:3478 is`);
+  }
   const options = {
     stun: values['no-stun'] ? [] : (values.stun ?? PUBLIC_STUN),
     turn: values.turn

@@ -27,6 +27,11 @@ type Problem = 'no socket' | 'unknown name' | 'silent' | 'nonsense';
 
 type Answer = { server: string; mapped: Mapped; ms: number } | { server: string; problem: Problem; reason: string };
 
+/** What can stand behind `stun:`, with a port or without. */
+export function isHostPort(text: string): boolean {
+  return /^[^\s,/?#@]+$/.test(text) && !/:0+$/.test(text) && URL.canParse(`wss://${text}`);
+}
+
 /** `host:port`, with or without `stun:`. */
 export async function askServers(
   servers: readonly string[],
