@@ -540,12 +540,13 @@ class Sink {
     this.listeners = { levels: false, speech: undefined, enabled: true };
     made.sinks.push(this);
   }
+  /** Frames that wait have rung already. */
   push(value) {
-    if (this.frames.push(value) > this.queueFrames) {
+    if (this.frames.push(value) === 1) this.engine.report({ type: 'frames', sinks: [this.id] });
+    if (this.frames.length > this.queueFrames) {
       this.frames.shift();
       this.dropped++;
     }
-    this.engine.report({ type: 'frames', sinks: [this.id] });
   }
   reader() {
     return (into) => this.read(into);

@@ -270,6 +270,28 @@ test('a listener that throws takes no report from others', async () => {
   expect((await run(script)).split('\n').sort()).toEqual(['1', 'no ear']);
 });
 
+test.each([
+  ['frames that wait behind the one it threw at', ''],
+  ['the last frames of a track', 'track.stop();'],
+])('a listener that throws still gets %s, and the end', async (_, last) => {
+  const script = `
+    process.on('uncaughtException', ({ message }) => console.log(message));
+    const track = new rtc.PcmSource().createTrack();
+    const sink = new rtc.PcmSink(track);
+    for (const value of [1, 2, 3, 4, 5, 6]) made.sinks[0].push(value);
+    ${last}
+    sink.on('data', ({ samples: [value] }) => { console.log(value); if (value < 6) throw new Error('not ' + value); });
+    sink.on('end', () => console.log('end'));
+    await turn();
+    await turn();
+    track.stop();
+    await turn();
+  `;
+  const said = (await run(script)).split('\n');
+  expect(said.filter((line) => !line.startsWith('not'))).toEqual(['1', '2', '3', '4', '5', '6', 'end']);
+  expect(said.filter((line) => line.startsWith('not'))).toEqual([1, 2, 3, 4, 5].map((value) => `not ${value}`));
+});
+
 test('a listener to marks that throws in clear() leaves no other mark, and nobody who waits, behind', async () => {
   const script = `
     process.on('uncaughtException', ({ message }) => console.log(message));

@@ -9,7 +9,7 @@ import { emitWarning } from 'node:process';
 import type { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { binding, type LevelData, type MediaReport, type NativeSink, type SpeechData } from '../binding';
-import { listen, theEngine } from '../lane';
+import { listen, theEngine, throwLater } from '../lane';
 import { isMediaStreamTrack, type MediaStreamTrack, observe, trackSlots, unobserve } from '../MediaStreamTrack';
 import { toAudioLevel } from './level';
 import { watchListeners } from './listeners';
@@ -170,10 +170,16 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
   }
 
   #end(): void {
+    while (this.#rest.length > 0 && this.listenerCount('data') > 0) this.#tell(this.#rest.shift() as PcmFrame);
+    this.emit('end');
+  }
+
+  /** A listener that throws does so on its own: the frames behind this one ring no more. */
+  #tell(frame: PcmFrame): void {
     try {
-      while (this.#rest.length > 0 && this.listenerCount('data') > 0) this.emit('data', this.#rest.shift());
-    } finally {
-      this.emit('end');
+      this.emit('data', frame);
+    } catch (error) {
+      throwLater(error);
     }
   }
 
@@ -199,7 +205,7 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
       const more = this.#more;
       const resolve = this.#waiting.shift();
       if (resolve) resolve({ done: false, value: frame });
-      else this.emit('data', frame);
+      else this.#tell(frame);
       if (!more) return;
     }
   }
