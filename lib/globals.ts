@@ -91,10 +91,12 @@ class AudioElement extends EventTarget {
   get srcObject(): MediaStream | null {
     return this.#srcObject;
   }
-  set srcObject(stream: MediaStream | null) {
-    if (stream !== null && !(stream instanceof MediaStream)) throw new TypeError('srcObject is not a MediaStream');
-    this.#srcObject = stream;
-    this.paused = stream === null || !this.autoplay;
+  /** Nullable, so that undefined is null (Web IDL 3.2.20): a far end need not put its track into a stream. */
+  set srcObject(stream: MediaStream | null | undefined) {
+    const given = stream ?? null;
+    if (given !== null && !(given instanceof MediaStream)) throw new TypeError('srcObject is not a MediaStream');
+    this.#srcObject = given;
+    this.paused = given === null || !this.autoplay;
   }
 
   async play(): Promise<void> {

@@ -60,12 +60,16 @@ class Session implements WebRtcSession {
     return Promise.race([this.#offer(options), this.#disposed]);
   }
 
-  /** Never settles once the call is disposed: the web phone does not await its own answers, and a rejection would end the process. */
+  /**
+   * Never settles where it fails: the web phone awaits neither its own answers nor those to re-INVITEs, and a rejection
+   * would end the process with all other calls. An offer that cannot be answered is told by a warning.
+   * Rejects only when the call had been disposed before.
+   */
   createAnswer(offer: string): Promise<string> {
-    const open = !this.#closed;
+    if (this.#closed) return Promise.reject(disposed());
     return this.#answer(offer).catch((error) => {
-      if (open && this.#closed) return new Promise(() => {});
-      throw error;
+      if (!this.#closed) emitWarning(`The far end's offer was refused: ${error}`, 'WebphoneRtcWarning');
+      return new Promise(() => {});
     });
   }
 
@@ -128,27 +132,38 @@ class Session implements WebRtcSession {
 
   async #answer(offer: string): Promise<string> {
     await this.#opened;
+    const { currentLocalDescription } = this.rtcPeerConnection;
+    // A re-INVITE without a description asks for ours (RFC 3261 section 14.2), to refresh the session: nothing changes.
+    if (offer === '' && currentLocalDescription) return currentLocalDescription.sdp;
     await this.rtcPeerConnection.setRemoteDescription({ type: 'offer', sdp: offer });
     await this.rtcPeerConnection.setLocalDescription();
     return this.#gathered();
   }
 
+  /**
+   * The local description with all its candidates: there is no trickle here. After an ICE restart the gathering state is
+   * for a moment still that of before, as in browsers, so the description itself is asked.
+   */
   async #gathered(): Promise<string> {
     const connection = this.rtcPeerConnection;
-    if (connection.iceGatheringState !== 'complete') {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, GATHERING_LIMIT_MS);
-        this.#disposed.catch(() => clearTimeout(timer));
-        connection.addEventListener('icegatheringstatechange', () => {
-          if (connection.iceGatheringState !== 'complete') return;
-          clearTimeout(timer);
-          resolve();
-        });
+    const sdp = () => (connection.localDescription as RTCSessionDescription).sdp;
+    const complete = () => connection.iceGatheringState === 'complete' && !lacksCandidates(sdp());
+    if (complete()) return sdp();
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, GATHERING_LIMIT_MS);
+      const over = () => clearTimeout(timer);
+      this.#disposed.catch(over);
+      connection.addEventListener('icegatheringstatechange', () => {
+        if (!complete()) return;
+        over();
+        resolve();
       });
-    }
-    return (connection.localDescription as RTCSessionDescription).sdp;
+    });
+    return sdp();
   }
 }
+
+const lacksCandidates = (sdp: string) => sdp.includes('a=ice-ufrag:') && !sdp.includes('a=end-of-candidates');
 
 function disposed(): DOMException {
   return domException('InvalidStateError', 'The call has been disposed');

@@ -101,6 +101,24 @@ test("the factory's answer is there before the SDK gives up, whatever its server
   talker.end();
 });
 
+test('an offer and an answer of the web phone have their candidates also when ICE is restarted', async () => {
+  const [near, far] = ['inbound', 'outbound'].map((direction) =>
+    webRtcSessionFactory({ callId: 'c', direction, stunServers: [] }),
+  );
+  open.push(near.rtcPeerConnection, far.rtcPeerConnection);
+  const fragments = [];
+  for (const iceRestart of [false, true, true]) {
+    const offer = await far.createOffer({ iceRestart });
+    const answer = await near.createAnswer(offer);
+    await far.applyAnswer(answer);
+    for (const sdp of [offer, answer]) {
+      expect(sdp).toMatch(/^a=candidate:.*^a=end-of-candidates/ms);
+      fragments.push(sdp.match(/^a=ice-ufrag:.*/m)[0]);
+    }
+  }
+  expect(new Set(fragments).size).toBe(6);
+});
+
 test('the null candidate comes once, after setLocalDescription in a task of its own, with gathering complete', async () => {
   for (let round = 0; round < 20; round++) {
     const pc = connection();

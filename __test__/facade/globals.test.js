@@ -28,6 +28,12 @@ test('install defines what a phone looks for, uninstall takes it away', async ()
   await audio.setSinkId('default');
   audio.pause();
   await audio.play();
+  // The streams of a far end's track are none, and the SDK takes the first.
+  audio.srcObject = undefined;
+  expect([audio.srcObject, audio.paused]).toEqual([null, true]);
+  expect(() => {
+    audio.srcObject = {};
+  }).toThrow(TypeError);
   audio.srcObject = null;
   audio.remove();
   expect(() => document.createElement('video')).toThrow(expect.objectContaining({ name: 'NotSupportedError' }));

@@ -1,5 +1,5 @@
 const { setTimeout: sleep } = require('node:timers/promises');
-const { call, connection, lastNative, made, microphone, next, settled } = require('./calls.js');
+const { call, connection, lastNative, made, microphone, next, settled, warning } = require('./calls.js');
 const { callAudio, webRtcSessionFactory } = require('../../dist/webphone.js');
 
 const context = { callId: 'c', direction: 'inbound', stunServers: ['stun.example:19302'] };
@@ -73,6 +73,33 @@ test.each([
   await sleep(50);
   expect(settled).not.toHaveBeenCalled();
   await expect(session.createAnswer(sdp)).rejects.toMatchObject({ name: 'InvalidStateError' });
+});
+
+test('an offer that cannot be answered is a warning, and leaves the call as it is', async () => {
+  const { far, sdp } = await offer();
+  const session = webRtcSessionFactory(context);
+  await far.pc.setRemoteDescription({ type: 'answer', sdp: await session.createAnswer(sdp) });
+  const settled = jest.fn();
+  for (const bad of ['nonsense', 'v=1\r\n']) {
+    const warned = warning();
+    session.createAnswer(bad).then(settled, settled);
+    expect((await warned).message).toContain("The far end's offer was refused: ");
+  }
+  await sleep(20);
+  expect(settled).not.toHaveBeenCalled();
+  expect(session.rtcPeerConnection.signalingState).toBe('stable');
+  session.dispose();
+});
+
+test('a re-INVITE without a description gets ours as it is, a first offer has to be one', async () => {
+  const session = webRtcSessionFactory(context);
+  const warned = warning();
+  session.createAnswer('');
+  expect((await warned).message).toContain('refused');
+  const answer = await session.createAnswer((await offer()).sdp);
+  expect(await session.createAnswer('')).toBe(answer);
+  expect(session.rtcPeerConnection.signalingState).toBe('stable');
+  session.dispose();
 });
 
 test('callAudio gives source, sink and digits of either kind of session', async () => {
