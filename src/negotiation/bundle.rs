@@ -12,6 +12,9 @@ use super::transport::{RemoteIce, Transport, credentials};
 use super::types::{Kind, TransportId};
 use crate::error::{Error, ErrorKind, Result};
 
+/// Transports that a far end's offers may ask for: sound and pictures have two where it knows no BUNDLE.
+const MAX_TRANSPORTS: usize = 16;
+
 /// What we could do with a section of the far end.
 #[derive(Copy, Clone, PartialEq, Eq)]
 pub(super) enum Use {
@@ -40,15 +43,34 @@ fn is_data(session: &Session, index: usize) -> bool {
     is_data(index) && !(0..index).any(is_data)
 }
 
-/// What we could do with each section.
+/// What we could do with each section of an offer. Sections that would need one transport too many are left: each has sockets of
+/// its own, and of the system there are few.
 pub(super) fn uses_of(state: &State, session: &Session) -> Vec<Use> {
-    (0..session.sections.len()).map(|index| use_of(state, session, index)).collect()
+    let groups = session.bundles.len();
+    let has_one = |index: usize| state.agreement.slots.get(index).is_some_and(|slot| !slot.rejected);
+    let mut transports = Vec::new();
+    let mut limited = |index: usize| {
+        let what = use_of(state, session, index);
+        let mid = session.sections[index].mid.as_ref();
+        let group = mid.and_then(|mid| session.bundles.iter().position(|group| group.contains(mid)));
+        let transport = group.unwrap_or(groups + index);
+        if what == Use::Nothing || transports.contains(&transport) {
+            return what;
+        }
+        if transports.len() >= MAX_TRANSPORTS && !has_one(index) {
+            return Use::Nothing;
+        }
+        transports.push(transport);
+        what
+    };
+    (0..session.sections.len()).map(&mut limited).collect()
 }
 
 /// Port 0 means refused, unless the section waits for the transport of its group (RFC 8843 section 6).
 pub(super) fn is_live(session: &Session, index: usize) -> bool {
     let section = &session.sections[index];
-    section.port != 0 || section.bundle_only && group_of(session, index).is_some()
+    let grouped = || section.mid.as_ref().is_some_and(|mid| session.bundles.iter().flatten().any(|other| other == mid));
+    section.port != 0 || section.bundle_only && grouped()
 }
 
 /// Sections that can be the first of their group: the answer will not refuse them.

@@ -34,7 +34,8 @@ pub use codec::{CodecCapability, CodecParameters, capabilities};
 pub use extension::{Extension, Extensions};
 pub use negotiator::Negotiator;
 pub use plan::{
-    DataPlan, DtlsPlan, DtlsRole, IceCredentials, IcePlan, MediaPlan, Plan, RecvPlan, RedPlan, SendPlan, TransportPlan,
+    DataPlan, DtlsPlan, DtlsRole, IceCredentials, IcePlan, MAX_REMOTE_CANDIDATES, MediaPlan, Plan, RecvPlan, RedPlan,
+    SendPlan, TransportPlan,
 };
 pub use random::Random;
 pub use snapshot::{

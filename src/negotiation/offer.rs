@@ -16,7 +16,7 @@ use super::transport::{Transport, credentials};
 use super::types::{BundlePolicy, Direction, Kind, OfferOptions, SdpType, SignalingState, TransportId};
 use super::write::{Lines, OurSetup, RtcpTerms, formats};
 use crate::error::{Error, ErrorKind, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What JSEP offers for media sections.
 const RTP_PROTOCOL: &str = "UDP/TLS/RTP/SAVPF";
@@ -113,6 +113,7 @@ fn draft(state: &State, random: &mut dyn Random, restart: bool) -> Draft {
     let mut known = Meanings {
         payload_types: slots.iter().rev().flat_map(|slot| slot.payload_types.clone()).collect(),
         extensions: Extensions::new(),
+        extension_ids: taken_extension_ids(state.agreement.slots.iter().chain(&slots)),
     };
     for slot in &mut slots {
         let section = if slot.rejected {
@@ -184,6 +185,12 @@ struct Meanings {
     payload_types: PayloadTypes,
     /// Those given to header extensions by this offer.
     extensions: Extensions,
+    /// Those that the far end uses for header extensions, whichever.
+    extension_ids: BTreeSet<u8>,
+}
+
+fn taken_extension_ids<'a>(slots: impl Iterator<Item = &'a Slot>) -> BTreeSet<u8> {
+    slots.filter_map(|slot| slot.remote.as_ref()).flat_map(|remote| &remote.extension_ids).copied().collect()
 }
 
 fn live_section(
@@ -244,6 +251,7 @@ fn local_media(state: &State, slot: &Slot, transceiver: &Transceiver, known: &Me
     let own = &slot.payload_types;
     let mut used = used_extensions(state, slot);
     used.extend(known.extensions.iter().map(|(id, extension)| (*id, Some(*extension))));
+    used.extend(known.extension_ids.iter().map(|id| (*id, None)));
     LocalMedia {
         direction: transceiver.direction,
         codecs: codec::offered(rows.as_deref(), transceiver.kind, features, own, &known.payload_types, latest),
@@ -258,8 +266,7 @@ fn used_extensions(state: &State, slot: &Slot) -> Vec<(u8, Option<Extension>)> {
     let remotes = || slots().filter_map(|slot| slot.remote.as_ref());
     let locals = slots().filter_map(|slot| slot.local.as_ref()).flat_map(|local| &local.extensions);
     let known = remotes().flat_map(|remote| &remote.extensions).chain(locals);
-    let known = known.map(|(id, extension)| (*id, Some(*extension)));
-    known.chain(remotes().flat_map(|remote| &remote.extension_ids).map(|id| (*id, None))).collect()
+    known.map(|(id, extension)| (*id, Some(*extension))).collect()
 }
 
 /// A section with port 0: it repeats what was offered and says nothing else.

@@ -18,6 +18,9 @@ pub struct Plan {
     pub data: Option<DataPlan>,
 }
 
+/// Of a connection, shared by its transports: more than any honest far end has.
+pub const MAX_REMOTE_CANDIDATES: usize = 100;
+
 /// One ICE and DTLS transport.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TransportPlan {

@@ -42,8 +42,8 @@ fn invalid(message: impl Into<String>) -> Error {
 
 fn set_offer(state: &mut State, random: &mut dyn Random, text: &str) -> Result<()> {
     let session = sdp::parse(text)?;
-    let uses = uses_of(state, &session);
     check_mids(&session)?;
+    let uses = uses_of(state, &session);
     check_transports(state, &session, &uses)?;
     if session.sections.len() < state.agreement.slots.len() {
         return Err(invalid("the offer has fewer m= sections than the session"));

@@ -6,6 +6,7 @@
 use super::codec::{CodecParameters, PayloadTypes, remember};
 use super::extension::Extensions;
 use super::types::{Direction, TransceiverId, TransportId};
+use std::collections::BTreeSet;
 
 /// What an m-line is for.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -59,7 +60,7 @@ pub(super) struct RemoteMedia {
     pub max_ptime_ms: Option<u16>,
     pub extensions: Extensions,
     /// Header extension ids that the far end uses, for whatever.
-    pub extension_ids: Vec<u8>,
+    pub extension_ids: BTreeSet<u8>,
     /// Simulcast layers that the far end takes.
     pub rids: Vec<String>,
     pub rtcp_mux: bool,

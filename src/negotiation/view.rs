@@ -5,14 +5,16 @@
 use super::codec::{CodecParameters, carries_media, receivable};
 use super::description::{LocalDescription, RemoteDescription};
 use super::extension::{Extension, Extensions};
-use super::plan::{DataPlan, IcePlan, MediaPlan, Plan, RecvPlan, RedPlan, SendPlan, TransportPlan};
+use super::plan::{
+    DataPlan, IcePlan, MAX_REMOTE_CANDIDATES, MediaPlan, Plan, RecvPlan, RedPlan, SendPlan, TransportPlan,
+};
 use super::slot::{Content, Negotiated, Slot};
 use super::snapshot::{
     DataSnapshot, Description, Descriptions, Parameters, Snapshot, TransceiverSnapshot, TransportSnapshot,
 };
 use super::state::{Agreement, State};
 use super::transceiver::Transceiver;
-use super::transport::Transport;
+use super::transport::{RemoteIce, Transport};
 use super::types::{Direction, Kind, SdpType, SignalingState, TransportId};
 
 /// Packet durations that every codec of the table has, in milliseconds.
@@ -161,20 +163,24 @@ pub(super) fn plan(state: &State) -> Plan {
     // only transports that did not exist.
     let offered = state.signaling == SignalingState::HaveRemoteOffer;
     let before = state.stable.as_deref().filter(|_| offered);
+    let kept = kept_transports(state);
+    let most_candidates = (MAX_REMOTE_CANDIDATES / kept.len().max(1)).max(1);
     let transport = |id: &TransportId| {
         let old = before.and_then(|before| before.transports.get(id));
-        old.or_else(|| state.agreement.transports.get(id)).map(|transport| plan_transport(*id, transport))
+        let transport = old.or_else(|| state.agreement.transports.get(id))?;
+        Some(plan_transport(*id, transport, most_candidates))
     };
     let agreement = before.unwrap_or(&state.agreement);
     Plan {
-        transports: kept_transports(state).iter().filter_map(transport).collect(),
+        transports: kept.iter().filter_map(transport).collect(),
         media: agreement.slots.iter().filter_map(|slot| plan_media(state, slot)).collect(),
         data: plan_data(agreement),
     }
 }
 
-fn plan_transport(id: TransportId, transport: &Transport) -> TransportPlan {
+fn plan_transport(id: TransportId, transport: &Transport, most_candidates: usize) -> TransportPlan {
     let remote = transport.remote.as_ref().filter(|_| !transport.awaiting_remote);
+    let candidates = |remote: &RemoteIce| remote.candidates.list.iter().take(most_candidates).cloned().collect();
     TransportPlan {
         id,
         ice: IcePlan {
@@ -182,7 +188,7 @@ fn plan_transport(id: TransportId, transport: &Transport) -> TransportPlan {
             remote: remote.map(|remote| remote.credentials.clone()),
             remote_lite: remote.is_some_and(|remote| remote.lite),
             controlling: transport.controlling,
-            remote_candidates: remote.map(|remote| remote.candidates.list.clone()).unwrap_or_default(),
+            remote_candidates: remote.map(candidates).unwrap_or_default(),
             remote_complete: remote.is_some_and(|remote| remote.candidates.complete),
         },
         dtls: transport.dtls.clone(),

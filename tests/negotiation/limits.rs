@@ -61,13 +61,62 @@ fn ten_thousand_trickled_candidates_end_at_the_limit_and_leave_the_rest_as_it_wa
     let refused =
         (0..10_000).filter(|number| add(&mut phone, &candidate(*number)) == Err(ErrorKind::Operation)).count();
     assert_eq!(refused, 10_000 - (CANDIDATES - own));
-    assert_eq!(transport(&phone).ice.remote_candidates.len(), CANDIDATES);
+    assert_eq!(transport(&phone).ice.remote_candidates.len(), MAX_REMOTE_CANDIDATES, "so many are checked");
     // Repetitions and kinds that we do not know fill the description as well.
     assert_eq!(add(&mut phone, &candidate(0)), Err(ErrorKind::Operation));
     assert_eq!(add(&mut phone, "candidate:1 1 ssltcp 1 192.0.2.1 443 typ host"), Err(ErrorKind::Operation));
     assert_eq!(add(&mut phone, ""), Ok(()), "that there are no more can still be said");
     assert!(transport(&phone).ice.remote_complete);
     assert_eq!(add(&mut phone, ""), Err(ErrorKind::Operation));
+}
+
+#[test]
+fn transports_share_the_candidates_that_are_checked() {
+    let section = |mid: usize| {
+        let head = format!("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:{mid}\r\na=rtcp-mux\r\n");
+        head + &(0..100).map(|number| format!("a={}\r\n", candidate(number))).collect::<String>()
+    };
+    let mut phone = phone();
+    answer(&mut phone, &(unbundled() + &(0..4).map(section).collect::<String>()));
+    let plan = phone.plan();
+    assert_eq!(plan.transports.len(), 4);
+    assert!(plan.transports.iter().all(|transport| transport.ice.remote_candidates.len() == MAX_REMOTE_CANDIDATES / 4));
+}
+
+#[test]
+fn a_far_end_may_have_sixteen_transports_and_no_more() {
+    let offer = |groups: &str, sections: usize| {
+        let section = |mid: usize| format!("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:{mid}\r\na=rtcp-mux\r\n");
+        unbundled() + groups + &(0..sections).map(section).collect::<String>()
+    };
+    let ports = |text: &str| {
+        let mut phone = phone();
+        let ours = answer(&mut phone, text);
+        assert!(phone.plan().transports.len() <= 16);
+        lines(&ours, "m=audio ").iter().filter(|line| !line.starts_with("m=audio 0 ")).count()
+    };
+    assert_eq!(ports(&offer("", 17)), 16);
+    assert_eq!(ports(&offer("", 256)), 16);
+    let mut again = phone();
+    for sections in [10, 20, 30] {
+        answer(&mut again, &offer("", sections));
+    }
+    assert_eq!(again.plan().transports.len(), 16, "nor one after the other");
+    let names = |mids: std::ops::Range<usize>| mids.map(|mid| format!(" {mid}")).collect::<String>();
+    assert_eq!(ports(&offer(&format!("a=group:BUNDLE{}\r\n", names(0..60)), 60)), 60, "these have one");
+    let late = format!("a=group:BUNDLE{}\r\n", names(20..60));
+    assert_eq!(ports(&offer(&late, 60)), 16, "and so has a group, which is the 21st here");
+    let early = format!("a=group:BUNDLE{}\r\n", names(0..1) + &names(30..60));
+    assert_eq!(ports(&offer(&early, 60)), 16 + 30);
+}
+
+/// The head of an offer whose sections have ICE and DTLS lines in common, and no group.
+fn unbundled() -> String {
+    let fingerprint = ["AB"; 32].join(":");
+    format!(
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n\
+         a=fingerprint:sha-256 {fingerprint}\r\na=setup:actpass\r\n"
+    )
 }
 
 #[test]

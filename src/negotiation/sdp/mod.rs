@@ -12,6 +12,7 @@ use super::codec::CodecParameters;
 use super::extension::Extensions;
 use super::plan::IceCredentials;
 use super::types::{Direction, Fingerprint};
+use std::collections::BTreeSet;
 
 /// A parsed description.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -45,7 +46,7 @@ pub(super) struct Shared {
     pub direction: Option<Direction>,
     pub extensions: Extensions,
     /// Header extension ids in use, for whatever.
-    pub extension_ids: Vec<u8>,
+    pub extension_ids: BTreeSet<u8>,
     /// Address of `c=`.
     pub address: Option<String>,
 }
