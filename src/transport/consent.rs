@@ -15,8 +15,12 @@ const DOUBTFUL: Duration = Duration::from_millis(3_000);
 const DOUBT: Duration = Duration::from_secs(1);
 /// Without an answer for so long a transport is disconnected.
 const STALE: Duration = Duration::from_secs(5);
-/// RFC 7675 section 5.1: consent expires.
+/// RFC 7675 section 5.1: consent expires, and nothing but requests is sent to the far end any more.
 const EXPIRED: Duration = Duration::from_secs(30);
+/// It may come back. After so long somebody else may have its address, and each pause between requests is a quarter of the
+/// silence so far: 30 in a day.
+const GONE: Duration = Duration::from_secs(60);
+const RARELY: u32 = 4;
 
 /// How long ago the far end last answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,7 +52,9 @@ impl Consent {
     /// A request has gone out. `random` spreads the requests of many calls (RFC 7675 section 5.1).
     pub(super) fn requested(&mut self, now: Instant, random: u8) {
         self.random = random;
-        self.next_request = now + spread(RETRY, random);
+        let silence = now.saturating_duration_since(self.answered);
+        let pause = if silence < GONE { RETRY } else { silence / RARELY };
+        self.next_request = now + spread(pause, random);
     }
 
     pub(super) fn answered(&mut self, now: Instant) {
@@ -142,6 +148,25 @@ mod tests {
             }
             assert_eq!(consent.is_doubtful(after(1000)), !answers);
         }
+    }
+
+    #[test]
+    fn a_far_end_that_has_gone_is_asked_ever_more_rarely() {
+        let start = Instant::now();
+        let mut consent = Consent::granted(start);
+        let mut asked = Vec::new();
+        while consent.timeout() < start + Duration::from_secs(24 * 3600) {
+            let now = consent.timeout();
+            consent.noted(consent.freshness(now));
+            if consent.is_due(now) {
+                consent.requested(now, 128);
+                asked.push(now - start);
+            }
+        }
+        let within = |from: u64, to: u64| asked.iter().filter(|at| (from..to).contains(&at.as_secs())).count();
+        assert!((110..120).contains(&within(0, 60)), "{asked:?}");
+        assert!((6..10).contains(&within(60, 300)), "{asked:?}");
+        assert!((20..30).contains(&within(300, 24 * 3600)), "{asked:?}");
     }
 
     #[test]

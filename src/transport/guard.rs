@@ -1,4 +1,4 @@
-//! The six holes that the protocol machines leave open to anybody who can send a datagram, closed in one place.
+//! The seven holes that the protocol machines leave open to anybody who can send a datagram, closed in one place.
 //!
 //! Invariant: a datagram that no key vouches for changes nothing but bounded counters.
 //!
@@ -10,9 +10,11 @@
 //! 5. [`Deadline`]: junk in mid-handshake leaves the DTLS machine waiting for ever.
 //! 6. [`Handshakes`], and [`super::fragments`]: the DTLS machine keeps every fragment of a handshake and every record that comes before its time, and
 //!    joins fragments by recursion, one frame of the stack for each.
+//! 7. [`authentic`]: the ICE agent obeys what stands behind MESSAGE-INTEGRITY.
 
 use super::fragments::{MESSAGE_HEADER_LEN, pieces};
 use rtc_crypto::RTCCrypto;
+use rtc_stun::attributes::ATTR_MESSAGE_INTEGRITY;
 use rtc_stun::integrity::MessageIntegrity;
 use rtc_stun::message::Message;
 use std::net::SocketAddr;
@@ -35,6 +37,7 @@ const MAX_HANDSHAKE_BYTES: usize = 512 * 1024;
 /// The only handshake message that is encrypted is Finished: 12 bytes after its header of 12, nonce, padding and tag.
 const MAX_ENCRYPTED: usize = 128;
 
+const STUN_HEADER_LEN: usize = 20;
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const HANDSHAKE: u8 = 22;
 const RECORD_HEADER_LEN: usize = 13;
@@ -90,15 +93,37 @@ impl Handshakes {
     }
 }
 
-/// Decodes a STUN message whose MESSAGE-INTEGRITY proves that its sender knows `pwd`.
+/// Decodes a STUN message whose MESSAGE-INTEGRITY proves that its sender knows `pwd`, without what follows that: nobody
+/// vouches for it (RFC 8489 section 14.5), and whoever saw a message could send it again with a USE-CANDIDATE behind.
 pub(super) fn authentic(datagram: &[u8], pwd: &str, crypto: &dyn RTCCrypto) -> Option<Message> {
-    let mut message = Message { raw: datagram.to_vec(), ..Message::default() };
+    let mut message = Message { raw: signed(datagram)?, ..Message::default() };
     message.decode().ok()?;
     MessageIntegrity::check(&mut message, pwd.as_bytes(), crypto).ok()?;
     Some(message)
 }
 
-/// Addresses that have passed an authenticated STUN check, most recent first.
+/// A message of its own, up to MESSAGE-INTEGRITY.
+fn signed(datagram: &[u8]) -> Option<Vec<u8>> {
+    let told = u16::from_be_bytes(datagram.get(2..4)?.try_into().ok()?);
+    if datagram.len() != STUN_HEADER_LEN + usize::from(told) {
+        return None;
+    }
+    let mut at = STUN_HEADER_LEN;
+    loop {
+        let header = datagram.get(at..at + 4)?;
+        at += 4 + usize::from(u16::from_be_bytes([header[2], header[3]])).next_multiple_of(4);
+        if u16::from_be_bytes([header[0], header[1]]) == ATTR_MESSAGE_INTEGRITY.0 {
+            break;
+        }
+    }
+    let mut message = datagram.get(..at)?.to_vec();
+    let len = u16::try_from(at - STUN_HEADER_LEN).ok()?;
+    message[2..4].copy_from_slice(&len.to_be_bytes());
+    Some(message)
+}
+
+/// Addresses that have passed an authenticated STUN check, most recent first. A request may be a copy that comes from anywhere: those
+/// that have answered one of ours are trusted beside these ([`super::ice::Session::has_answered`]).
 #[derive(Debug, Default)]
 pub(super) struct Peers(Vec<SocketAddr>);
 

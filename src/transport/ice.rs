@@ -8,7 +8,7 @@
 use super::consent::{Consent, Freshness};
 use super::{Transmit, failed, guard};
 use crate::error::Result;
-use crate::negotiation::{Candidate, CandidateKind, IceCredentials, Protocol};
+use crate::negotiation::{Candidate, CandidateKind, IceCredentials, MAX_REMOTE_CANDIDATES, Protocol};
 use bytes::BytesMut;
 use rtc_crypto::RTCCryptoProvider;
 use rtc_ice::agent::agent_config::AgentConfig;
@@ -26,8 +26,9 @@ use rtc_stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_USE_C
 use rtc_stun::error_code::{CODE_ROLE_CONFLICT, ErrorCodeAttribute};
 use rtc_stun::fingerprint::FINGERPRINT;
 use rtc_stun::integrity::MessageIntegrity;
-use rtc_stun::message::{BINDING_REQUEST, Getter, Message, Setter, TransactionId};
+use rtc_stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Getter, Message, Setter, TransactionId};
 use rtc_stun::textattrs::Username;
+use rtc_stun::xoraddr::XorMappedAddress;
 use sansio::Protocol as _;
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -35,13 +36,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// More remote candidates than any honest far end has.
-const MAX_REMOTE_CANDIDATES: usize = 100;
-/// Addresses that one session answers, those it was told and those that its far end has moved to. The agent keeps them all,
+/// Addresses that one session checks, those it was told and those that its far end has moved to. The agent keeps them all,
 /// and checks each of them again for each.
 const MAX_ADDRESSES: usize = 2 * MAX_REMOTE_CANDIDATES;
 /// So few addresses are checked at once when another one turns up; more wait for [`MIN_CHECK_INTERVAL`].
 const FEW_ADDRESSES: usize = 8;
+/// So many pairs are checked as often as [`check_interval`] says, more of them more rarely.
+const FEW_PAIRS: usize = 16;
 /// Requests whose answers are still of interest, and so many of each pair where there are more pairs: checks ask all of them
 /// in one burst, the best first.
 const MIN_TRANSACTIONS: usize = 128;
@@ -329,8 +330,8 @@ impl Session {
         let Some(message) = keys.into_iter().flatten().find_map(open) else { return false };
         match [kind[0], kind[1]] {
             REQUEST if !self.is_named_in(&message) => false,
-            REQUEST => self.receive_request(now, pair, datagram, &message),
-            kind => self.receive_answer(now, pair, datagram, &message, kind == SUCCESS),
+            REQUEST => self.receive_request(now, pair, &message),
+            kind => self.receive_answer(now, pair, &message, kind == SUCCESS),
         }
     }
 
@@ -342,21 +343,22 @@ impl Session {
         request.get(ATTR_USERNAME).is_ok_and(|told| told == names.as_bytes())
     }
 
-    /// `false` where it comes from one address too many.
-    fn receive_request(&mut self, now: Instant, pair: Pair, datagram: &[u8], message: &Message) -> bool {
+    fn receive_request(&mut self, now: Instant, pair: Pair, message: &Message) -> bool {
         self.checks.requests_received += 1;
         let known = self.agent.get_remote_candidates();
         let (news, count) = (!known.iter().any(|known| known.addr() == pair.peer), known.len());
         if news && count >= MAX_ADDRESSES {
-            return false;
+            self.answer(now, pair, message);
+            self.look_elsewhere(now, pair);
+            return true;
         }
         let nominates = message.contains(ATTR_USE_CANDIDATE);
-        let answered = self.feed(now, pair, datagram, message.transaction_id);
+        let answered = self.feed(now, pair, &message.raw, message.transaction_id);
         if nominates && !self.agent.role() {
             if answered {
                 self.follow(now, pair);
             } else {
-                self.nomination = Some((pair, datagram.to_vec()));
+                self.nomination = Some((pair, message.raw.clone()));
             }
         }
         self.look_elsewhere(now, pair);
@@ -367,7 +369,30 @@ impl Session {
         true
     }
 
-    fn receive_answer(&mut self, now: Instant, pair: Pair, datagram: &[u8], message: &Message, success: bool) -> bool {
+    /// A request from one address too many, of which the agent is told nothing: most of these may be copies of one request that
+    /// somebody saw, but the far end may also have moved there.
+    fn answer(&mut self, now: Instant, pair: Pair, request: &Message) {
+        let integrity =
+            MessageIntegrity::new_short_term_integrity_with_provider(self.local.pwd.clone(), self.crypto.crypto());
+        let mut message = Message::new();
+        let built = message.build(&[
+            Box::new(BINDING_SUCCESS),
+            Box::new(request.transaction_id),
+            Box::new(XorMappedAddress { ip: pair.peer.ip(), port: pair.peer.port() }),
+            Box::new(integrity),
+            Box::new(FINGERPRINT),
+        ]);
+        if built.is_ok() {
+            self.send(now, pair, BytesMut::from(&message.raw[..]), false);
+        }
+    }
+
+    /// Has the far end answered a check of ours from there? Answers cannot be repeated by others, as requests can.
+    pub(super) fn has_answered(&self, peer: SocketAddr) -> bool {
+        self.selected().into_iter().chain(self.valid.iter().copied()).any(|pair| pair.peer == peer)
+    }
+
+    fn receive_answer(&mut self, now: Instant, pair: Pair, message: &Message, success: bool) -> bool {
         let asked = |sent: &Transaction| sent.id == message.transaction_id && sent.pair == pair;
         let Some(at) = self.transactions.iter().rposition(asked) else { return false };
         let Some(sent) = self.transactions.remove(at) else { return false };
@@ -394,7 +419,7 @@ impl Session {
             if round_trip < AGENT_PATIENCE && !self.valid.contains(&pair) {
                 self.valid.push(pair);
             }
-            self.feed(now, pair, datagram, message.transaction_id);
+            self.feed(now, pair, &message.raw, message.transaction_id);
             self.nominate_late(now, pair);
             if self.selected.is_none() && !self.patient {
                 self.take(now, pair);
@@ -415,7 +440,18 @@ impl Session {
     }
 
     fn may_check_again(&self, now: Instant) -> bool {
-        self.last_check.is_none_or(|last| now >= last + MIN_CHECK_INTERVAL)
+        self.last_check.is_none_or(|last| now >= last + MIN_CHECK_INTERVAL * self.crowd())
+    }
+
+    /// By how much longer the pause after a round of checks is, as each round asks all pairs: so many checks go out in a second
+    /// at most (RFC 8445 section 14 has an interval for each), to whomever the far end has named.
+    fn crowd(&self) -> u32 {
+        let in_family = |candidates: &[AgentCandidate], v4: bool| {
+            candidates.iter().filter(|candidate| candidate.addr().is_ipv4() == v4).count()
+        };
+        let (locals, remotes) = (self.agent.get_local_candidates(), self.agent.get_remote_candidates());
+        let pairs: usize = [true, false].map(|v4| in_family(locals, v4) * in_family(remotes, v4)).iter().sum();
+        u32::try_from(pairs.div_ceil(FEW_PAIRS)).unwrap_or(u32::MAX).max(1)
     }
 
     /// The pair in use is not answered any more.
@@ -496,7 +532,7 @@ impl Session {
         let running = self.started.filter(|_| !self.nominated).map(|started| now.saturating_duration_since(started));
         // A far end that answers and never nominates is not asked for ever about its other addresses.
         let running = running.filter(|running| self.selected.is_none() || *running < CHECK_LIMIT);
-        self.next_check = running.map(|running| now + check_interval(running));
+        self.next_check = running.map(|running| now + check_interval(running) * self.crowd());
     }
 
     fn pump(&mut self, now: Instant) {

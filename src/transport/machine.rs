@@ -351,11 +351,18 @@ impl Transport {
         }
         match datagram.first() {
             Some(0..=3) => self.receive_stun(now, Pair { local, peer }, datagram),
-            Some(_) if !self.peers.knows(peer) && !self.peers_before.knows(peer) => {}
+            Some(_) if !self.trusts(peer) => {}
             Some(20..=63) => self.receive_dtls(now, datagram),
             Some(128..=191) => self.receive_srtp(now, datagram),
             _ => {}
         }
+    }
+
+    fn trusts(&self, peer: SocketAddr) -> bool {
+        self.peers.knows(peer)
+            || self.ice.has_answered(peer)
+            || self.peers_before.knows(peer)
+            || self.ice_before.as_ref().is_some_and(|before| before.has_answered(peer))
     }
 
     fn receive_stun(&mut self, now: Instant, pair: Pair, datagram: &[u8]) {

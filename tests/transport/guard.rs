@@ -1,8 +1,8 @@
 //! Attacks by somebody who can send datagrams, from his own address or with the far end's, but has no key.
 
-use crate::stub::Stub;
+use crate::stub::{Role, Stub};
 use crate::wire::{Wire, address, host, ms};
-use rtc_stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING};
+use rtc_stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_USE_CANDIDATE};
 use rtc_stun::message::{BINDING_REQUEST, BINDING_SUCCESS, CLASS_INDICATION, METHOD_BINDING, MessageType};
 use std::net::SocketAddr;
 use webphone_rtc::transport::{DtlsState, IceState, TransportEvent};
@@ -237,4 +237,53 @@ fn a_handshake_message_in_sixteen_thousand_pieces_does_not_exhaust_the_stack() {
             assert!(dtls == DtlsState::Connected || !up && dtls == DtlsState::Failed, "{dtls:?}");
         }
     }
+}
+
+#[test]
+fn copies_of_a_check_from_anywhere_do_not_put_the_far_end_out() {
+    let mut wire = Wire::connected();
+    wire.media = true;
+    wire.run(ms(500));
+    let check = wire.last_sent(1, |datagram| datagram.starts_with(&[0, 1]));
+    for number in 0..2000_u16 {
+        wire.forge(0, SocketAddr::from(([203, 0, 113, 7], 1000 + number)), &check);
+        wire.run(ms(2));
+    }
+    wire.run(ms(500));
+    assert_eq!(wire.lost(), [0, 0]);
+    // The far end may still move.
+    assert!(wire.is_up());
+}
+
+#[test]
+fn what_stands_behind_the_signature_of_a_check_is_not_obeyed() {
+    let appended = |datagram: &[u8], kind: u16, value: &[u8]| {
+        let mut datagram = datagram.to_vec();
+        datagram.extend(kind.to_be_bytes());
+        datagram.extend(u16::try_from(value.len()).unwrap().to_be_bytes());
+        datagram.extend(value);
+        let len = u16::try_from(datagram.len() - 20).unwrap();
+        datagram[2..4].copy_from_slice(&len.to_be_bytes());
+        datagram
+    };
+    let mut stub = Stub::new(true, false, vec![host(far_end(0))]);
+    let request = stub.request(Role::Controlled(0), false).raw;
+    let without_fingerprint = &request[..request.len() - 8];
+    for seen in [&request[..], without_fingerprint] {
+        let forged = appended(seen, ATTR_ICE_CONTROLLING.0, &u64::MAX.to_be_bytes());
+        stub.deliver(far_end(0), &forged);
+        assert!(stub.transport.stats().controlling);
+    }
+    let mut stub = Stub::controlled(vec![host(far_end(0)), host(stranger())]);
+    for check in stub.sent() {
+        let answer = stub.success(&check.payload, check.local);
+        stub.deliver(check.peer, &answer);
+    }
+    let chosen = stub.path();
+    let request = stub.request(Role::Controlling(9), false).raw;
+    for from in [far_end(0), stranger()] {
+        stub.deliver(from, &appended(&request, ATTR_USE_CANDIDATE.0, &[]));
+    }
+    assert_eq!(stub.path(), chosen, "nothing is nominated");
+    assert_ne!(stub.transport.state().0, IceState::Completed);
 }
