@@ -330,7 +330,10 @@ impl Session {
         let Some(message) = keys.into_iter().flatten().find_map(open) else { return false };
         match [kind[0], kind[1]] {
             REQUEST if !self.is_named_in(&message) => false,
-            REQUEST => self.receive_request(now, pair, &message),
+            REQUEST => {
+                self.receive_request(now, pair, &message);
+                true
+            }
             kind => self.receive_answer(now, pair, &message, kind == SUCCESS),
         }
     }
@@ -343,14 +346,14 @@ impl Session {
         request.get(ATTR_USERNAME).is_ok_and(|told| told == names.as_bytes())
     }
 
-    fn receive_request(&mut self, now: Instant, pair: Pair, message: &Message) -> bool {
+    fn receive_request(&mut self, now: Instant, pair: Pair, message: &Message) {
         self.checks.requests_received += 1;
         let known = self.agent.get_remote_candidates();
         let (news, count) = (!known.iter().any(|known| known.addr() == pair.peer), known.len());
         if news && count >= MAX_ADDRESSES {
             self.answer(now, pair, message);
             self.look_elsewhere(now, pair);
-            return true;
+            return;
         }
         let nominates = message.contains(ATTR_USE_CANDIDATE);
         let answered = self.feed(now, pair, &message.raw, message.transaction_id);
@@ -366,7 +369,6 @@ impl Session {
         if at_once || self.may_check_again(now) {
             self.check(now);
         }
-        true
     }
 
     /// A request from one address too many, of which the agent is told nothing: most of these may be copies of one request that
