@@ -214,6 +214,8 @@ pub struct Digit {
 
 /// Without a packet for so long a digit has ended: its end packets were lost.
 const TIMEOUT: Duration = Duration::from_millis(150);
+/// The longest duration that a packet can tell, in units of the event's clock.
+const SEGMENT: u32 = 0xffff;
 /// Digits remembered to recognise what the network repeats.
 const REMEMBERED: usize = 16;
 
@@ -267,7 +269,7 @@ impl DtmfReceiver {
             }
             Some(current) if !marker && current.continues(digit, timestamp) => {
                 self.told.push_back(current.timestamp);
-                current.before += 0xffff;
+                current.before += timestamp.wrapping_sub(current.timestamp);
                 (current.timestamp, current.duration, current.heard) = (timestamp, duration, now);
             }
             current => {
@@ -311,8 +313,48 @@ impl DtmfReceiver {
 }
 
 impl Sounding {
-    /// Is this the next segment of the event that sounds (RFC 4733 section 2.5.1.3)?
+    /// Is this the next segment of the event that sounds (RFC 4733 section 2.5.1.3)? It begins where the one before has ended;
+    /// Chromium's begins with the packet that finds it full.
     fn continues(&self, digit: char, timestamp: u32) -> bool {
-        self.digit == digit && timestamp.wrapping_sub(self.timestamp) == 0xffff
+        let (step, slack) = (timestamp.wrapping_sub(self.timestamp), self.event_hz / 10);
+        let full = u32::from(self.duration) + slack >= SEGMENT;
+        self.digit == digit && (step == SEGMENT || full && (SEGMENT..=SEGMENT + slack).contains(&step))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_event_whose_segments_begin_with_the_packet_that_finds_the_last_one_full_is_one_digit() {
+        for (hz, packet) in [(48_000, 960), (8000, 160)] {
+            let mut receiver = DtmfReceiver::default();
+            let (start, mut now) = (90_000_u32, Instant::now());
+            let (mut segment, mut told) = (start, Vec::new());
+            let mut units = 0;
+            let mut last = 0;
+            while units < 3 * 0xffff {
+                units += packet;
+                now += Duration::from_millis(20);
+                // As libwebrtc does it: the full length once, and the next segment begins where the packet is.
+                let (length, end) = ((start + units - segment).min(0xffff), units >= 3 * 0xffff);
+                let payload = [5, if end { 0x80 } else { 0 }, (length >> 8) as u8, length as u8];
+                told.extend(receiver.receive(now, last == 0, segment, &payload, hz).into_iter().flatten());
+                last = length;
+                if length == 0xffff {
+                    segment = start + units;
+                }
+            }
+            let lengths: Vec<_> = told.iter().map(|digit| (digit.digit, digit.duration_ms)).collect();
+            assert_eq!(lengths, [('5', units * 1000 / hz)]);
+            // The same digit pressed again soon after a short one is another.
+            let mut told = Vec::new();
+            for (timestamp, length) in [(1_000_000_u32, 4000_u16), (1_000_000 + 0xffff + packet, 4000)] {
+                let [high, low] = length.to_be_bytes();
+                told.extend(receiver.receive(now, false, timestamp, &[5, 0, high, low], hz).into_iter().flatten());
+            }
+            assert_eq!(told.len(), 1);
+        }
     }
 }
