@@ -657,6 +657,10 @@ impl Reader {
         }
         let Some(converter) = &mut self.converter else { return 0 };
         let needed = converter.needed(outputs);
+        if !ring.live {
+            // A queue that holds less than is played at once would leave a hole in each packet.
+            state.queue = state.queue.max(needed);
+        }
         self.scratch.resize(needed * usize::from(from.1), 0);
         let lag = self.max_lag_ms.map(|ms| (frames(ms, from.0).max(2 * needed), needed));
         let taken = state.take(self.id, to.0, needed, ring.live, lag, &mut self.scratch, &mut events);

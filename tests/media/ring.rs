@@ -34,6 +34,17 @@ fn what_was_written_before_anybody_reads_is_kept_and_comes_first() {
 }
 
 #[test]
+fn a_queue_holds_what_is_played_at_once_however_short_it_was_to_be() {
+    let ring = Ring::new(16_000, 1, 20);
+    let mut reader = ring.reader();
+    pull(&mut reader, 960, 16_000);
+    for _ in 0..3 {
+        assert_eq!(ring.write(&[7; 320], 16_000, 1).accepted_ms, 20.0);
+    }
+    assert_eq!(pull(&mut reader, 960, 16_000), [7; 960]);
+}
+
+#[test]
 fn a_full_queue_takes_all_or_nothing_and_tells_when_there_is_room() {
     let ring = Ring::new(16_000, 1, 1000);
     let told = events(&ring);
