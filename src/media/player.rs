@@ -82,6 +82,15 @@ impl Player {
         self.noise.stop();
     }
 
+    /// Another encoder begins, or the one that goes on has been missed for long: a fresh decoder grows into that, and one that is not
+    /// forgiving would be far too loud.
+    pub fn meet_encoder(&mut self) {
+        if self.decoder.as_ref().is_some_and(|(codec, _)| !codec.is_forgiving()) {
+            self.decoder = None;
+            self.ahead = None;
+        }
+    }
+
     /// What was counted here.
     pub fn stats(&self) -> &ReceiverStats {
         &self.stats
@@ -111,6 +120,9 @@ impl Player {
             self.resting = true;
             return Duration::ZERO;
         };
+        if self.concealer.silent() {
+            self.meet_encoder();
+        }
         self.prepare(codec);
         self.pcm.clear();
         let samples = self.samples(packet.ticks, clock_hz);

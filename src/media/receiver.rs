@@ -413,6 +413,7 @@ impl Receiver {
         }
         if self.reception.is_some() {
             self.buffer.reset(self.clock_hz);
+            self.player.meet_encoder();
         }
         let (ssrc, payload_type) = (first.ssrc, first.payload_type);
         if self.reception.is_none() {

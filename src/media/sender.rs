@@ -104,6 +104,8 @@ impl SenderStats {
 pub struct Sender {
     header: RtpHeader,
     line: Option<Line>,
+    /// The one before, while nothing is sent: its encoder goes on where the far end's decoder is.
+    held: Option<Line>,
     source: Option<Reader>,
     /// Frames that are sent as they are, in place of a source.
     frames: Option<Arc<FrameQueue>>,
@@ -175,6 +177,7 @@ impl Sender {
         Self {
             header: RtpHeader { ssrc, sequence, ..RtpHeader::default() },
             line: None,
+            held: None,
             source: None,
             frames: None,
             detour: None,
@@ -198,8 +201,12 @@ impl Sender {
         if spec.as_ref() == self.line.as_ref().map(|line| &line.spec) {
             return;
         }
-        let old = self.line.take();
-        self.line = spec.and_then(|spec| Line::new(spec, old));
+        let old = self.line.take().or_else(|| self.held.take());
+        let Some(spec) = spec else {
+            self.held = old;
+            return;
+        };
+        self.line = Line::new(spec, old);
         let Some(line) = &self.line else { return };
         self.header.mid = line.spec.mid.clone();
         self.clock.hz = line.codec.clock_hz();
@@ -548,7 +555,7 @@ impl Line {
         let Some(encoder) = &mut self.encoder else { return Played::Nothing };
         if sound || self.settings.dtx {
             self.silent_ms = 0;
-        } else if self.silent_ms >= SILENCE_MS {
+        } else if self.silent_ms >= SILENCE_MS && self.codec.is_forgiving() {
             return Played::Audio;
         } else {
             self.silent_ms += pcm.len() as u32 * 1000 / encoder.rate_hz();

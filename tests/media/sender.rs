@@ -4,7 +4,7 @@ use crate::support::*;
 use std::collections::BTreeSet;
 use std::f64::consts::TAU;
 use std::time::{Duration, Instant};
-use webphone_rtc::media::{CodecSpec, Ring, SendSpec};
+use webphone_rtc::media::{Codec, CodecSpec, Ring, SendSpec, Sender};
 use webphone_rtc::rtp::RtpHeader;
 
 fn poll(call: &mut Call, at: Instant) -> Vec<RtpHeader> {
@@ -398,4 +398,65 @@ fn a_remote_track_can_be_sent_on() {
     }
     assert!(snr_db(second.last(ms(2000)), 1000.0) > 30.0);
     assert!(bad_windows(second.last(Duration::from_secs(3)), 1000.0) < 0.01);
+}
+
+/// A tone of 300 Hz whose amplitude a time decides, in milliseconds.
+fn tone_of(amplitude: impl Fn(usize) -> f64 + 'static) -> impl FnMut(usize) -> i16 + 'static {
+    move |n| ((n as f64 * TAU * 300.0 / 16_000.0).sin() * amplitude(n / 16)) as i16
+}
+
+fn loudest(pcm: &[i16]) -> u16 {
+    pcm.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or_default()
+}
+
+/// What the decoder of a far end that has lost nothing makes of all that was sent.
+fn decoded(call: &Call, codec: Codec) -> Vec<i16> {
+    let mut decoder = codec.decoder(16_000).unwrap();
+    let mut pcm = Vec::new();
+    call.sent.iter().for_each(|(_, packet)| assert!(decoder.decode(&packet.payload, &mut pcm)));
+    pcm
+}
+
+#[test]
+fn after_a_hold_the_far_end_is_not_played_a_blast() {
+    let mut call = Call::new(g722(), 16_000).says(tone_of(|_| 8000.0));
+    call.run(ms(1000));
+    let spec = send_spec(g722());
+    for _ in 0..3 {
+        call.sender.configure(call.now, None);
+        call.run(ms(300));
+        call.sender.configure(call.now, Some(spec.clone()));
+        call.run(ms(300));
+    }
+    assert!(loudest(&decoded(&call, Codec::G722)) < 12_000);
+}
+
+#[test]
+fn in_long_silence_a_far_end_whose_decoder_adapts_hears_silence_and_then_what_follows_as_it_is() {
+    // What the last packet of sound leaves behind depends on where it was cut off.
+    for end in (1000..1020).step_by(2) {
+        let speech = move |at: usize| if (end..3000).contains(&at) { 0.0 } else { 8000.0 };
+        let mut call = Call::new(g722(), 16_000).says(tone_of(speech));
+        call.run(ms(4000));
+        let heard = decoded(&call, Codec::G722);
+        let (silence, after) = (loudest(&heard[16 * 1200..16 * 2950]), loudest(&heard[16 * 2950..]));
+        assert!(silence < 100 && after < 12_000, "{silence} and {after}, cut at {end} ms");
+    }
+}
+
+#[test]
+fn a_stream_that_takes_over_and_one_that_comes_back_quieter_are_heard_as_loud_as_they_are() {
+    let mut call = Call::new(g722(), 16_000).says(tone_of(|_| 8000.0));
+    call.run(ms(1000));
+    call.sender = Sender::new(77, 1, 1);
+    call.sender.configure(call.now, Some(send_spec(g722())));
+    call.sender.set_source(Some(call.source.reader()));
+    call.run(ms(1000));
+    assert!(loudest(&call.heard) < 12_000, "another SSRC");
+
+    let mut call = Call::new(g722(), 16_000).says(tone_of(|at| if at < 1500 { 8000.0 } else { 300.0 }));
+    call.network = Box::new(|count, _| if (50..100).contains(&count) { vec![] } else { vec![ms(5)] });
+    call.run(ms(3000));
+    let back = &call.heard[16 * 2050..];
+    assert!(loudest(back) < 600, "{} after an outage", loudest(back));
 }

@@ -163,6 +163,12 @@ impl CodecSpec {
 }
 
 impl Codec {
+    /// Is its decoder where it should be when a packet came again, or none for a while, or another encoder's? That of G.722 adapts
+    /// to what it hears, and is too loud by up to a hundred times for what it has not been led to.
+    pub fn is_forgiving(self) -> bool {
+        self != Self::G722
+    }
+
     /// As SDP and media types have it.
     pub fn name(self) -> &'static str {
         match self {
