@@ -51,9 +51,7 @@ pub(super) fn uses_of(state: &State, session: &Session) -> Vec<Use> {
     let mut transports = Vec::new();
     let mut limited = |index: usize| {
         let what = use_of(state, session, index);
-        let mid = session.sections[index].mid.as_ref();
-        let group = mid.and_then(|mid| session.bundles.iter().position(|group| group.contains(mid)));
-        let transport = group.unwrap_or(groups + index);
+        let transport = group_at(session, index).unwrap_or(groups + index);
         if what == Use::Nothing || transports.contains(&transport) {
             return what;
         }
@@ -69,8 +67,7 @@ pub(super) fn uses_of(state: &State, session: &Session) -> Vec<Use> {
 /// Port 0 means refused, unless the section waits for the transport of its group (RFC 8843 section 6).
 pub(super) fn is_live(session: &Session, index: usize) -> bool {
     let section = &session.sections[index];
-    let grouped = || section.mid.as_ref().is_some_and(|mid| session.bundles.iter().flatten().any(|other| other == mid));
-    section.port != 0 || section.bundle_only && grouped()
+    section.port != 0 || section.bundle_only && group_at(session, index).is_some()
 }
 
 /// Sections that can be the first of their group: the answer will not refuse them.
@@ -91,10 +88,15 @@ pub(super) fn leads(state: &State, session: &Session, uses: &[Use]) -> Vec<bool>
     session.sections.iter().zip(uses).enumerate().map(leads).collect()
 }
 
+/// Which group section `index` is in.
+fn group_at(session: &Session, index: usize) -> Option<usize> {
+    let mid = session.sections[index].mid.as_ref()?;
+    session.bundles.iter().position(|group| group.contains(mid))
+}
+
 /// The group that section `index` is in, as indexes.
 fn group_of(session: &Session, index: usize) -> Option<Vec<usize>> {
-    let mid = session.sections[index].mid.as_ref()?;
-    let group = session.bundles.iter().find(|group| group.contains(mid))?;
+    let group = &session.bundles[group_at(session, index)?];
     let position = |mid: &String| session.sections.iter().position(|section| section.mid.as_ref() == Some(mid));
     Some(group.iter().filter_map(position).collect())
 }

@@ -13,6 +13,7 @@
 //! 7. [`authentic`]: the ICE agent obeys what stands behind MESSAGE-INTEGRITY.
 
 use super::fragments::{MESSAGE_HEADER_LEN, pieces};
+use super::stun::{HEADER_LEN as STUN_HEADER_LEN, find_range};
 use rtc_crypto::RTCCrypto;
 use rtc_stun::attributes::ATTR_MESSAGE_INTEGRITY;
 use rtc_stun::integrity::MessageIntegrity;
@@ -37,7 +38,6 @@ const MAX_HANDSHAKE_BYTES: usize = 512 * 1024;
 /// The only handshake message that is encrypted is Finished: 12 bytes after its header of 12, nonce, padding and tag.
 const MAX_ENCRYPTED: usize = 128;
 
-const STUN_HEADER_LEN: usize = 20;
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const HANDSHAKE: u8 = 22;
 const RECORD_HEADER_LEN: usize = 13;
@@ -108,16 +108,9 @@ fn signed(datagram: &[u8]) -> Option<Vec<u8>> {
     if datagram.len() != STUN_HEADER_LEN + usize::from(told) {
         return None;
     }
-    let mut at = STUN_HEADER_LEN;
-    loop {
-        let header = datagram.get(at..at + 4)?;
-        at += 4 + usize::from(u16::from_be_bytes([header[2], header[3]])).next_multiple_of(4);
-        if u16::from_be_bytes([header[0], header[1]]) == ATTR_MESSAGE_INTEGRITY.0 {
-            break;
-        }
-    }
-    let mut message = datagram.get(..at)?.to_vec();
-    let len = u16::try_from(at - STUN_HEADER_LEN).ok()?;
+    let end = find_range(datagram, ATTR_MESSAGE_INTEGRITY)?.end;
+    let mut message = datagram[..end].to_vec();
+    let len = u16::try_from(end - STUN_HEADER_LEN).ok()?;
     message[2..4].copy_from_slice(&len.to_be_bytes());
     Some(message)
 }

@@ -6,6 +6,7 @@
 //! whichever answers first (RFC 8445 section 12.1), then the best that is nominated.
 
 use super::consent::{Consent, Freshness};
+use super::stun::find_range;
 use super::{Transmit, failed, guard};
 use crate::error::Result;
 use crate::negotiation::{Candidate, CandidateKind, IceCredentials, MAX_REMOTE_CANDIDATES, Protocol};
@@ -374,19 +375,21 @@ impl Session {
     /// A request from one address too many, of which the agent is told nothing: most of these may be copies of one request that
     /// somebody saw, but the far end may also have moved there.
     fn answer(&mut self, now: Instant, pair: Pair, request: &Message) {
-        let integrity =
-            MessageIntegrity::new_short_term_integrity_with_provider(self.local.pwd.clone(), self.crypto.crypto());
-        let mut message = Message::new();
-        let built = message.build(&[
-            Box::new(BINDING_SUCCESS),
-            Box::new(request.transaction_id),
-            Box::new(XorMappedAddress { ip: pair.peer.ip(), port: pair.peer.port() }),
-            Box::new(integrity),
-            Box::new(FINGERPRINT),
-        ]);
-        if built.is_ok() {
-            self.send(now, pair, BytesMut::from(&message.raw[..]), false);
+        let mapped = XorMappedAddress { ip: pair.peer.ip(), port: pair.peer.port() };
+        let attributes: Vec<Box<dyn Setter>> =
+            vec![Box::new(BINDING_SUCCESS), Box::new(request.transaction_id), Box::new(mapped)];
+        if let Some(answer) = self.sealed(&self.local.pwd, attributes) {
+            self.send(now, pair, answer, false);
         }
+    }
+
+    /// A message that proves knowledge of `pwd`.
+    fn sealed<'a>(&'a self, pwd: &str, mut attributes: Vec<Box<dyn Setter + 'a>>) -> Option<BytesMut> {
+        let integrity = MessageIntegrity::new_short_term_integrity_with_provider(pwd.to_owned(), self.crypto.crypto());
+        attributes.extend([Box::new(integrity) as Box<dyn Setter + 'a>, Box::new(FINGERPRINT)]);
+        let mut message = Message::new();
+        message.build(&attributes).ok()?;
+        Some(BytesMut::from(&message.raw[..]))
     }
 
     /// Has the far end answered a check of ours from there? Answers cannot be repeated by others, as requests can.
@@ -468,7 +471,7 @@ impl Session {
             && self.is_silent(now)
             && let Some(request) = self.consent_request(self.agent.role())
         {
-            self.send(now, pair, BytesMut::from(&request[..]), true);
+            self.send(now, pair, request, true);
         }
     }
 
@@ -657,7 +660,7 @@ impl Session {
             if let Some(request) = self.consent_request(false) {
                 consent.requested(now, request[19]);
                 self.checks.consent_requests_sent += 1;
-                self.send(now, pair, BytesMut::from(&request[..]), true);
+                self.send(now, pair, request, true);
             }
             self.selected = Some((pair, consent));
         }
@@ -673,14 +676,12 @@ impl Session {
         self.given_up
     }
 
-    fn consent_request(&self, nominate: bool) -> Option<Vec<u8>> {
+    fn consent_request(&self, nominate: bool) -> Option<BytesMut> {
         let remote = self.remote.as_ref()?;
         let role: Box<dyn Setter> = match self.agent.role() {
             true => Box::new(AttrControlling(self.tie_breaker)),
             false => Box::new(AttrControlled(self.tie_breaker)),
         };
-        let integrity =
-            MessageIntegrity::new_short_term_integrity_with_provider(remote.pwd.clone(), self.crypto.crypto());
         let mut attributes: Vec<Box<dyn Setter>> = vec![
             Box::new(BINDING_REQUEST),
             Box::new(TransactionId::new()),
@@ -691,10 +692,7 @@ impl Session {
         if nominate {
             attributes.push(Box::new(UseCandidateAttr::new()));
         }
-        attributes.extend([Box::new(integrity) as Box<dyn Setter>, Box::new(FINGERPRINT)]);
-        let mut message = Message::new();
-        message.build(&attributes).ok()?;
-        Some(message.raw)
+        self.sealed(&remote.pwd, attributes)
     }
 }
 
@@ -712,14 +710,6 @@ fn transaction_id(datagram: &[u8]) -> Option<TransactionId> {
 }
 
 fn find_tie_breaker(request: &[u8]) -> Option<u64> {
-    let mut rest = request.get(20..)?;
-    while let Some(header) = rest.get(..4) {
-        let kind = u16::from_be_bytes([header[0], header[1]]);
-        let len = usize::from(u16::from_be_bytes([header[2], header[3]]));
-        if kind == ATTR_ICE_CONTROLLED.0 || kind == ATTR_ICE_CONTROLLING.0 {
-            return Some(u64::from_be_bytes(rest.get(4..12)?.try_into().ok()?));
-        }
-        rest = rest.get(4 + len.next_multiple_of(4)..)?;
-    }
-    None
+    let value = [ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING].into_iter().find_map(|kind| find_range(request, kind))?;
+    Some(u64::from_be_bytes(request[value].try_into().ok()?))
 }

@@ -23,6 +23,7 @@ mod srtp;
 mod stats;
 mod stock;
 mod streams;
+mod stun;
 mod turn;
 mod udp;
 

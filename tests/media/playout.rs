@@ -80,13 +80,8 @@ impl Playout {
 
     /// All that has left, decoded at 16 kHz.
     fn decoded(&self) -> Vec<i16> {
-        let rate_hz = self.codec.native_hz(16_000);
-        let mut decoder = self.codec.decoder(rate_hz).unwrap();
-        let mut pcm = Vec::new();
-        for (_, packet) in &self.call.sent {
-            assert!(decoder.decode(&packet.payload, &mut pcm));
-        }
-        if rate_hz == 16_000 { pcm } else { pcm.iter().flat_map(|it| [*it, *it]).collect() }
+        let pcm = self.call.decoded(self.codec);
+        if self.codec.native_hz(16_000) == 16_000 { pcm } else { pcm.iter().flat_map(|it| [*it, *it]).collect() }
     }
 }
 

@@ -409,14 +409,6 @@ fn loudest(pcm: &[i16]) -> u16 {
     pcm.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or_default()
 }
 
-/// What the decoder of a far end that has lost nothing makes of all that was sent.
-fn decoded(call: &Call, codec: Codec) -> Vec<i16> {
-    let mut decoder = codec.decoder(16_000).unwrap();
-    let mut pcm = Vec::new();
-    call.sent.iter().for_each(|(_, packet)| assert!(decoder.decode(&packet.payload, &mut pcm)));
-    pcm
-}
-
 #[test]
 fn after_a_hold_the_far_end_is_not_played_a_blast() {
     let mut call = Call::new(g722(), 16_000).says(tone_of(|_| 8000.0));
@@ -428,7 +420,7 @@ fn after_a_hold_the_far_end_is_not_played_a_blast() {
         call.sender.configure(call.now, Some(spec.clone()));
         call.run(ms(300));
     }
-    assert!(loudest(&decoded(&call, Codec::G722)) < 12_000);
+    assert!(loudest(&call.decoded(Codec::G722)) < 12_000);
 }
 
 #[test]
@@ -438,7 +430,7 @@ fn in_long_silence_a_far_end_whose_decoder_adapts_hears_silence_and_then_what_fo
         let speech = move |at: usize| if (end..3000).contains(&at) { 0.0 } else { 8000.0 };
         let mut call = Call::new(g722(), 16_000).says(tone_of(speech));
         call.run(ms(4000));
-        let heard = decoded(&call, Codec::G722);
+        let heard = call.decoded(Codec::G722);
         let (silence, after) = (loudest(&heard[16 * 1200..16 * 2950]), loudest(&heard[16 * 2950..]));
         assert!(silence < 100 && after < 12_000, "{silence} and {after}, cut at {end} ms");
     }

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tone::ToneFit;
 use webphone_rtc::media::{
-    CodecSpec, FrameInfo, Receiver, ReceiverEvent, RecvSpec, Ring, SendSpec, Sender, SenderEvent, Sink, SinkQueue,
+    Codec, CodecSpec, FrameInfo, Receiver, ReceiverEvent, RecvSpec, Ring, SendSpec, Sender, SenderEvent, Sink,
+    SinkQueue,
 };
 use webphone_rtc::rtp::{RtpHeader, RtpPacket};
 
@@ -200,6 +201,14 @@ impl Call {
             self.receiver.poll(self.now);
         }
         self.listen();
+    }
+
+    /// What the decoder of a far end that has lost nothing makes of all that was sent, at its rate that is next to 16 kHz.
+    pub fn decoded(&self, codec: Codec) -> Vec<i16> {
+        let mut decoder = codec.decoder(codec.native_hz(16_000)).unwrap();
+        let mut pcm = Vec::new();
+        self.sent.iter().for_each(|(_, packet)| assert!(decoder.decode(&packet.payload, &mut pcm)));
+        pcm
     }
 
     /// The far end tells what it has received.

@@ -6,6 +6,7 @@
 
 use super::message::{self, Attribute, Credential};
 use crate::error::Result;
+use crate::transport::stun::find_range;
 use bytes::BytesMut;
 use rtc_crypto::RTCCryptoProvider;
 use rtc_stun::attributes::{
@@ -397,7 +398,7 @@ impl Allocation {
     fn receive_indication<'a>(&self, datagram: &'a mut [u8]) -> Unframed<'a> {
         let permitted = |peer: &SocketAddr| self.permissions.iter().any(|permission| permission.ip == peer.ip());
         let peer = message::find_address(datagram, ATTR_XOR_PEER_ADDRESS).filter(permitted);
-        let Some(range) = message::find_range(datagram, ATTR_DATA) else { return Unframed::Consumed };
+        let Some(range) = find_range(datagram, ATTR_DATA) else { return Unframed::Consumed };
         match (self.relayed(), peer, datagram.get_mut(range)) {
             (Some(relayed), Some(peer), Some(payload)) => Unframed::Data { relayed, peer, payload },
             _ => Unframed::Consumed,

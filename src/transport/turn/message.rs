@@ -4,11 +4,11 @@
 
 use crate::error::Result;
 use crate::transport::failed;
+use crate::transport::stun::{HEADER_LEN, find_range};
 use bytes::{BufMut, BytesMut};
 use rtc_crypto::RTCCrypto;
 use rtc_stun::attributes::{
-    ATTR_DATA, ATTR_ERROR_CODE, ATTR_LIFETIME, ATTR_MESSAGE_INTEGRITY, ATTR_NONCE, ATTR_REALM, ATTR_USERNAME,
-    ATTR_XOR_PEER_ADDRESS, AttrType,
+    ATTR_DATA, ATTR_ERROR_CODE, ATTR_LIFETIME, ATTR_NONCE, ATTR_REALM, ATTR_USERNAME, ATTR_XOR_PEER_ADDRESS, AttrType,
 };
 use rtc_stun::integrity::MessageIntegrity;
 use rtc_stun::message::{
@@ -21,7 +21,6 @@ use std::time::Duration;
 
 /// RFC 8489 section 14.3.
 const MAX_USERNAME_BYTES: usize = 508;
-const HEADER_LEN: usize = 20;
 const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xA4, 0x42];
 /// Channel number and length.
 const CHANNEL_HEADER_LEN: usize = 4;
@@ -160,24 +159,6 @@ pub(super) fn read_header(datagram: &[u8]) -> Option<(MessageType, TransactionId
     let mut kind = MessageType::default();
     kind.read_value(u16::from_be_bytes([header[0], header[1]]));
     Some((kind, TransactionId(header[8..].try_into().ok()?)))
-}
-
-/// Where the first attribute of a kind has its value.
-pub(super) fn find_range(datagram: &[u8], wanted: AttrType) -> Option<Range<usize>> {
-    let mut at = HEADER_LEN;
-    while let Some(header) = datagram.get(at..at + 4) {
-        let len = usize::from(u16::from_be_bytes([header[2], header[3]]));
-        let value = at + 4..at + 4 + len;
-        let kind = u16::from_be_bytes([header[0], header[1]]);
-        if kind == wanted.0 {
-            return datagram.get(value.clone()).map(|_| value);
-        }
-        if kind == ATTR_MESSAGE_INTEGRITY.0 {
-            return None; // nobody vouches for what follows
-        }
-        at += 4 + len.next_multiple_of(4);
-    }
-    None
 }
 
 fn find(datagram: &[u8], wanted: AttrType) -> Option<&[u8]> {
