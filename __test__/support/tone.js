@@ -127,4 +127,4 @@ function decodeKeys(samples, sampleRate, { pauseMs = 40 } = {}) {
   return keys;
 }
 
-module.exports = { Tone, decodeKeys, fitSine, measureTone, rms };
+module.exports = { Tone, WINDOW_MS, decodeKeys, fitSine, measureTone, rms };
