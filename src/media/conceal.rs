@@ -17,7 +17,7 @@ const SEARCH_HZ: u32 = 8000;
 /// Stretch that the spectrum is taken from.
 const SPECTRUM_US: u32 = 20_000;
 /// The past that is kept.
-const PAST_US: u32 = 60_000;
+pub const PAST_US: u32 = 60_000;
 /// One period is repeated for so long, then two, then three: a single one soon sounds like a buzzer.
 const CYCLE_US: u32 = 10_000;
 /// Full level for so long, then down to silence.

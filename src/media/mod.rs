@@ -26,6 +26,7 @@ mod reception;
 mod red;
 pub mod resample;
 mod ring;
+mod seam;
 mod sender;
 mod sink;
 mod sources;

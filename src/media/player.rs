@@ -5,13 +5,15 @@
 //! or for concealment, so that it knows of every stretch; what it cannot do is done in PCM.
 
 use super::codec::{Codec, Decoder};
-use super::conceal::{Concealer, Fit};
+use super::conceal::{Concealer, Fit, PAST_US};
 use super::delay::TOLERANCE_MS;
 use super::jitter::{Content, Packet};
 use super::noise::ComfortNoise;
 use super::pitch::samples;
 use super::receiver::ReceiverStats;
+use super::resample::converted;
 use super::ring::Ring;
+use super::seam::fade_over;
 use super::stretch::{Strictness, lengthen, shorten};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -28,10 +30,21 @@ const FADE_US: RangeInclusive<u32> = 500_000..=1_000_000;
 /// goes on.
 const REST_FADE_US: RangeInclusive<u32> = 1_500_000..=2_000_000;
 
+/// A splice finds the longest period within so much.
+const SPLICED_MS: u32 = 20;
+
+/// A decoder sounds as one that has heard the stream from its beginning once it has heard so much of it.
+const REHEARSAL_MS: u32 = 200;
+/// Readers who want a high rate may come back; who wants less is served from there for so long.
+const STEP_DOWN_MS: u32 = 5000;
+
 /// Plays into a ring; see the module.
 pub struct Player {
     ring: Arc<Ring>,
     decoder: Option<(Codec, Box<dyn Decoder>)>,
+    successor: Option<Successor>,
+    /// Samples for which a lower rate would have done.
+    more_than_wanted: usize,
     concealer: Concealer,
     noise: ComfortNoise,
     /// The sender has announced that it is silent: nothing is missing.
@@ -49,8 +62,24 @@ pub struct Player {
     since_stretch: usize,
     /// The packet of this timestamp, decoded already.
     ahead: Option<(u32, Vec<i16>)>,
+    held: Option<Held>,
     pcm: Vec<i16>,
     stats: ReceiverStats,
+}
+
+/// Decoded, and kept until the packet that follows is: a period of a low voice is no shorter than a short packet.
+struct Held {
+    timestamp: u32,
+    ticks: u32,
+    pcm: Vec<i16>,
+}
+
+/// A decoder of another rate, which hears what the one in use hears until it can take its place.
+struct Successor {
+    decoder: Box<dyn Decoder>,
+    heard: usize,
+    /// The last packet.
+    pcm: Vec<i16>,
 }
 
 impl Player {
@@ -61,6 +90,8 @@ impl Player {
             concealer: Concealer::new(ring.rate_hz()),
             ring,
             decoder: None,
+            successor: None,
+            more_than_wanted: 0,
             noise: ComfortNoise::default(),
             resting: false,
             concealing: false,
@@ -69,6 +100,7 @@ impl Player {
             remainder: 0,
             since_stretch: 0,
             ahead: None,
+            held: None,
             pcm: Vec::new(),
             stats: ReceiverStats::default(),
         }
@@ -76,8 +108,8 @@ impl Player {
 
     /// What comes next has nothing to do with what was played.
     pub fn reset(&mut self) {
-        self.decoder = None;
-        self.ahead = None;
+        self.forget_decoder();
+        self.held = None;
         self.resting = false;
         self.noise.stop();
     }
@@ -86,9 +118,14 @@ impl Player {
     /// forgiving would be far too loud.
     pub fn meet_encoder(&mut self) {
         if self.decoder.as_ref().is_some_and(|(codec, _)| !codec.is_forgiving()) {
-            self.decoder = None;
-            self.ahead = None;
+            self.forget_decoder();
         }
+    }
+
+    fn forget_decoder(&mut self) {
+        self.decoder = None;
+        self.successor = None;
+        self.ahead = None;
     }
 
     /// What was counted here.
@@ -114,12 +151,16 @@ impl Player {
     /// Plays a packet; `surplus_ms` is how much longer it has waited than it should, some of which may be left out, or
     /// put in if it is negative. Returns how long it plays.
     pub fn packet(&mut self, packet: &Packet, clock_hz: u32, surplus_ms: f64) -> Duration {
-        self.timestamp = packet.timestamp;
         let Content::Audio(codec) = packet.content else {
+            let before = self.release(clock_hz);
+            self.timestamp = packet.timestamp;
             self.noise.set(&packet.payload);
             self.resting = true;
-            return Duration::ZERO;
+            return before;
         };
+        let same = self.decoder.as_ref().is_some_and(|(kind, _)| *kind == codec);
+        let before = if same { Duration::ZERO } else { self.release(clock_hz) };
+        self.timestamp = packet.timestamp;
         if self.concealer.silent() {
             self.meet_encoder();
         }
@@ -135,29 +176,32 @@ impl Player {
         };
         self.resting = codec.announces_silence(&packet.payload);
         if !decoded {
+            let before = before + self.release(clock_hz);
+            self.timestamp = packet.timestamp;
             if self.resting {
                 self.concealed = 0;
-                return self.rest(samples, packet.ticks, clock_hz);
+                return before + self.rest(samples, packet.ticks, clock_hz);
             }
             self.lose(samples, samples, None);
-            return self.emit(packet.ticks, clock_hz);
+            return before + self.emit(packet.ticks, clock_hz);
         }
         self.noise.stop();
         self.stats.decoded += 1;
         self.stats.recovered += u64::from(packet.copied);
         self.stats.codec = Some((packet.payload_type, codec));
         self.pcm.resize(samples, 0);
+        self.rehearse(packet, clock_hz);
         self.end_concealment();
         self.join(fit(surplus_ms));
-        self.stretch(surplus_ms);
-        self.emit(packet.ticks, clock_hz)
+        before + self.settle(packet.ticks, clock_hz, surplus_ms)
     }
 
     /// Plays `ticks` that are lost for good, the end of a packet of `whole`, if possible from the packet that follows.
     pub fn lost(&mut self, ticks: u32, whole: u32, follower: Option<&Packet>, clock_hz: u32) -> Duration {
+        let before = self.release(clock_hz);
         let samples = self.samples(ticks, clock_hz);
         if self.resting {
-            return self.rest(samples, ticks, clock_hz);
+            return before + self.rest(samples, ticks, clock_hz);
         }
         self.pcm.clear();
         let whole = ((u64::from(whole) * u64::from(self.rate_hz) / u64::from(clock_hz)) as usize).max(samples);
@@ -170,20 +214,52 @@ impl Player {
             self.stats.recovered += 1;
             self.end_concealment();
             self.join(Fit::Fixed);
-            return self.emit(ticks, clock_hz);
+            return before + self.emit(ticks, clock_hz);
         }
         self.lose(samples, whole, follower);
-        self.emit(ticks, clock_hz)
+        before + self.emit(ticks, clock_hz)
     }
 
     /// Bridges `ticks` of which it is not known whether they are lost or late.
     pub fn bridge(&mut self, ticks: u32, clock_hz: u32) -> Duration {
+        let before = self.release(clock_hz);
         let samples = self.samples(ticks, clock_hz);
         if self.resting {
-            return self.rest(samples, ticks, clock_hz);
+            return before + self.rest(samples, ticks, clock_hz);
         }
         self.lose(samples, samples, None);
+        before + self.emit(ticks, clock_hz)
+    }
+
+    /// Plays what was decoded, which stands for `ticks`, and what was held before it, or holds it.
+    fn settle(&mut self, ticks: u32, clock_hz: u32, surplus_ms: f64) -> Duration {
+        let length_ms = f64::from(ticks) * 1000.0 / f64::from(clock_hz);
+        let (mut ticks, mut held_ms) = (ticks, 0.0);
+        if let Some(mut held) = self.held.take() {
+            held_ms = f64::from(held.ticks) * 1000.0 / f64::from(clock_hz);
+            held.pcm.append(&mut self.pcm);
+            ticks += held.ticks;
+            self.pcm = held.pcm;
+            self.timestamp = held.timestamp;
+        }
+        // With so much left the packet that follows is there.
+        let follows = surplus_ms >= length_ms + TOLERANCE_MS;
+        let short = self.pcm.len() < samples(SPLICED_MS * 1000, self.rate_hz);
+        if short && follows && self.may_stretch(surplus_ms + held_ms) {
+            let pcm = std::mem::take(&mut self.pcm);
+            self.held = Some(Held { timestamp: self.timestamp, ticks, pcm });
+            return Duration::ZERO;
+        }
+        self.stretch(surplus_ms + held_ms);
         self.emit(ticks, clock_hz)
+    }
+
+    /// Plays what was held.
+    fn release(&mut self, clock_hz: u32) -> Duration {
+        let Some(held) = self.held.take() else { return Duration::ZERO };
+        self.pcm = held.pcm;
+        self.timestamp = held.timestamp;
+        self.emit(held.ticks, clock_hz)
     }
 
     /// Fills in for `samples`, the end of a packet of `whole` that is lost, keeping the decoder in step.
@@ -271,15 +347,64 @@ impl Player {
 
     /// A decoder for `codec` at the highest rate that somebody listens at.
     fn prepare(&mut self, codec: Codec) {
-        let rate_hz = codec.native_hz(self.ring.wanted_hz().unwrap_or(48_000));
-        if self.decoder.as_ref().is_none_or(|(kind, decoder)| *kind != codec || decoder.rate_hz() != rate_hz) {
-            self.decoder = codec.decoder(rate_hz).map(|decoder| (codec, decoder));
-            self.ahead = None;
-            self.rate_hz = rate_hz;
-            self.remainder = 0;
-            if self.concealer.rate_hz() != rate_hz {
-                self.concealer = Concealer::new(rate_hz);
-            }
+        let wanted_hz = codec.native_hz(self.ring.wanted_hz().unwrap_or(48_000));
+        if self.decoder.as_ref().is_some_and(|(kind, _)| *kind == codec) {
+            return self.follow_readers(codec, wanted_hz);
+        }
+        self.forget_decoder();
+        self.decoder = codec.decoder(wanted_hz).map(|decoder| (codec, decoder));
+        self.change_rate(wanted_hz);
+    }
+
+    /// A fresh decoder has to grow into its stream, which would be heard by all readers: it does so beside the one in use.
+    fn follow_readers(&mut self, codec: Codec, wanted_hz: u32) {
+        if wanted_hz >= self.rate_hz {
+            self.more_than_wanted = 0;
+        }
+        let stays = wanted_hz == self.rate_hz
+            || (wanted_hz < self.rate_hz && self.more_than_wanted < samples(STEP_DOWN_MS * 1000, self.rate_hz));
+        if stays {
+            self.successor = None;
+        } else if self.successor.as_ref().is_none_or(|successor| successor.decoder.rate_hz() != wanted_hz) {
+            let decoder = codec.decoder(wanted_hz);
+            self.successor = decoder.map(|decoder| Successor { decoder, heard: 0, pcm: Vec::new() });
+        }
+    }
+
+    /// The successor hears a packet too, of which the decoder has made what is in `pcm`. What it cannot hear it misses.
+    fn rehearse(&mut self, packet: &Packet, clock_hz: u32) {
+        self.more_than_wanted = self.more_than_wanted.saturating_add(self.pcm.len());
+        let Some(successor) = &mut self.successor else { return };
+        let rate_hz = successor.decoder.rate_hz();
+        successor.pcm.clear();
+        if !successor.decoder.decode(&packet.payload, &mut successor.pcm) {
+            return;
+        }
+        successor.heard += successor.pcm.len();
+        successor.pcm.resize((u64::from(packet.ticks) * u64::from(rate_hz) / u64::from(clock_hz)) as usize, 0);
+        let too_soon = successor.heard < samples(REHEARSAL_MS * 1000, rate_hz);
+        if too_soon || self.concealer.bridging() || self.held.is_some() {
+            return;
+        }
+        let (past, now) = (self.concealer.past(), &self.pcm);
+        let old = converted(&[past, now].concat(), (self.rate_hz, 1), (rate_hz, 1));
+        let (past, now) = old.split_at(samples(PAST_US, rate_hz));
+        let Some(mut successor) = self.successor.take() else { return };
+        fade_over(now, &mut successor.pcm, (rate_hz, 1));
+        self.pcm = successor.pcm;
+        self.change_rate(rate_hz);
+        self.concealer.played(past);
+        if let Some((_, decoder)) = &mut self.decoder {
+            *decoder = successor.decoder;
+        }
+    }
+
+    fn change_rate(&mut self, rate_hz: u32) {
+        self.rate_hz = rate_hz;
+        self.remainder = 0;
+        self.more_than_wanted = 0;
+        if self.concealer.rate_hz() != rate_hz {
+            self.concealer = Concealer::new(rate_hz);
         }
     }
 
@@ -287,26 +412,27 @@ impl Player {
     /// other the two sides of the splice have to be.
     fn stretch(&mut self, surplus_ms: f64) {
         let off_ms = surplus_ms.abs();
-        let (strictness, pause_ms) = match off_ms {
-            ..TOLERANCE_MS => return,
-            ..15.0 => (0.85, 60),
-            ..40.0 => (0.75, 60),
-            ..120.0 => (0.6, 40),
-            _ => (0.4, 20),
-        };
+        let Some((strictness, _)) = haste(off_ms) else { return };
+        let may = self.may_stretch(surplus_ms);
         self.since_stretch += self.pcm.len();
-        if self.since_stretch < (self.rate_hz * pause_ms / 1000) as usize {
+        if !may {
             return;
         }
         let before = self.pcm.len();
         let most = (off_ms * f64::from(self.rate_hz) / 1000.0) as usize;
         let change = if surplus_ms > 0.0 { shorten } else { lengthen };
-        let done = change(self.concealer.past(), &mut self.pcm, most, self.rate_hz, Strictness(strictness)) > 0;
+        let done = change(self.concealer.past(), &mut self.pcm, most, self.rate_hz, strictness) > 0;
         // To look for a splice in vain costs a third of a codec; so little off it is not worth that for each packet.
         if done || off_ms < PERIOD_MS {
             self.since_stretch = 0;
         }
         self.count_change(before);
+    }
+
+    /// Is it time to bring the delay nearer to its target?
+    fn may_stretch(&self, surplus_ms: f64) -> bool {
+        let since = self.since_stretch + self.pcm.len();
+        haste(surplus_ms.abs()).is_some_and(|(_, pause_ms)| since >= samples(pause_ms * 1000, self.rate_hz))
     }
 
     fn count_change(&mut self, before: usize) {
@@ -336,6 +462,18 @@ impl Player {
 /// Is nothing left of what a decoder conceals?
 fn has_faded(concealed: usize, between_us: RangeInclusive<u32>, rate_hz: u32) -> bool {
     concealed >= samples(*between_us.end(), rate_hz)
+}
+
+/// How much a splice may be heard where the delay is so far off, and after how many milliseconds there may be another.
+fn haste(off_ms: f64) -> Option<(Strictness, u32)> {
+    let (strictness, pause_ms) = match off_ms {
+        ..TOLERANCE_MS => return None,
+        ..15.0 => (0.85, 60),
+        ..40.0 => (0.75, 60),
+        ..120.0 => (0.6, 40),
+        _ => (0.4, 20),
+    };
+    Some((Strictness(strictness), pause_ms))
 }
 
 /// Where a bridge may end, so that the delay comes nearer to its target.

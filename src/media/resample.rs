@@ -164,6 +164,11 @@ impl Converter {
         self.from == from && self.to == to
     }
 
+    /// `(rate_hz, channels)` of what goes in and of what comes out.
+    pub fn ends(&self) -> [(u32, u8); 2] {
+        [self.from, self.to]
+    }
+
     /// Input frames needed for `outputs` frames.
     pub fn needed(&self, outputs: usize) -> usize {
         self.lanes.first().map_or(outputs, |lane| lane.needed(outputs))
@@ -216,6 +221,35 @@ impl Converter {
             }
         }
     }
+}
+
+/// All of `pcm` at another rate or of another channel count, without the filter's delay: both begin and end at the same
+/// time. What lies beyond its edges is taken to be what is within, turned about the edge, so that there is no step.
+pub fn converted(pcm: &[i16], from: (u32, u8), to: (u32, u8)) -> Vec<i16> {
+    let mut converter = Converter::new(from, to);
+    let (channels, frames) = (usize::from(from.1), pcm.len() / usize::from(from.1));
+    let Some(last) = frames.checked_sub(1) else { return Vec::new() };
+    let divisor = gcd(from.0, to.0);
+    let [inputs, outputs] = [from.0, to.0].map(|rate_hz| (rate_hz / divisor) as usize);
+    // The edges lie on samples of both rates.
+    let periods = converter.delay().div_ceil(outputs);
+    let beyond = periods * inputs;
+    let turned = |end: usize, inner: usize| {
+        (0..channels).map(move |channel| turned(pcm[end * channels + channel], pcm[inner * channels + channel]))
+    };
+    let mut input = Vec::with_capacity((frames + 2 * beyond) * channels);
+    (1..=beyond).rev().for_each(|n| input.extend(turned(0, n.min(last))));
+    input.extend_from_slice(pcm);
+    (1..=beyond).for_each(|n| input.extend(turned(last, last.saturating_sub(n))));
+    let mut out = vec![0; converter.available(input.len() / channels) * usize::from(to.1)];
+    converter.convert(&input, &mut out);
+    out.drain(..(periods * outputs + converter.delay()) * usize::from(to.1));
+    out.truncate((frames as u64 * u64::from(to.0) / u64::from(from.0)) as usize * usize::from(to.1));
+    out
+}
+
+fn turned(end: i16, inner: i16) -> i16 {
+    (2 * i32::from(end) - i32::from(inner)).clamp(i16::MIN.into(), i16::MAX.into()) as i16
 }
 
 /// Samples dealt out in turn to as many streams as the ratio goes down, so that what outputs of one phase meet with one
@@ -470,6 +504,26 @@ mod tests {
             let due = given as f64 * f64::from(from) / f64::from(to);
             assert!((taken as f64 - due).abs() <= 1.0 + f64::from(from) / f64::from(to), "{from} to {to}");
         }
+    }
+
+    #[test]
+    fn a_whole_signal_keeps_its_time_to_its_edges() {
+        for (from, to) in pairs() {
+            let pcm = tone(440.0, from, from as usize / 10);
+            let whole = converted(&pcm, (from, 1), (to, 1));
+            let expected = tone(440.0, to, to as usize / 10);
+            assert_eq!(whole.len(), expected.len(), "{from} to {to}");
+            let off = |n: usize| (i32::from(whole[n]) - i32::from(expected[n])).abs();
+            let most = |range: std::ops::Range<usize>| range.map(off).max().unwrap_or(i32::MAX);
+            // The filter's delay is rounded down to whole samples.
+            let whole_ratio = to.is_multiple_of(from) || from.is_multiple_of(to);
+            let sample = if whole_ratio { 0 } else { (LEVEL * std::f64::consts::TAU * 440.0 / f64::from(to)) as i32 };
+            let (edges, inner) = (most(0..whole.len()), most(whole.len() / 4..whole.len() * 3 / 4));
+            assert!(edges < sample.max(1000) && inner < sample.max(100), "{from} to {to}: {edges} {inner}");
+        }
+        assert!(converted(&[], (8000, 1), (48_000, 2)).is_empty());
+        assert_eq!(converted(&[1, 2], (8000, 1), (8000, 2)), [1, 1, 2, 2]);
+        assert_eq!(converted(&[500; 7], (8000, 1), (16_000, 2)), [500; 28]);
     }
 
     #[test]

@@ -10,7 +10,8 @@
 
 use super::lead::{FIRST_MS, Lead};
 use super::level::{Level, Loudness, Meter};
-use super::resample::Converter;
+use super::resample::{Converter, converted};
+use super::seam::Seam;
 use super::tap::{Gate, Log, Tap};
 use crate::census::{Kind, Live};
 use std::collections::VecDeque;
@@ -580,17 +581,12 @@ impl State {
         let timestamp = self.timestamp(self.end);
         let clock_hz = self.stamps.back().map(|stamp| stamp.clock_hz);
         let past: Vec<i16> = std::mem::take(&mut self.samples).into();
+        self.samples = converted(&past, from, to).into();
         self.rate_hz = rate_hz;
-        let (oldest, kept) = (self.start, self.end - self.start);
+        let oldest = self.start;
         self.start = scaled(oldest);
-        self.end = self.start;
+        self.end = self.start + (self.samples.len() / usize::from(self.channels)) as u64;
         let moved = |position: u64| scaled(oldest) + scaled(position.max(oldest) - oldest);
-        let converter = Converter::new(from, to);
-        let lead = converter.delay();
-        let mut input = Input { from, converter, lead, taken: kept, given: 0, scratch: Vec::new() };
-        self.convert(&mut input, &past);
-        self.input = Some(input);
-        self.flush_input();
         for seat in &mut self.readers {
             seat.position = moved(seat.position);
             seat.dropped = scaled(seat.dropped);
@@ -652,8 +648,12 @@ impl Reader {
         let ring = self.ring.clone();
         let mut state = ring.lock();
         let from = (state.rate_hz, state.channels);
+        let mut seam = None;
         if self.converter.as_ref().is_none_or(|converter| !converter.is(from, to)) {
-            self.converter = Some(Converter::new(from, to));
+            let mut converter = Converter::new(from, to);
+            let old = self.converter.take().filter(|old| old.ends()[1] == to);
+            seam = old.map(|old| Seam::new(&old, &self.scratch, &mut converter));
+            self.converter = Some(converter);
         }
         let Some(converter) = &mut self.converter else { return 0 };
         let needed = converter.needed(outputs);
@@ -666,6 +666,9 @@ impl Reader {
         let taken = state.take(self.id, to.0, needed, ring.live, lag, &mut self.scratch, &mut events);
         drop(state);
         converter.convert(&self.scratch, out);
+        if let Some(seam) = seam {
+            seam.close(&self.scratch, out);
+        }
         ring.tell(events);
         if taken == needed { outputs } else { (taken * outputs).div_ceil(needed).min(outputs) }
     }
