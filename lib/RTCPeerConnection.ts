@@ -192,7 +192,6 @@ export class RTCPeerConnection extends EventTarget {
     return peer.chain.run(() =>
       peer.task(() => {
         const sdp = peer.invoke((native) => native.createOffer(converted));
-        peer.restarting ||= converted.iceRestart;
         const legacy = converted.offerToReceiveAudio ?? converted.offerToReceiveVideo;
         // These options may have added or changed a transceiver.
         if (legacy !== undefined) peer.mirror();
@@ -283,7 +282,6 @@ export class RTCPeerConnection extends EventTarget {
     const peer = this.#peer;
     // On a closed connection nothing happens.
     if (peer.closed) return;
-    peer.restarting = true;
     peer.change((native) => native.restartIce());
   }
 

@@ -15,7 +15,7 @@ import {
   type TransformSlots,
   type Way,
 } from './encoded/transforms';
-import { queueTask } from './lane';
+import { queueTask, task } from './lane';
 import { randomUUID } from './lazy';
 import { isMediaStream, type MediaStream } from './MediaStream';
 import {
@@ -140,7 +140,7 @@ export class RTCRtpSender {
     const { peer, stopping, stopped } = transceiverSlots(slots.transceiver);
     if (stopping || stopped) throw domException('InvalidStateError', 'The transceiver is stopped');
     const encodings = validate(slots, given);
-    await peer.task(() => {
+    await task(() => {
       slots.lastReturned = null;
       slots.encodings = encodings;
       if (!peer.closed) applyEncoding(this);

@@ -100,6 +100,19 @@ export function queueTask(task: () => void): void {
   setImmediate(task);
 }
 
+/** The same for what has a result. */
+export function task<T>(run: () => T): Promise<T> {
+  return new Promise((resolve, reject) => {
+    queueTask(() => {
+      try {
+        resolve(run());
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
+}
+
 /** What a listener has thrown: nobody else may lose his report for it. */
 export function throwLater(error: unknown): void {
   queueTask(() => {

@@ -158,3 +158,24 @@ test('loopback is used only when it is asked for', async () => {
   // A machine without a network has nothing else.
   if (others.length > 0) expect(await hosts(false)).toEqual(others);
 });
+
+test('nothing is told of a connection that is closed where one of its transports begins to gather', async () => {
+  const pc = connection({ bundlePolicy: 'max-compat' });
+  pc.addTransceiver('audio');
+  const told = [];
+  for (const type of ['icegatheringstatechange', 'icecandidate']) pc.addEventListener(type, () => told.push(type));
+  await pc.setLocalDescription();
+  const transports = pc.getSenders().map(({ transport }) => transport.iceTransport);
+  const closed = new Promise((resolve) => {
+    for (const transport of transports) {
+      transport.addEventListener('gatheringstatechange', () => {
+        told.push(transport.gatheringState);
+        pc.close();
+        setTimeout(resolve, 100);
+      });
+    }
+  });
+  await closed;
+  expect(transports).toHaveLength(2);
+  expect(told).toEqual(['gathering']);
+});

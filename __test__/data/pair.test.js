@@ -51,6 +51,26 @@ test('a connection of data channels alone carries messages both ways and knows i
   });
 });
 
+test('channels that are created while a section for them is negotiated open, and those that are closed before it is close', async () => {
+  await withEnds(async ({ near, far, connect }) => {
+    near.pc.addTransceiver('audio');
+    await connect();
+    near.channels.create('first');
+    const offer = await near.offer();
+    near.channels.create('under way');
+    const given = near.pc.createDataChannel('given up');
+    given.close();
+    await far.pc.setRemoteDescription(offer);
+    for (const { channels } of [near, far]) channels.create('agreed', { negotiated: true, id: 10 });
+    await far.pc.setLocalDescription();
+    await near.accept(far.pc.localDescription);
+    for (const label of ['first', 'under way', 'agreed']) {
+      await Promise.all([near.channels.opened(label), far.channels.opened(label)]);
+    }
+    expect(given.readyState).toBe('closed');
+  });
+});
+
 test('channels of both ends that are created at the same time never share an id', async () => {
   await withEnds(async ({ near, far, connect }) => {
     near.channels.create('first');

@@ -270,6 +270,17 @@ test('a listener that throws takes no report from others', async () => {
   expect((await run(script)).split('\n').sort()).toEqual(['1', 'no ear']);
 });
 
+test('what a callback of a legacy form throws is an exception, no rejection', async () => {
+  const script = `
+    process.on('uncaughtException', ({ message }) => console.log('uncaught', message));
+    const thrower = (message) => () => { throw new Error(message); };
+    console.log(await new rtc.RTCPeerConnection().createOffer(thrower('success'), thrower('failure')));
+    await turn();
+    await turn();
+  `;
+  expect(await run(script)).toBe('undefined\nuncaught success');
+});
+
 test.each([
   ['frames that wait behind the one it threw at', ''],
   ['the last frames of a track', 'track.stop();'],

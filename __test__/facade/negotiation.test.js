@@ -453,6 +453,16 @@ describe('legacy forms', () => {
     await expect(refused).rejects.toMatchObject({ name: 'InvalidStateError' });
   });
 
+  test('the promise is settled at once, whatever becomes of the operation', async () => {
+    const { pc } = connection();
+    const done = pc.createOffer(
+      () => {},
+      () => {},
+    );
+    pc.close();
+    await expect(done).resolves.toBeUndefined();
+  });
+
   test('streams', async () => {
     const { pc } = connection();
     const { stream } = await microphone();

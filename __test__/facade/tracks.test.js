@@ -153,6 +153,14 @@ describe('parameters', () => {
     expect(native.called('setEncoding')).toEqual([[native.state.transceivers[0].id, { active: true }]]);
   });
 
+  test('setting them settles though the connection is closed meanwhile', async () => {
+    const { pc } = connection();
+    const { sender } = pc.addTransceiver('audio');
+    const set = sender.setParameters(sender.getParameters());
+    pc.close();
+    await expect(set).resolves.toBeUndefined();
+  });
+
   test('negotiated codecs are listed', async () => {
     const { near } = await call();
     expect(near.sender.getParameters().codecs[0]).toMatchObject({ mimeType: 'audio/opus', payloadType: 111 });

@@ -51,7 +51,10 @@ export class DataChannels {
   #gone = 0;
   /** The transport that reports are about; it outlives a data section that was taken back. */
   #association: RTCSctpTransport | null = null;
+  /** As the transport is to be, or is already: known before a data section is agreed on where others share it. */
   #role: 'client' | 'server' | null = null;
+  /** There is an answer: the engine carries channels. */
+  #agreed = false;
 
   constructor(native: NativeConnection, target: EventTarget) {
     this.#native = native;
@@ -82,7 +85,7 @@ export class DataChannels {
     this.#add(channel);
     const closing = () => queueTask(() => this.end(channel, null));
     channelSlots(channel).underlying = { send() {}, close: closing, maxMessageSize: 0, maxBufferSize: 0 };
-    if (this.#role) this.#open(channel);
+    if (this.#agreed) this.#open(channel);
     return channel;
   }
 
@@ -92,6 +95,7 @@ export class DataChannels {
     this.mid = data?.mid ?? null;
     if (!data || !dtls) {
       this.sctp = null;
+      this.#agreed = false;
       return;
     }
     this.sctp ??= createSctpTransport(dtls);
@@ -104,6 +108,7 @@ export class DataChannels {
     const { maxMessageSize } = data;
     sctpSlots(this.sctp).maxMessageSize = Math.min(maxMessageSize || SEND_BUFFER_BYTES, SEND_BUFFER_BYTES);
     if (!this.#role) return [];
+    this.#agreed = true;
     const known = new Set(this.#named.values());
     const without: RTCDataChannel[] = [];
     for (const channel of this.#all) {

@@ -1,4 +1,5 @@
 /** What webrtc-pc §13 and older pages still use. */
+import { throwLater } from '../lane';
 import { isMediaStream, type MediaStream } from '../MediaStream';
 import { dictionary, interfaceType, required } from '../webidl/converters';
 import { eventInit, eventType, initContext } from '../webidl/event';
@@ -29,18 +30,11 @@ export class MediaStreamEvent extends Event {
 }
 defineInterface(MediaStreamEvent, 'MediaStreamEvent');
 
-/** The callback form of an operation: it settles through the callbacks, its promise only says "done". */
+/** The callback form of an operation: it settles through the callbacks alone (webrtc-pc §4.4.3). What one throws is nobody's to catch. */
 export async function withCallbacks<T>(
   operation: () => Promise<T>,
   success: (value: T) => unknown,
   failure: (reason: unknown) => unknown,
 ): Promise<void> {
-  let value: T;
-  try {
-    value = await operation();
-  } catch (reason) {
-    failure(reason);
-    return;
-  }
-  success(value);
+  operation().then(success, failure).catch(throwLater);
 }

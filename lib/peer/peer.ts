@@ -95,14 +95,10 @@ export class Peer {
   #answered = false;
   /** By the engine's id, in creation order. */
   readonly #transceivers = new Map<number, RTCRtpTransceiver>();
-  /** A local description was set that makes the engine gather, and it has not reported so yet. */
-  #gatheringExpected = false;
   /** The engine has lost the connection: nothing comes of what was under way. */
   #lost = false;
   /** What the engine said of that. */
   #fault: string | null = null;
-  /** ICE credentials will change with the next local description. */
-  restarting = false;
   #negotiationNeeded = false;
   #updateOnEmptyChain = false;
   readonly #statsRequests = new Map<number, (stats: StatsData) => void>();
@@ -193,10 +189,6 @@ export class Peer {
         side === 'local' ? native.setLocalDescription(type, sdp) : native.setRemoteDescription(type, sdp),
       );
       if (isLogged('sdp', 'debug')) this.#logDescription(side, type, sdp);
-      if (side === 'local' && type !== 'rollback') {
-        this.#gatheringExpected ||= this.restarting || this.iceGatheringState === 'new';
-        this.restarting = false;
-      }
       this.#apply(snapshot, side, type);
       if (type === 'rollback') this.#forgetGathering();
       this.#hold();
@@ -377,6 +369,7 @@ export class Peer {
     const before = this.signalingState;
     const known = this.transceivers;
     this.#mirror(snapshot);
+    if (side === 'local' && type !== 'rollback') this.transports.describe();
     const answers = type === 'answer' || type === 'pranswer';
     const withoutId = answers ? this.channels.negotiated(snapshot.data) : [];
     const byId = new Map(snapshot.transceivers.map((data) => [data.id, data]));
@@ -521,8 +514,8 @@ export class Peer {
     if (this.transports.none) return;
     this.#descriptionsChanged = true;
     this.iceGatheringState = state;
-    this.#gatheringExpected = false;
     this.transports.setGathering(state);
+    if (this.closed) return;
     this.#hold();
     fire(this.#target, 'icegatheringstatechange');
     if (state === 'complete' && !this.closed) {
@@ -533,7 +526,6 @@ export class Peer {
   /** The rollback has taken back the first local description: nothing is gathered any more. */
   #forgetGathering(): void {
     if (!this.transports.none || this.iceGatheringState === 'new') return;
-    this.#gatheringExpected = false;
     this.iceGatheringState = 'new';
     fire(this.#target, 'icegatheringstatechange');
   }
@@ -618,7 +610,7 @@ export class Peer {
   /** The process lives while something is under way or up; a failed connection may be collected. */
   #hold(): void {
     if (this.closed) return;
-    const gathering = !this.#lost && (this.#gatheringExpected || this.iceGatheringState === 'gathering');
+    const gathering = !this.#lost && (this.transports.willGather || this.iceGatheringState === 'gathering');
     const connecting = this.#answered && this.transports.waiting;
     holdLoop(this, gathering || connecting || this.transports.up || this.#statsRequests.size > 0);
     if (this.transports.connectionState === 'failed') release(this);

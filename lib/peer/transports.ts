@@ -33,6 +33,9 @@ export class Transports {
   readonly #aside = new Map<number, Transport>();
   /** Those of `#byId` in a list: states are derived from it with every report. */
   #all: readonly Transport[] = [];
+  /** Username fragments of ours that local descriptions have named, and of these those that the engine will gather for. */
+  #described: string[] = [];
+  #awaited: string[] = [];
 
   #known(id: number): Transport | undefined {
     return this.#byId.get(id) ?? this.#aside.get(id);
@@ -98,6 +101,25 @@ export class Transports {
     }
     if (settled) this.#aside.clear();
     this.#all = [...this.#byId.values()];
+    const fragments = this.#fragments;
+    this.#awaited = this.#awaited.filter((fragment) => fragments.includes(fragment));
+    if (settled) this.#described = this.#described.filter((fragment) => fragments.includes(fragment));
+  }
+
+  /** A local description was applied: for credentials that none before it had the engine gathers. */
+  describe(): void {
+    const fresh = this.#fragments.filter((fragment) => !this.#described.includes(fragment));
+    this.#described.push(...fresh);
+    this.#awaited.push(...fresh);
+  }
+
+  /** The engine gathers, and has not reported so yet. */
+  get willGather(): boolean {
+    return this.#awaited.length > 0;
+  }
+
+  get #fragments(): string[] {
+    return this.#all.flatMap(({ ice }) => iceSlots(ice).localParameters?.usernameFragment ?? []);
   }
 
   /** Why the connection is in `state`, in plain words. */
@@ -109,8 +131,10 @@ export class Transports {
   }
 
   setGathering(state: RTCIceGathererState): void {
+    this.#awaited = [];
     for (const { ice } of this.#all) {
-      if (ice.gatheringState === state) continue;
+      // A listener may have closed the connection.
+      if (ice.gatheringState === state || ice.state === 'closed') continue;
       iceSlots(ice).gatheringState = state;
       fire(ice, 'gatheringstatechange');
     }

@@ -115,7 +115,7 @@ pub(super) fn add_local(state: &mut State, id: TransportId, candidate: &Candidat
             ufrag.get_or_insert_with(|| transport.local.ufrag.clone());
         }
     });
-    let slot = state.agreement.slots.iter().position(|slot| slot.transport == Some(id));
+    let slot = state.agreement.slots.iter().position(|slot| !slot.rejected && slot.transport == Some(id));
     let surfaced = slot.zip(ufrag).map(|(index, ufrag)| SurfacedCandidate {
         transport: id,
         candidate: candidate.to_string(),

@@ -250,6 +250,19 @@ fn bundled_sections_list_candidates_once_and_share_the_port() {
 }
 
 #[test]
+fn a_candidate_of_a_bundle_surfaces_with_a_section_that_is_not_refused() {
+    let (mut a, mut b) = (phone(), peer());
+    a.add_transceiver(Kind::Audio, TransceiverInit::default()).unwrap();
+    negotiate(&mut a, &mut b);
+    let stopped = b.snapshot().transceivers[0].id;
+    b.stop(stopped).unwrap();
+    b.restart_ice();
+    offer(&mut b);
+    let surfaced = b.add_local_candidate(transport(&b).id, &host("192.0.2.5", 4000));
+    assert_eq!(surfaced.iter().map(|it| (it.mid.as_str(), it.m_line_index)).collect::<Vec<_>>(), [("1", 1)]);
+}
+
+#[test]
 fn random_candidates_never_panic() {
     let mut random = Seeded(99);
     let words = [

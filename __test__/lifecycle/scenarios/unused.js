@@ -24,6 +24,28 @@ const make = {
     pc.createOffer();
     return pc;
   },
+  'connection with an empty description': () => {
+    const pc = new rtc.RTCPeerConnection(configuration);
+    pc.setLocalDescription();
+    return pc;
+  },
+  'connection whose offer was taken back': () => {
+    const pc = new rtc.RTCPeerConnection(configuration);
+    pc.addTransceiver('audio');
+    pc.setLocalDescription();
+    pc.setLocalDescription({ type: 'rollback' });
+    return pc;
+  },
+  'connection that refuses all sections': () => {
+    const far = new rtc.RTCPeerConnection(configuration);
+    const pc = new rtc.RTCPeerConnection(configuration);
+    far.addTransceiver('audio');
+    far.createOffer().then(({ type, sdp }) => {
+      pc.setRemoteDescription({ type, sdp: sdp.replace(/^m=audio \d+/m, 'm=audio 0') });
+      pc.setLocalDescription();
+    });
+    return pc;
+  },
   PcmSource: () => new rtc.PcmSource(),
   'PcmSource with a full queue': () => {
     const source = new rtc.PcmSource({ queueMs: 100 });
