@@ -351,9 +351,14 @@ impl Player {
         if self.decoder.as_ref().is_some_and(|(kind, _)| *kind == codec) {
             return self.follow_readers(codec, wanted_hz);
         }
+        let other = self.decoder.is_some();
         self.forget_decoder();
         self.decoder = codec.decoder(wanted_hz).map(|decoder| (codec, decoder));
         self.change_rate(wanted_hz);
+        if other {
+            // A decoder that begins knows nothing of what was played: its first packet is joined to that as after a loss.
+            self.concealer.bridge(0, &mut Vec::new());
+        }
     }
 
     /// A fresh decoder has to grow into its stream, which would be heard by all readers: it does so beside the one in use.
@@ -386,14 +391,12 @@ impl Player {
         if too_soon || self.concealer.bridging() || self.held.is_some() {
             return;
         }
-        let (past, now) = (self.concealer.past(), &self.pcm);
-        let old = converted(&[past, now].concat(), (self.rate_hz, 1), (rate_hz, 1));
-        let (past, now) = old.split_at(samples(PAST_US, rate_hz));
+        let old = [self.concealer.past(), &self.pcm].concat();
+        let old = converted(&old, (self.rate_hz, 1), (rate_hz, 1));
         let Some(mut successor) = self.successor.take() else { return };
-        fade_over(now, &mut successor.pcm, (rate_hz, 1));
+        fade_over(&old[samples(PAST_US, rate_hz)..], &mut successor.pcm, (rate_hz, 1));
         self.pcm = successor.pcm;
         self.change_rate(rate_hz);
-        self.concealer.played(past);
         if let Some((_, decoder)) = &mut self.decoder {
             *decoder = successor.decoder;
         }
@@ -403,8 +406,11 @@ impl Player {
         self.rate_hz = rate_hz;
         self.remainder = 0;
         self.more_than_wanted = 0;
-        if self.concealer.rate_hz() != rate_hz {
+        let past_hz = self.concealer.rate_hz();
+        if past_hz != rate_hz {
+            let past = converted(self.concealer.past(), (past_hz, 1), (rate_hz, 1));
             self.concealer = Concealer::new(rate_hz);
+            self.concealer.played(&past);
         }
     }
 

@@ -4,6 +4,8 @@
 //! Invariant: neither end of a splice has a step; what is not spliced stays as it is, to the sample.
 
 use super::pitch::{correlation, samples, similarity};
+use std::f32::consts::FRAC_PI_2;
+use std::ops::Range;
 
 /// Pitch periods that are left out or put in: 2.5 to 15 ms.
 const SHORTEST_US: u32 = 2500;
@@ -15,12 +17,28 @@ const CONTEXT_US: u32 = 4000;
 /// Below this level (rms) a splice is not heard wherever it is.
 const QUIET: f64 = 80.0;
 
+/// What looks like itself nowhere by more than this is noise:
+const NOISE: f64 = 0.45;
+/// a room's, where its level (rms) is below this, and no consonant;
+const ROOM: f64 = 400.0;
+/// and no edge of something where it is about as loud on both sides.
+const AS_LOUD: Range<f64> = 0.7..1.4;
+/// It is left alone where a splice must be heard less than this allows.
+const CAREFUL: f64 = 0.8;
+
 /// How much a splice may be heard.
 #[derive(Clone, Copy, Debug)]
 pub struct Strictness(
     /// Similarity that the two sides of a splice must have, 0 to 1.
     pub f64,
 );
+
+/// Where two sides meet.
+struct Splice {
+    lag: usize,
+    /// They have nothing in common: noise, whose power is to stay.
+    noise: bool,
+}
 
 /// Leaves out one period of at most `most` samples near the start of `pcm`, which follows `past`. Returns the samples
 /// left out; 0 when there is no good place.
@@ -30,12 +48,13 @@ pub fn shorten(past: &[i16], pcm: &mut Vec<i16>, most: usize, rate_hz: u32, stri
     let context = samples(CONTEXT_US, rate_hz).min(past.len());
     let seam = [&past[past.len() - context..], pcm].concat();
     // Both sides in one line: what is played now at `context`, what would be played instead `lag` further on.
-    let Some(lag) = best(&seam, context, blend, most, rate_hz, strictness, |lag| lag as isize) else { return 0 };
+    let found = best(&seam, context, blend, most, rate_hz, strictness, |lag| lag as isize);
+    let Some(splice) = found else { return 0 };
     for n in 0..blend {
-        pcm[n] = blended(pcm[n], pcm[n + lag], n, blend);
+        pcm[n] = splice.blended(pcm[n], pcm[n + splice.lag], n, blend);
     }
-    pcm.drain(blend..blend + lag);
-    lag
+    pcm.drain(blend..blend + splice.lag);
+    splice.lag
 }
 
 /// Puts one period of at most `most` samples, taken from the end of `past`, in front of `pcm`, which follows it.
@@ -49,16 +68,16 @@ pub fn lengthen(past: &[i16], pcm: &mut Vec<i16>, most: usize, rate_hz: u32, str
     let most = most.min(samples(LONGEST_US, rate_hz)).min(past.len().saturating_sub(context));
     let seam = [past, &pcm[..blend]].concat();
     let found = best(&seam, past.len(), blend, most, rate_hz, strictness, |lag| -(lag as isize));
-    let Some(lag) = found.filter(|lag| *lag >= blend) else { return 0 };
-    let again = past.len() - lag;
-    let mut inserted: Vec<i16> = (0..blend).map(|n| blended(pcm[n], past[again + n], n, blend)).collect();
+    let Some(splice) = found.filter(|splice| splice.lag >= blend) else { return 0 };
+    let again = past.len() - splice.lag;
+    let mut inserted: Vec<i16> = (0..blend).map(|n| splice.blended(pcm[n], past[again + n], n, blend)).collect();
     inserted.extend_from_slice(&past[again + blend..]);
     pcm.splice(0..0, inserted);
-    lag
+    splice.lag
 }
 
 /// The lag from 2.5 ms to `most` at which `seam` around `at` looks most like itself `offset(lag)` away; `None` if it
-/// does not enough. In silence the longest.
+/// does not enough. In silence and in noise the longest.
 fn best(
     seam: &[i16],
     at: usize,
@@ -67,7 +86,7 @@ fn best(
     rate_hz: u32,
     strictness: Strictness,
     offset: impl Fn(usize) -> isize,
-) -> Option<usize> {
+) -> Option<Splice> {
     let least = samples(SHORTEST_US, rate_hz);
     if most < least {
         return None;
@@ -78,9 +97,10 @@ fn best(
         let start = (at - context) as isize + offset(lag);
         usize::try_from(start).ok().and_then(|start| seam.get(start..start + context + blend))
     };
-    let rms = (correlation(here, here, 1) / here.len() as f64).sqrt();
-    if rms < QUIET {
-        return there(most).filter(|it| correlation(it, it, 1) / (it.len() as f64) < QUIET * QUIET).map(|_| most);
+    let rms = |pcm: &[i16]| (correlation(pcm, pcm, 1) / pcm.len() as f64).sqrt();
+    let (level, there_level) = (rms(here), there(most).map(rms)?);
+    if level < QUIET {
+        return (there_level < QUIET).then_some(Splice { lag: most, noise: false });
     }
     let step = (rate_hz / 8000).max(1) as usize;
     let scored = |lags: &mut dyn Iterator<Item = usize>, step: usize| {
@@ -90,12 +110,19 @@ fn best(
     let (coarse, _) = scored(&mut (least..=most).step_by(step), step)?;
     let near = coarse.saturating_sub(step).max(least)..=(coarse + step).min(most);
     let (lag, score) = scored(&mut near.into_iter(), 1)?;
-    (score >= strictness.0).then_some(lag)
+    if score >= strictness.0 {
+        return Some(Splice { lag, noise: false });
+    }
+    let noise = score < NOISE && level < ROOM && strictness.0 < CAREFUL && AS_LOUD.contains(&(there_level / level));
+    noise.then_some(Splice { lag: most, noise })
 }
 
-fn blended(from: i16, to: i16, n: usize, length: usize) -> i16 {
-    let share = (n + 1) as f32 / (length + 1) as f32;
-    (f32::from(from) * (1.0 - share) + f32::from(to) * share) as i16
+impl Splice {
+    fn blended(&self, from: i16, to: i16, n: usize, length: usize) -> i16 {
+        let share = (n + 1) as f32 / (length + 1) as f32;
+        let (to_share, from_share) = if self.noise { (share * FRAC_PI_2).sin_cos() } else { (share, 1.0 - share) };
+        (f32::from(from) * from_share + f32::from(to) * to_share) as i16
+    }
 }
 
 #[cfg(test)]
@@ -133,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_period_is_left_alone_unless_it_is_quiet() {
+    fn what_has_no_period_is_left_alone_unless_it_is_quiet_or_there_is_haste() {
         let mut seed = 1u32;
         let mut noise = |level: i32, count: usize| -> Vec<i16> {
             (0..count)
@@ -150,6 +177,23 @@ mod tests {
                 assert_eq!(lag > 0, changed, "{level}");
             }
         }
+        // In haste anywhere, and the power of a splice stays.
+        let power = |pcm: &[i16]| correlation(pcm, pcm, 1) / pcm.len() as f64;
+        for change in [shorten, lengthen] {
+            let mut blends = Vec::new();
+            for _ in 0..100 {
+                let (past, mut pcm) = (noise(600, 640), noise(600, 320));
+                if change(&past, &mut pcm, 128, 16_000, Strictness(0.7)) == 128 {
+                    blends.extend_from_slice(&pcm[..64]);
+                }
+            }
+            assert!(blends.len() > 90 * 64, "{}", blends.len());
+            let kept = power(&blends) / power(&noise(600, 6400));
+            assert!((0.9..1.1).contains(&kept), "{kept}");
+        }
+        // What begins or ends is no noise.
+        let (past, mut pcm) = (noise(200, 640), [noise(200, 64), noise(8000, 256)].concat());
+        assert_eq!(shorten(&past, &mut pcm, 128, 16_000, Strictness(0.7)), 0);
     }
 
     #[test]

@@ -299,6 +299,26 @@ fn the_delay_of_a_stall_is_made_up_for_with_packets_of_any_length() {
 }
 
 #[test]
+fn the_delay_of_a_stall_is_made_up_for_while_the_far_end_is_silent_in_a_room_that_hisses() {
+    for (codec, rate_hz) in [(pcmu(), 8000), (g722(), 16_000), (opus(), 16_000)] {
+        for level in [100.0, 300.0] {
+            let mut call = Call::new(codec.clone(), rate_hz);
+            let mut dice = Dice::new(5);
+            call.speak = Some(Box::new(move |_| ((dice.roll() - 0.5) * 12f64.sqrt() * level) as i16));
+            call.network = Box::new(|n, _| {
+                let at = n * 20;
+                vec![if (2000..2400).contains(&at) { ms(2405 - at) } else { ms(5) }]
+            });
+            call.run(ms(1000));
+            let before = delay(&mut call, ms(900)) * 1000.0;
+            call.run(ms(3000));
+            let after = delay(&mut call, ms(1000)) * 1000.0;
+            assert!(after < before + 25.0, "{} at {level}: {before} and {after} ms", codec.name);
+        }
+    }
+}
+
+#[test]
 fn garbage_under_the_audio_payload_type_is_concealed_not_played() {
     for codec in [opus(), g722(), pcmu()] {
         let mut call = Call::new(codec.clone(), 16_000).tone(1000.0);
@@ -425,6 +445,23 @@ fn opus_is_decoded_at_the_rate_that_is_listened_to() {
     assert!(rough < 0.1 * 10_000.0, "{rough}");
     let levels: Vec<f64> = call.heard[begun..].chunks_exact(160).map(rms).collect();
     assert!(levels.iter().all(|level| (0.8..1.2).contains(&(level / levels[0]))), "{levels:?}");
+}
+
+#[test]
+fn a_change_of_codec_has_no_step() {
+    let step = |pcm: &[i16]| pcm.windows(2).map(|it| it[0].abs_diff(it[1])).max().unwrap_or(0);
+    let codecs = [pcmu(), pcma(), g722(), opus()];
+    for (from, to) in codecs.iter().flat_map(|from| codecs.iter().map(move |to| (from, to))) {
+        for n in 0..6 {
+            let mut call = Call::new(from.clone(), 16_000).tone(313.0);
+            call.run(ms(2000 + n * 20));
+            let (usual, begun) = (step(call.last(ms(1000))), call.heard.len() - 320);
+            call.sender.configure(call.now, Some(send_spec(to.clone())));
+            call.run(ms(1000));
+            let most = step(&call.heard[begun..]);
+            assert!(most < usual * 3 / 2, "{} to {}: {most} where {usual} is usual", from.name, to.name);
+        }
+    }
 }
 
 #[test]
