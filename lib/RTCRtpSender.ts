@@ -169,11 +169,11 @@ export class RTCRtpSender {
     const context = method('RTCRtpSender', 'setStreams');
     const slots = this.#slots;
     const given = streams.map((stream, index) => toStream(stream, `${context} parameter ${index + 1}`));
-    const { peer, id } = transceiverSlots(slots.transceiver);
+    const { peer, id, stopped } = transceiverSlots(slots.transceiver);
     peer.requireOpen();
     slots.streams = [...new Set(given)];
     const ids = slots.streams.map((stream) => stream.id);
-    peer.change((native) => native.setStreams(id, ids));
+    if (!stopped) peer.change((native) => native.setStreams(id, ids));
   }
 
   /** As in Chromium. */

@@ -146,8 +146,8 @@ export class RTCRtpTransceiver {
     if (unique.length > 0 && unique.every(isAuxiliary)) {
       throw domException('InvalidModificationError', 'There is no codec for media among the preferences');
     }
-    // The standard has no error for a closed connection here.
-    if (slots.peer.closed) return;
+    // The standard has no error here for a closed connection, nor for a transceiver that is stopped.
+    if (slots.peer.closed || slots.stopped) return;
     slots.peer.change((native) => native.setCodecPreferences(slots.id, unique));
   }
 
@@ -182,7 +182,7 @@ export class RTCRtpTransceiver {
       throw domException('InvalidModificationError', 'The mid extension cannot be switched off');
     }
     const stopped = wanted.filter(({ direction }) => direction === 'stopped').map(({ uri }) => uri);
-    slots.peer.change((native) => native.stopExtensions(slots.id, stopped));
+    if (!slots.stopped) slots.peer.change((native) => native.stopExtensions(slots.id, stopped));
   }
 }
 defineInterface(RTCRtpTransceiver, 'RTCRtpTransceiver');

@@ -80,11 +80,13 @@ class Connection {
 
   snapshot() {
     const s = this.state;
+    // Stopped for good and without a line: forgotten.
+    const known = s.transceivers.filter((t) => !t.stopped || s.signaling !== 'stable');
     return {
       signalingState: this.closed ? 'closed' : s.signaling,
       answered: Boolean(s.currentRemote || s.pendingLocal?.type === 'pranswer'),
       ...((s.currentRemote || s.pendingRemote) && { canTrickle: true }),
-      transceivers: s.transceivers.map((t) => {
+      transceivers: known.map((t) => {
         const { trackId, streamIds, byAddTrack, everSent, mLineIndex, createdByRemote, ssrc, ...told } = t;
         const { sendCodecs, recvCodecs, cname, reducedSizeRtcp, extensions, stoppedExtensions, ...rest } = told;
         return { ...clone(rest), direction: t.stopping ? 'stopped' : t.direction };

@@ -512,6 +512,8 @@ describe('transceivers', () => {
     const farTrack = far.pc.getReceivers()[0].track;
     await negotiate(near.pc, far.pc);
     expect(transceiver.currentDirection).toBe('stopped');
+    const { mid, sender, receiver } = transceiver;
+    expect([mid, sender.transport, receiver.transport, sender.dtmf.canInsertDTMF]).toEqual([null, null, null, false]);
     expect(near.pc.getTransceivers()).toEqual([]);
     expect(far.pc.getTransceivers()).toEqual([]);
     await new Promise(setImmediate);

@@ -354,13 +354,14 @@ export class Peer {
     if (data.stopped) this.stopped(transceiver);
   }
 
-  /** Rolled back, or stopped for good. */
+  /** Rolled back, or stopped for good: the engine knows it no more. */
   #remove(id: number, transceiver: RTCRtpTransceiver): void {
     const slots = transceiverSlots(transceiver);
     this.#transceivers.delete(id);
     this.stopped(transceiver);
-    slots.stopped = true;
-    slots.mid = null;
+    Object.assign(slots, { stopping: true, stopped: true, mid: null, dtmf: false, parameters: null });
+    senderSlots(slots.sender).transport = null;
+    receiverSlots(slots.receiver).transport = null;
     detachSender(slots.sender);
   }
 

@@ -162,6 +162,7 @@ fn close_negotiation(state: &mut State) {
             state.transceivers[index].end();
         }
     }
+    state.forget_stopped();
     let ufrags = state.agreement.transports.values().map(|transport| &transport.local.ufrag);
     if !ufrags.into_iter().any(|ufrag| state.replace.contains(ufrag)) {
         state.replace.clear();

@@ -257,6 +257,11 @@ impl Negotiator {
         view::snapshot(&self.state)
     }
 
+    /// The transceiver exists; not any more once its stop was negotiated.
+    pub fn knows(&self, id: TransceiverId) -> bool {
+        self.state.transceiver(id).is_ok()
+    }
+
     /// What was negotiated for the packets of a transceiver.
     pub fn parameters(&self, id: TransceiverId) -> Result<Parameters> {
         Ok(view::parameters(&self.state, self.state.transceiver(id)?))

@@ -12,10 +12,19 @@ use super::types::{Fingerprint, Kind, TransceiverId, TransportId};
 pub struct Plan {
     /// Transports in use, in order of id.
     pub transports: Vec<TransportPlan>,
+    /// All that exist, negotiated or not, in order of id: of any other, nothing needs to be kept.
+    pub transceivers: Vec<TransceiverId>,
     /// Negotiated media, in order of m-section.
     pub media: Vec<MediaPlan>,
     /// Negotiated data section.
     pub data: Option<DataPlan>,
+}
+
+impl Plan {
+    /// The transceiver exists.
+    pub fn knows(&self, id: TransceiverId) -> bool {
+        self.transceivers.binary_search(&id).is_ok()
+    }
 }
 
 /// Of a connection, shared by its transports: more than any honest far end has.

@@ -16,7 +16,7 @@ pub struct Snapshot {
     pub answered: bool,
     /// W3C canTrickleIceCandidates.
     pub can_trickle: Option<bool>,
-    /// All transceivers ever made, in the order of their creation; stopped ones stay in the list.
+    /// Those that live, in the order of their creation; a stopped one too while a negotiation may still tell of its line.
     pub transceivers: Vec<TransceiverSnapshot>,
     /// The data section once it has a transport.
     pub data: Option<DataSnapshot>,

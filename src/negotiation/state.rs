@@ -17,8 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct State {
     pub config: Config,
     pub signaling: SignalingState,
-    /// Index = id.
+    /// In the order of their ids, which is that of their creation.
     pub transceivers: Vec<Transceiver>,
+    pub next_transceiver: u32,
     /// The application has a data channel.
     pub wants_data: bool,
     pub agreement: Agreement,
@@ -61,6 +62,7 @@ impl State {
             config,
             signaling: SignalingState::Stable,
             transceivers: Vec::new(),
+            next_transceiver: 0,
             wants_data: false,
             agreement: Agreement::default(),
             stable: None,
@@ -82,11 +84,16 @@ impl State {
     }
 
     pub fn transceiver(&self, id: TransceiverId) -> Result<&Transceiver> {
-        self.transceivers.get(id.0 as usize).ok_or_else(|| unknown_transceiver(id))
+        self.index_of(id).map(|index| &self.transceivers[index])
     }
 
     pub fn transceiver_mut(&mut self, id: TransceiverId) -> Result<&mut Transceiver> {
-        self.transceivers.get_mut(id.0 as usize).ok_or_else(|| unknown_transceiver(id))
+        self.index_of(id).map(|index| &mut self.transceivers[index])
+    }
+
+    fn index_of(&self, id: TransceiverId) -> Result<usize> {
+        let found = self.transceivers.binary_search_by_key(&id, |transceiver| transceiver.id);
+        found.map_err(|_| unknown_transceiver(id))
     }
 
     pub fn new_transceiver(
@@ -97,7 +104,8 @@ impl State {
         random: &mut dyn Random,
     ) -> &mut Transceiver {
         let index = self.transceivers.len();
-        let id = TransceiverId(u32::try_from(index).unwrap_or(u32::MAX));
+        let id = TransceiverId(self.next_transceiver);
+        self.next_transceiver += 1;
         let mut transceiver = Transceiver::new(id, kind, origin, direction, random);
         while self.transceivers.iter().any(|other| other.ssrc == transceiver.ssrc) {
             transceiver.ssrc = random::ssrc(random);
@@ -155,6 +163,14 @@ impl State {
         }
     }
 
+    /// Nothing can bring a transceiver back that was stopped and has no line any more. For a stable state alone: in any other, a
+    /// rollback may return to lines that are not those of the agreement.
+    pub fn forget_stopped(&mut self) {
+        let slots = &self.agreement.slots;
+        let has_line = |id| slots.iter().any(|slot| slot.content == Content::Media(id));
+        self.transceivers.retain(|transceiver| !transceiver.stopped || has_line(transceiver.id));
+    }
+
     /// Returns to the last stable state (RFC 8829 section 4.1.10.2).
     pub fn roll_back(&mut self) -> Result<()> {
         if !matches!(self.signaling, SignalingState::HaveLocalOffer | SignalingState::HaveRemoteOffer) {
@@ -178,6 +194,7 @@ impl State {
                 self.transceivers[index].end();
             }
         }
+        self.forget_stopped();
         self.signaling = SignalingState::Stable;
         self.pending_local = None;
         self.pending_remote = None;

@@ -173,6 +173,7 @@ pub(super) fn plan(state: &State) -> Plan {
     let agreement = before.unwrap_or(&state.agreement);
     Plan {
         transports: kept.iter().filter_map(transport).collect(),
+        transceivers: state.transceivers.iter().map(|transceiver| transceiver.id).collect(),
         media: agreement.slots.iter().filter_map(|slot| plan_media(state, slot)).collect(),
         data: plan_data(agreement),
     }

@@ -140,8 +140,8 @@ fn a_rolled_back_section_is_gone_and_wanted_again() {
 fn an_offer_that_is_rolled_back_leaves_the_agreed_section() {
     let (mut a, mut b) = ends();
     negotiate(&mut a, &mut b);
-    let before = a.plan();
     a.add_track(Kind::Audio, "microphone", &[]).unwrap();
+    let before = a.plan();
     offer(&mut a);
     assert_eq!(a.plan().data, before.data);
     a.set_local(SdpType::Rollback, "").unwrap();

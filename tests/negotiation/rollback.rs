@@ -11,7 +11,8 @@ fn a_local_offer_can_be_rolled_back() {
     phone.set_local(SdpType::Rollback, "").unwrap();
     let pending = phone.descriptions().pending_local;
     assert_eq!((phone.snapshot().signaling_state, pending), (SignalingState::Stable, None));
-    assert_eq!((only(&phone).mid, phone.plan()), (None, Plan::default()));
+    let transceivers = vec![only(&phone).id];
+    assert_eq!((only(&phone).mid, phone.plan()), (None, Plan { transceivers, ..Plan::default() }));
     assert!(phone.negotiation_needed());
 }
 
@@ -46,12 +47,27 @@ fn a_provisional_answer_cannot_be_rolled_back() {
 }
 
 #[test]
-fn a_transceiver_of_the_rolled_back_offer_is_stopped() {
+fn a_transceiver_of_the_rolled_back_offer_is_gone() {
     let mut idle = with(config(), 1);
     idle.set_remote(SdpType::Offer, &fixture("chromium-offer")).unwrap();
     assert!(only(&idle).created_by_remote);
     idle.set_remote(SdpType::Rollback, "").unwrap();
-    assert!(only(&idle).stopped);
+    assert_eq!((idle.snapshot().transceivers, idle.plan()), (vec![], Plan::default()));
+}
+
+#[test]
+fn a_line_whose_end_was_rolled_back_keeps_its_transceiver_until_it_ends() {
+    let (mut one, mut other) = (phone(), peer());
+    negotiate(&mut one, &mut other);
+    let id = only(&other).id;
+    one.stop(only(&one).id).unwrap();
+    let ending = offer(&mut one);
+    other.set_remote(SdpType::Offer, &ending).unwrap();
+    other.set_remote(SdpType::Rollback, "").unwrap();
+    assert_eq!((only(&other).id, only(&other).stopped), (id, true));
+    other.set_remote(SdpType::Offer, &ending).unwrap();
+    other.set_local(SdpType::Answer, "").unwrap();
+    assert!(!other.knows(id));
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn stop_ends_media_at_once_and_the_line_with_the_next_negotiation() {
     assert!(line(&sdp, "m=").starts_with("m=audio 0 "));
     let sdp = answer(&mut b, &sdp);
     a.set_remote(SdpType::Answer, &sdp).unwrap();
-    assert_eq!((only(&a).stopped, only(&a).mid, only(&b).stopped), (true, None, true));
+    assert_eq!((a.snapshot().transceivers, b.snapshot().transceivers), (vec![], vec![]));
     assert!(!a.negotiation_needed());
 }
 
@@ -184,7 +184,36 @@ fn a_transceiver_that_the_far_end_stops_keeps_its_mid_until_our_answer() {
     assert_eq!((stopped.stopped, stopped.mid.as_deref()), (true, Some("0")));
     let answered = b.create_answer().unwrap();
     b.set_local(SdpType::Answer, &answered).unwrap();
-    assert_eq!(b.snapshot().transceivers[0].mid, None);
+    assert_eq!(b.snapshot().transceivers, []);
+}
+
+#[test]
+fn of_stopped_transceivers_nothing_is_kept_and_no_name_is_given_twice() {
+    let (mut a, mut b) = (phone(), peer());
+    negotiate(&mut a, &mut b);
+    let mut names = std::collections::BTreeSet::from([only(&a).id]);
+    for _ in 0..20 {
+        let id = a.add_transceiver(Kind::Audio, init(Direction::SendRecv)).unwrap();
+        assert!(names.insert(id));
+        negotiate(&mut a, &mut b);
+        let there = b.plan().transceivers[1];
+        a.stop(id).unwrap();
+        assert!(a.knows(id) && a.plan().knows(id), "its line has not ended");
+        negotiate(&mut a, &mut b);
+        for (end, id) in [(&a, id), (&b, there)] {
+            assert!(!end.knows(id) && end.parameters(id).is_err());
+            assert_eq!((end.snapshot().transceivers.len(), end.plan().transceivers), (1, vec![only(end).id]));
+        }
+    }
+}
+
+#[test]
+fn one_that_was_stopped_before_it_had_a_line_is_forgotten_too() {
+    let (mut a, mut b) = (phone(), peer());
+    let id = a.add_transceiver(Kind::Audio, init(Direction::SendRecv)).unwrap();
+    a.stop(id).unwrap();
+    negotiate(&mut a, &mut b);
+    assert_ne!(only(&a).id, id);
 }
 
 #[test]
