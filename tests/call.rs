@@ -15,8 +15,8 @@ use webphone_rtc::connection::clock::WallClock;
 use webphone_rtc::connection::{Report, Session};
 use webphone_rtc::media::{Gate, Reader, Ring, Sources};
 use webphone_rtc::negotiation::{
-    BundlePolicy, Config, Direction, Features, Fingerprint, HashAlgorithm, Kind, Negotiator, OfferOptions, Random,
-    SdpType, TransceiverId, TransportId, capabilities,
+    BundlePolicy, Config, Direction, Features, Fingerprint, HashAlgorithm, Kind, Negotiator, OfferOptions, Plan,
+    Random, SdpType, TransceiverId, TransportId, capabilities,
 };
 use webphone_rtc::recording::{Mixer, Side};
 use webphone_rtc::transport::{Certificate, DtlsState, IceState, Transmit};
@@ -459,6 +459,39 @@ fn a_close_is_seen_by_the_far_end_within_one_flight() {
     call.ends[0].session.close(now);
     call.run(50);
     assert!(call.ends[1].saw_dtls(DtlsState::Closed));
+}
+
+#[test]
+fn nothing_is_kept_of_a_transceiver_once_its_stop_was_negotiated() {
+    let mut call = connected();
+    for _ in 0..3 {
+        let id = call.ends[0].negotiator.add_track(Kind::Audio, "second", &[]).unwrap();
+        let (source, heard, sources) = (Ring::new(RATE_HZ, 1, 1000), Ring::live(RATE_HZ, 1, 1000), Arc::default());
+        let session = &mut call.ends[0].session;
+        session.set_source(call.now, id, Some(source.clone()));
+        session.set_receiver_ring(id, heard.clone());
+        session.set_sources(id, Arc::<Sources>::clone(&sources));
+        call.negotiate(0, OfferOptions::default());
+        call.run(100);
+        assert_eq!(call.ends.iter().map(|end| end.session.stats(call.now).outbound.len()).sum::<usize>(), 3);
+        call.ends[0].negotiator.stop(id).unwrap();
+        call.ends[0].apply(call.now);
+        assert!(Arc::strong_count(&heard) > 1 && !heard.ended(), "a rollback may still ask for its line");
+        call.negotiate(0, OfferOptions::default());
+        let counts = [Arc::strong_count(&source), Arc::strong_count(&heard), Arc::strong_count(&sources)];
+        assert_eq!((counts, heard.ended()), ([1; 3], true));
+    }
+    assert!(call.snr(1, 1000.0, 1000) >= 30.0, "the others go on");
+}
+
+#[test]
+fn a_transport_that_has_left_the_plan_says_goodbye_and_is_gone() {
+    let mut call = connected();
+    let end = &mut call.ends[0];
+    end.session.apply(call.now, &Plan::default()).unwrap();
+    assert_eq!(end.session.stats(call.now).transports, []);
+    call.run(50);
+    assert!(call.ends.iter().all(|end| end.saw_dtls(DtlsState::Closed)));
 }
 
 #[test]

@@ -145,6 +145,16 @@ test('the streams of a closed connection end', async () => {
   await ended;
 });
 
+test('the streams of a transceiver end once its stop was negotiated', async () => {
+  const { transform, port } = await transformOf('telling');
+  pair.left.sender.transform = transform;
+  await pair.connect();
+  const ended = new Promise((resolve) => port.on('message', (message) => message === 'end' && resolve()));
+  pair.left.pc.getTransceivers()[0].stop();
+  await pair.negotiate();
+  await ended;
+});
+
 test('a transform belongs to one sender or receiver', async () => {
   const { transform } = await transformOf('telling');
   const { sender } = pair.left;

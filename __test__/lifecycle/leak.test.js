@@ -83,6 +83,15 @@ test('the garbage collector takes every object, and what is native of it, once i
   ]);
 });
 
+test('a call keeps nothing of transceivers that were stopped', async () => {
+  const { said, ...end } = await run('stopped.js');
+  expect(end).toEqual(ENDED);
+  const [{ before, after }] = said;
+  expect(before).toMatchObject({ connections: 2, transports: 2 });
+  const more = Object.keys(after).filter((name) => after[name] > before[name]);
+  expect(more).toEqual([]);
+});
+
 describe('the slope that tells a leak', () => {
   /** Breathes by a megabyte, and grows by `bytes` each call. */
   const breathing = (bytes) =>

@@ -1,8 +1,8 @@
 //! One owner per connection: commands in, reports out.
 //!
 //! [`Connection`] lives in the thread that JavaScript runs in. It owns what has no clock and no wire (negotiation) and
-//! answers at once; what negotiation decides goes as a [`Plan`](crate::negotiation::Plan) to the connection's task,
-//! which owns sockets, transports, senders and receivers ([`Session`](session::Session)).
+//! answers at once; what negotiation decides goes as a [`Plan`] to the connection's task, which owns sockets, transports,
+//! senders and receivers ([`Session`](session::Session)).
 //!
 //! Invariant: commands reach the task in the order they were given, and a connection that never set a local
 //! description has no task, no socket and no thread.
@@ -41,7 +41,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fault::{self, Place};
 use crate::media::{Detour, FrameQueue, Ring, Role, Source, Sources};
 use crate::negotiation::{
-    CodecCapability, Descriptions, Direction, Extension, Kind, Negotiator, OfferOptions, Parameters,
+    CodecCapability, Descriptions, Direction, Extension, Kind, Negotiator, OfferOptions, Parameters, Plan,
     RemoteCandidateInit, SdpType, Snapshot, SurfacedCandidate, TransceiverId, TransceiverInit,
 };
 use crate::transport::{CandidateSource, Certificate, ChannelId, ChannelInit, Message};
@@ -224,6 +224,9 @@ impl Connection {
 
     /// What feeds a sender, and whether it may be heard. `None` sends nothing.
     pub fn set_source(&mut self, id: TransceiverId, ring: Option<Arc<Ring>>, enabled: bool) {
+        if !self.negotiator.knows(id) {
+            return;
+        }
         let same = match (self.sources.get(&id).and_then(Option::as_ref), &ring) {
             (Some(old), Some(new)) => Arc::ptr_eq(old, new),
             (None, None) => true,
@@ -239,13 +242,16 @@ impl Connection {
 
     /// Encoded frames for a sender in place of what feeds it.
     pub fn set_frames(&mut self, id: TransceiverId, frames: Option<Arc<FrameQueue>>) {
-        self.mailbox.send(Command::Frames(id, frames));
+        self.tell(id, Command::Frames(id, frames));
     }
 
     /// The detour of a stream's encoded frames; `None` lets them go straight on.
     pub fn set_detour(&mut self, way: Way, detour: Option<Arc<Detour>>) {
         if let Some(old) = self.detours.remove(&way) {
             old.on_return(None);
+        }
+        if !self.negotiator.knows(way.id) {
+            return detour.iter().for_each(|detour| detour.end());
         }
         if let Some(detour) = &detour {
             let role = Role { video: way.kind == Kind::Video, sending: way.sending };
@@ -257,33 +263,37 @@ impl Connection {
 
     /// Whether a video sender has a picture to send.
     pub fn set_picture(&mut self, id: TransceiverId, picture: bool) {
-        self.mailbox.send(Command::Picture(id, picture));
+        self.tell(id, Command::Picture(id, picture));
     }
 
     /// Encoding parameters that the engine obeys.
     pub fn set_encoding(&mut self, id: TransceiverId, encoding: Encoding) {
-        self.mailbox.send(Command::Encoding(id, encoding));
+        self.tell(id, Command::Encoding(id, encoding));
     }
 
     /// Lets the packets that come for `id` wait for at least so long.
     pub fn set_least_delay_ms(&mut self, id: TransceiverId, least_ms: f64) {
-        self.mailbox.send(Command::LeastDelay(id, least_ms));
+        self.tell(id, Command::LeastDelay(id, least_ms));
     }
 
     /// Replaces the sender's queue of digits; durations in milliseconds.
     pub fn insert_dtmf(&mut self, id: TransceiverId, tones: String, duration_ms: u32, gap_ms: u32) {
-        self.mailbox.send(Command::Dtmf { id, tones, duration_ms, gap_ms });
+        self.tell(id, Command::Dtmf { id, tones, duration_ms, gap_ms });
     }
 
-    /// The signal of the remote track of transceiver `id`.
+    /// The signal of the remote track of transceiver `id`; of one that is no more, a signal that has ended.
     pub fn receiver_ring(&mut self, id: TransceiverId) -> Arc<Ring> {
-        let mailbox = &self.mailbox;
-        let ring = self.rings.entry(id).or_insert_with(|| {
-            let ring = stream::receiver_ring();
-            mailbox.send(Command::ReceiverRing(id, ring.clone()));
-            ring
-        });
-        ring.clone()
+        if let Some(ring) = self.rings.get(&id) {
+            return ring.clone();
+        }
+        let ring = stream::receiver_ring();
+        if self.negotiator.knows(id) {
+            self.mailbox.send(Command::ReceiverRing(id, ring.clone()));
+            self.rings.insert(id, ring.clone());
+        } else {
+            ring.end();
+        }
+        ring
     }
 
     /// Who was heard lately in the remote track of transceiver `id`.
@@ -293,7 +303,7 @@ impl Connection {
 
     /// Frames for `outlet`, which reads the remote track of transceiver `id`, are cut in the task that plays it.
     pub fn add_outlet(&self, id: TransceiverId, outlet: Outlet) {
-        self.mailbox.send(Command::Outlet(id, Box::new(outlet)));
+        self.tell(id, Command::Outlet(id, Box::new(outlet)));
     }
 
     /// A data channel on a stream that no other channel has. Only once a data section is negotiated.
@@ -376,6 +386,7 @@ impl Connection {
 
     fn apply(&mut self) -> Result<()> {
         let plan = self.negotiator.plan();
+        self.forget_what_is_not_in(&plan);
         for media in &plan.media {
             self.sources_heard.entry(media.transceiver).or_insert_with(|| {
                 let sources = Arc::<Sources>::default();
@@ -387,6 +398,28 @@ impl Connection {
             self.receiver_ring(media.transceiver);
         }
         self.mailbox.follow(plan)
+    }
+
+    /// Transceivers that are no more. The task ends their signals, as it is the one that writes them.
+    fn forget_what_is_not_in(&mut self, plan: &Plan) {
+        self.rings.retain(|id, _| plan.knows(*id));
+        self.sources_heard.retain(|id, _| plan.knows(*id));
+        self.sources.retain(|id, _| plan.knows(*id));
+        self.detours.retain(|way, detour| {
+            let known = plan.knows(way.id);
+            if !known {
+                detour.on_return(None);
+                detour.end();
+            }
+            known
+        });
+    }
+
+    /// Nothing is told of a transceiver that is no more: the task would begin it anew.
+    fn tell(&self, id: TransceiverId, command: Command) {
+        if self.negotiator.knows(id) {
+            self.mailbox.send(command);
+        }
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Session {
     pub(super) video_inbound: BTreeMap<TransceiverId, Box<VideoInbound>>,
     pub(super) channels: Channels,
     relay_only: bool,
+    /// What transports that have gone still have to send.
+    last_words: VecDeque<(TransportId, Transmit)>,
     reports: VecDeque<Report>,
     /// A transport has changed: media begin at [`handle_timeout`](Self::handle_timeout), after that was told.
     changed: Option<Instant>,
@@ -85,6 +87,7 @@ impl Session {
             video_inbound: BTreeMap::new(),
             channels: Channels::default(),
             relay_only: false,
+            last_words: VecDeque::new(),
             reports: VecDeque::new(),
             changed: None,
         }
@@ -98,10 +101,7 @@ impl Session {
 
     /// Makes what is be what `plan` wants; the same plan twice changes nothing.
     pub fn apply(&mut self, now: Instant, plan: &Plan) -> Result<()> {
-        for line in self.lines_not_in(plan) {
-            line.transport.close(now);
-            line.up = false;
-        }
+        self.close_lines_not_in(now, plan);
         for transport in &plan.transports {
             self.apply_transport(now, transport)?;
         }
@@ -121,6 +121,7 @@ impl Session {
             }
         }
         self.idle_what_is_not_in(now, plan);
+        self.forget_what_is_not_in(now, plan);
         for (id, line) in &mut self.lines {
             line.routes.configure(sections(plan, *id));
         }
@@ -131,9 +132,19 @@ impl Session {
         Ok(())
     }
 
-    fn lines_not_in(&mut self, plan: &Plan) -> impl Iterator<Item = &mut Line> {
+    /// A transport that has left the plan never comes back: it says goodbye, and only that is kept.
+    fn close_lines_not_in(&mut self, now: Instant, plan: &Plan) {
         let planned = |id: &TransportId| plan.transports.iter().any(|wanted| wanted.id == *id);
-        self.lines.iter_mut().filter(move |(id, _)| !planned(id)).map(|(_, line)| &mut **line)
+        let left: Vec<TransportId> = self.lines.keys().copied().filter(|id| !planned(id)).collect();
+        for id in left {
+            if let Some(line) = self.lines.get_mut(&id) {
+                line.transport.close(now);
+                line.up = false;
+            }
+            self.collect_from(now, id);
+            let Some(mut line) = self.lines.remove(&id) else { continue };
+            self.last_words.extend(std::iter::from_fn(|| Some((id, line.transport.poll_transmit()?))));
+        }
     }
 
     fn apply_transport(&mut self, now: Instant, plan: &TransportPlan) -> Result<()> {
@@ -157,6 +168,21 @@ impl Session {
         self.video_outbound.iter_mut().filter(|(id, _)| !planned(id)).for_each(|(_, video)| video.idle(now));
         self.video_inbound.iter_mut().filter(|(id, _)| !planned(id)).for_each(|(_, video)| video.idle());
     }
+
+    /// Transceivers that are no more. Whoever still reads what one of them has played finds the end.
+    fn forget_what_is_not_in(&mut self, now: Instant, plan: &Plan) {
+        self.outbound.retain(|id, _| plan.knows(*id));
+        self.video_outbound.retain(|id, _| plan.knows(*id));
+        self.video_inbound.retain(|id, _| plan.knows(*id));
+        self.sources.retain(|id, _| plan.knows(*id));
+        self.inbound.retain(|id, inbound| {
+            let known = plan.knows(*id);
+            if !known {
+                inbound.end(now);
+            }
+            known
+        });
+    }
 }
 
 /// The wire.
@@ -170,7 +196,9 @@ impl Session {
 
     /// The next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<(TransportId, Transmit)> {
-        self.lines.iter_mut().find_map(|(id, line)| line.transport.poll_transmit().map(|transmit| (*id, transmit)))
+        let mut lines = self.lines.iter_mut();
+        let next = || lines.find_map(|(id, line)| line.transport.poll_transmit().map(|transmit| (*id, transmit)));
+        self.last_words.pop_front().or_else(next)
     }
 
     /// The next thing to tell JavaScript.
