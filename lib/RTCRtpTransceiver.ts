@@ -40,6 +40,8 @@ interface Slots {
   fired: boolean;
   /** W3C [[Receptive]] */
   receptive: boolean;
+  /** The engine's last word: packets come. */
+  arriving: boolean;
   dtmf: boolean;
   /** As far as somebody has asked since they may have changed. */
   parameters: NegotiatedParameters | null;
@@ -87,6 +89,7 @@ export class RTCRtpTransceiver {
       stopped: false,
       fired: false,
       receptive: false,
+      arriving: false,
       dtmf: false,
       parameters: null,
     };

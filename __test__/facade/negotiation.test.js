@@ -142,6 +142,22 @@ describe('setRemoteDescription', () => {
     expect(far.pc.getRemoteStreams()).toEqual([stream]);
   });
 
+  test('a hold that is taken back leaves the track unmuted, as packets come all the time', async () => {
+    const { near, far } = await call();
+    const { track } = far.pc.getReceivers()[0];
+    far.native.report({ type: 'unmuted', transceiver: far.native.state.transceivers[0].id });
+    await next(track, 'unmute');
+    const log = record(track, ['mute', 'unmute']);
+    record(far.pc, ['track'], log);
+    near.pc.getTransceivers()[0].direction = 'inactive';
+    await near.pc.setLocalDescription();
+    await far.pc.setRemoteDescription(near.pc.localDescription);
+    expect(track.muted).toBe(true);
+    await far.pc.setRemoteDescription({ type: 'rollback' });
+    expect(log).toEqual(['mute', 'track', 'unmute']);
+    expect(track.muted).toBe(false);
+  });
+
   test('an offer in have-local-offer rolls ours back, also when theirs is invalid', async () => {
     const a = connection();
     const b = connection();

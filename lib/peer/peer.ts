@@ -398,6 +398,9 @@ export class Peer {
       this.#publishTrack('added', transceiver);
       const streams = receiverSlots(receiver).streams;
       fire(this.#target, 'track', () => new RTCTrackEvent('track', { receiver, track, streams, transceiver }));
+      // What was taken back was never the engine's: it has nothing new to tell of the packets that come all the time.
+      const { arriving } = transceiverSlots(transceiver);
+      if (type === 'rollback' && arriving) setSignalMuted(remoteSignal(transceiver), false);
     }
     for (const stream of emptied) this.#fireStream('removestream', stream);
     for (const stream of fresh) this.#fireStream('addstream', stream);
@@ -494,8 +497,12 @@ export class Peer {
   #transceiverReport(report: Extract<ConnectionReport, { type: 'muted' | 'unmuted' | 'tonechange' | 'dtmf' }>): void {
     const transceiver = this.#transceivers.get(report.transceiver);
     if (!transceiver) return;
-    const { sender, receiver, receptive } = transceiverSlots(transceiver);
-    if (report.type === 'muted' || report.type === 'unmuted') this.#publishTrack(report.type, transceiver);
+    const slots = transceiverSlots(transceiver);
+    const { sender, receiver, receptive } = slots;
+    if (report.type === 'muted' || report.type === 'unmuted') {
+      slots.arriving = report.type === 'unmuted';
+      this.#publishTrack(report.type, transceiver);
+    }
     if (report.type === 'muted') setSignalMuted(remoteSignal(transceiver), true);
     else if (report.type === 'unmuted') {
       if (receptive) setSignalMuted(remoteSignal(transceiver), false);
