@@ -8,10 +8,10 @@
 //! is paced by its writer (a remote track): it keeps only the recent past, never fills up, and gives whole blocks
 //! or nothing, because half a block would be a hole in the middle of a frame.
 
-use super::lead::{FIRST_MS, Lead};
+use super::lead::{FIRST_MS, Lag, Lead};
 use super::level::{Level, Loudness, Meter};
 use super::resample::{Converter, converted};
-use super::seam::Seam;
+use super::seam::{Seam, fade_over};
 use super::tap::{Gate, Log, Tap};
 use crate::census::{Kind, Live};
 use std::collections::VecDeque;
@@ -205,7 +205,7 @@ impl Ring {
         let position = if self.live { state.end } else { state.played };
         state.readers.push(Seat { id, position, rate_hz, dropped: 0, begun: false });
         drop(state);
-        Reader { ring: self.clone(), id, converter: None, scratch: Vec::new(), max_lag_ms: None }
+        Reader { ring: self.clone(), id, converter: None, scratch: Vec::new(), lag: None }
     }
 
     /// A follower, which hears what is played from now on while `gate` is open, and would like it at `wanted_hz`. Whoever
@@ -634,7 +634,7 @@ pub struct Reader {
     id: u32,
     converter: Option<Converter>,
     scratch: Vec<i16>,
-    max_lag_ms: Option<u32>,
+    lag: Option<Lag>,
 }
 
 impl Reader {
@@ -662,7 +662,7 @@ impl Reader {
             state.queue = state.queue.max(needed);
         }
         self.scratch.resize(needed * usize::from(from.1), 0);
-        let lag = self.max_lag_ms.map(|ms| (frames(ms, from.0).max(2 * needed), needed));
+        let lag = self.lag.as_mut().filter(|_| ring.live);
         let taken = state.take(self.id, to.0, needed, ring.live, lag, &mut self.scratch, &mut events);
         drop(state);
         converter.convert(&self.scratch, out);
@@ -704,9 +704,10 @@ impl Reader {
         }
     }
 
-    /// Of a live signal, skip ahead when more than this has piled up: a sender must not add delay for ever.
+    /// Of a live signal, skip ahead when more than this has piled up, and of less what has not been needed for some
+    /// seconds: a sender, which is paced by a clock, must not add delay for ever.
     pub fn set_max_lag_ms(&mut self, max_lag_ms: u32) {
-        self.max_lag_ms = Some(max_lag_ms);
+        self.lag = Some(Lag::new(max_lag_ms));
     }
 
     /// Samples lost because this reader was too slow, in milliseconds.
@@ -736,8 +737,8 @@ impl State {
         (self.end - position.max(self.start)) as usize
     }
 
-    /// Copies up to `needed` frames for reader `id` and moves it on. `lag`: (most frames that may wait, what is left
-    /// of them after skipping).
+    /// Copies up to `needed` frames for reader `id` and moves it on; `lag` says what it skips before. The others may want
+    /// that, so that it is faded over in what is copied.
     #[allow(clippy::too_many_arguments, reason = "one call, under one lock")]
     fn take(
         &mut self,
@@ -745,7 +746,7 @@ impl State {
         rate_hz: u32,
         needed: usize,
         live: bool,
-        lag: Option<(usize, usize)>,
+        lag: Option<&mut Lag>,
         out: &mut [i16],
         events: &mut Vec<RingEvent>,
     ) -> usize {
@@ -766,21 +767,22 @@ impl State {
             seat.dropped += start - seat.position;
             seat.position = start;
         }
-        if let Some((most, rest)) = lag.filter(|_| live)
-            && (end - seat.position) as usize > most
-        {
-            let position = end - rest as u64;
-            seat.dropped += position - seat.position;
-            seat.position = position;
-        }
         let waiting = (end - seat.position) as usize;
-        let taken = if live && waiting < needed && !self.ended { 0 } else { waiting.min(needed) };
+        let surplus = lag.map_or(0, |lag| lag.surplus(waiting, needed, self.rate_hz));
         let channels = usize::from(self.channels);
-        let first = (seat.position - start) as usize * channels;
+        let unskipped = (seat.position - start) as usize * channels;
+        seat.dropped += surplus as u64;
+        seat.position += surplus as u64;
+        let waiting = waiting - surplus;
+        let taken = if live && waiting < needed && !self.ended { 0 } else { waiting.min(needed) };
+        let first = unskipped + surplus * channels;
         seat.position += taken as u64;
         let position = seat.position;
         let cushion = cushion * channels;
         copy(&self.samples, first, &mut out[cushion..][..taken * channels]);
+        if surplus > 0 {
+            fade_over(self.samples.range(unskipped..), out, (self.rate_hz, self.channels));
+        }
         if !live && (position > self.played || (position == self.played && self.leads(id))) {
             self.play(position);
             if taken < needed {

@@ -8,10 +8,14 @@ use super::resample::{Converter, converted};
 const BLEND_MS: u32 = 5;
 
 /// Fades from the beginning of `old` over to that of `new`, both interleaved.
-pub fn fade_over(old: &[i16], new: &mut [i16], (rate_hz, channels): (u32, u8)) {
-    let channels = usize::from(channels);
+pub fn fade_over<'a>(
+    old: impl IntoIterator<Item = &'a i16, IntoIter: ExactSizeIterator>,
+    new: &mut [i16],
+    (rate_hz, channels): (u32, u8),
+) {
+    let (old, channels) = (old.into_iter(), usize::from(channels));
     let frames = ((rate_hz * BLEND_MS / 1000) as usize).min(old.len().min(new.len()) / channels);
-    for (n, (from, to)) in old.iter().zip(new).take(frames * channels).enumerate() {
+    for (n, (from, to)) in old.zip(new).take(frames * channels).enumerate() {
         let share = (n / channels + 1) as f32 / (frames + 1) as f32;
         *to = (f32::from(*from) * (1.0 - share) + f32::from(*to) * share) as i16;
     }

@@ -363,3 +363,57 @@ fn a_microphone_that_changes_its_rate_is_heard_on_and_a_higher_one_with_its_whol
         assert!((expected..7400.0).contains(&level(from_ms)), "{from_ms} ms: {}", level(from_ms));
     }
 }
+
+#[test]
+fn a_reader_paced_by_a_clock_makes_up_for_a_pause_without_a_step_and_the_others_miss_nothing() {
+    let ring = Ring::live(16_000, 1, 500);
+    let [mut paused, mut punctual, mut unpaced] = [(); 3].map(|()| ring.reader());
+    paused.set_max_lag_ms(120);
+    punctual.set_max_lag_ms(120);
+    let tone = sine(200.0, 16_000, 320 * 700);
+    let mut heard = [const { Vec::new() }; 3];
+    for (n, piece) in tone.chunks_exact(320).enumerate() {
+        ring.write(piece, 16_000, 1);
+        heard[0].extend(pull(&mut punctual, 320, 16_000));
+        if !(100..104).contains(&n) {
+            heard[1].extend(pull(&mut unpaced, 320, 16_000));
+            heard[2].extend(pull(&mut paused, 320, 16_000));
+        }
+    }
+    assert_eq!([&paused, &punctual, &unpaced].map(|reader| reader.available(16_000, 1)), [320, 0, 4 * 320]);
+    assert_eq!([&paused, &punctual, &unpaced].map(Reader::dropped_ms), [60.0, 0.0, 0.0]);
+    assert!(heard[0] == tone && heard[1] == tone[..tone.len() - 4 * 320]);
+    let largest = heard[2].windows(2).map(|it| (i32::from(it[0]) - i32::from(it[1])).abs()).max().unwrap();
+    assert!(largest < 1200, "a step of {largest} clicks; the tone itself has 785");
+}
+
+#[test]
+fn a_reader_paced_by_a_clock_that_needs_its_lag_from_time_to_time_keeps_it() {
+    let ring = Ring::live(16_000, 1, 500);
+    let (mut reader, mut out) = (ring.reader(), [0; 320]);
+    reader.set_max_lag_ms(120);
+    for n in 0..2000 {
+        // Every four seconds nothing comes for 60 ms.
+        let pieces = [1, 0, 0, 0, 4][(n % 200_usize).saturating_sub(195)];
+        (0..pieces).for_each(|_| _ = ring.write(&[7; 320], 16_000, 1));
+        let real = reader.pull(&mut out, 16_000, 1);
+        assert!(real == 320 || n < 200, "a hole at {n}");
+    }
+    assert_eq!(reader.dropped_ms(), 0.0);
+}
+
+#[test]
+fn what_lags_behind_a_live_signal_too_far_is_skipped_at_once_and_without_a_step() {
+    let ring = Ring::live(16_000, 1, 500);
+    let mut reader = ring.reader();
+    reader.set_max_lag_ms(120);
+    let tone = sine(200.0, 16_000, 7000);
+    ring.write(&tone[..640], 16_000, 1);
+    let mut heard = pull(&mut reader, 640, 16_000);
+    // An odd number of half periods is left out.
+    ring.write(&tone[640..640 + 3240], 16_000, 1);
+    heard.extend(pull(&mut reader, 320, 16_000));
+    assert_eq!(reader.dropped_ms(), 182.5);
+    let largest = heard.windows(2).map(|it| (i32::from(it[0]) - i32::from(it[1])).abs()).max().unwrap();
+    assert!(largest < 1200, "a step of {largest} clicks; the tone itself has 785");
+}

@@ -400,6 +400,54 @@ fn a_remote_track_can_be_sent_on() {
     assert!(bad_windows(second.last(Duration::from_secs(3)), 1000.0) < 0.01);
 }
 
+/// How long each beginning of a tone, one every 2 s, takes to our packet, in ms, where a remote track is sent on.
+fn passages(mut far: Call, seconds: u64, hiccup: impl Fn(&mut Call, u64)) -> Vec<f64> {
+    far.sink = None;
+    let mut sender = Sender::new(5, 1, 1);
+    sender.configure(far.now, Some(send_spec(pcmu())));
+    sender.set_source(Some(far.receiver.ring().reader()));
+    let (mut passages, mut quiet) = (Vec::new(), 0);
+    while far.now - far.start < Duration::from_secs(seconds) {
+        let at = (far.now - far.start).as_millis() as u64;
+        hiccup(&mut far, at);
+        far.run(ms(1));
+        let at_ms = (far.now - far.start).as_millis() as f64;
+        sender.poll(far.now, &mut |_, payload| {
+            for (n, byte) in payload.iter().enumerate() {
+                let loud = audio_codec_algorithms::decode_ulaw(*byte).unsigned_abs() > 3000;
+                if loud && quiet > 2000 {
+                    passages.push((at_ms + n as f64 / 8.0) % 2000.0);
+                }
+                quiet = if loud { 0 } else { quiet + 1 };
+            }
+        });
+    }
+    passages
+}
+
+#[test]
+fn a_remote_track_that_is_sent_on_is_not_late_for_ever_after_a_hiccup() {
+    let far = || {
+        let step = 440.0 * TAU / 8000.0;
+        Call::new(pcmu(), 8000)
+            .says(move |n| if n / 8000 % 2 == 0 { ((n as f64 * step).sin() * 1e4) as i16 } else { 0 })
+    };
+    // Packets of 300 ms come at its end.
+    let stalls: Network = Box::new(|n, _| vec![ms(5 + if (275..290).contains(&n) { (290 - n) * 20 } else { 0 })]);
+    let stalled = passages(far().over(stalls), 24, |_, _| {});
+    // The process stands still.
+    let stood = passages(far(), 24, |far, at| {
+        if at == 5500 {
+            far.stand_still(ms(90))
+        }
+    });
+    for (passages, worst) in [(stalled, 30.0), (stood, 70.0)] {
+        let late: Vec<f64> = passages.iter().map(|passage| passage - passages[1]).collect();
+        assert!(late[3] > worst, "a hiccup that costs nothing shows nothing: {late:?}");
+        assert!(late[late.len() - 4..].iter().all(|late| *late <= 25.0), "{late:?}");
+    }
+}
+
 /// A tone of 300 Hz whose amplitude a time decides, in milliseconds.
 fn tone_of(amplitude: impl Fn(usize) -> f64 + 'static) -> impl FnMut(usize) -> i16 + 'static {
     move |n| ((n as f64 * TAU * 300.0 / 16_000.0).sin() * amplitude(n / 16)) as i16
