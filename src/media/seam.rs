@@ -14,11 +14,58 @@ pub fn fade_over<'a>(
     (rate_hz, channels): (u32, u8),
 ) {
     let (old, channels) = (old.into_iter(), usize::from(channels));
-    let frames = ((rate_hz * BLEND_MS / 1000) as usize).min(old.len().min(new.len()) / channels);
+    let frames = blend(rate_hz).min(old.len().min(new.len()) / channels);
     for (n, (from, to)) in old.zip(new).take(frames * channels).enumerate() {
         let share = (n / channels + 1) as f32 / (frames + 1) as f32;
         *to = (f32::from(*from) * (1.0 - share) + f32::from(*to) * share) as i16;
     }
+}
+
+/// A mono signal that is heard or not, and gives way to others.
+#[derive(Default)]
+pub struct Fader {
+    /// Whether its last block was heard; `None` before the first.
+    open: Option<bool>,
+    /// How what was heard goes on.
+    tail: Vec<i16>,
+    rate_hz: u32,
+}
+
+impl Fader {
+    /// Lets `pcm` be heard, or makes silence of it. After a change the beginning of the block fades from one to the other.
+    pub fn pass(&mut self, open: bool, pcm: &mut [i16], rate_hz: u32) {
+        if std::mem::replace(&mut self.rate_hz, rate_hz) != rate_hz {
+            self.tail.clear();
+        }
+        if self.open.replace(open).is_some_and(|before| before != open) {
+            let first = pcm.iter().take(blend(rate_hz));
+            self.tail.extend(first.map(|sample| if open { 0 } else { *sample }));
+        }
+        if !open {
+            pcm.fill(0);
+        }
+        fade_over(&self.tail, pcm, (rate_hz, 1));
+        self.tail.clear();
+    }
+
+    /// Another signal takes the place of that whose `last` block was passed, and of which no more is there: it fades out of
+    /// its mirror image, if it has the same rate.
+    pub fn replace(&mut self, last: &[i16]) {
+        if self.open.take().is_some() {
+            self.tail.extend(last.iter().rev().take(blend(self.rate_hz)));
+        }
+    }
+
+    /// The signal that comes next follows nothing.
+    pub fn forget(&mut self) {
+        self.open = None;
+        self.tail.clear();
+    }
+}
+
+/// Frames of a blend.
+fn blend(rate_hz: u32) -> usize {
+    (rate_hz * BLEND_MS / 1000) as usize
 }
 
 /// A reader's way from one converter to the next, as the signal that it reads has changed its rate. Filters of different ratios have different

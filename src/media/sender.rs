@@ -12,6 +12,7 @@ use super::level::Level;
 use super::path::Path;
 use super::red::Redundancy;
 use super::ring::Reader;
+use super::seam::Fader;
 use crate::rtp::RtpHeader;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -112,6 +113,7 @@ pub struct Sender {
     /// Where encoded frames go first.
     detour: Option<Arc<Detour>>,
     enabled: bool,
+    fader: Fader,
     active: bool,
     dtmf: DtmfSender,
     changes: VecDeque<ToneChange>,
@@ -182,6 +184,7 @@ impl Sender {
             frames: None,
             detour: None,
             enabled: true,
+            fader: Fader::default(),
             active: true,
             dtmf: DtmfSender::default(),
             changes: VecDeque::new(),
@@ -218,6 +221,10 @@ impl Sender {
 
     /// What feeds the stream; `None` sends nothing.
     pub fn set_source(&mut self, source: Option<Reader>) {
+        match source {
+            Some(_) => self.fader.replace(&self.pcm),
+            None => self.fader.forget(),
+        }
         self.source = source;
         self.prefer();
         if let Some(source) = &mut self.source {
@@ -325,9 +332,9 @@ impl Sender {
             let data = frame.map(|(data, _)| data).filter(|_| !digit);
             return (self.relay(due, data, out), ticks);
         }
-        let Some(real) = self.take() else { return (Played::Nothing, ticks) };
+        let Some(sound) = self.take() else { return (Played::Nothing, ticks) };
         let Some(line) = self.line.as_mut().filter(|_| self.active && !digit) else { return (Played::Nothing, ticks) };
-        let played = line.encode(&self.pcm, real && self.enabled, &mut self.stats);
+        let played = line.encode(&self.pcm, sound, &mut self.stats);
         if played == Played::Audio {
             self.header.payload_type = line.spec.codec.payload_type;
             self.header.marker = self.clock.spurt;
@@ -407,9 +414,7 @@ impl Sender {
         if let Some(line) = &mut self.line {
             line.prepare(rate_hz);
         }
-        if !self.enabled {
-            self.pcm.fill(0);
-        }
+        self.fader.pass(self.enabled, &mut self.pcm, rate_hz);
         self.stats.total_samples += self.pcm.len() as u64;
         self.stats.level.add(&self.pcm, rate_hz);
         Some(self.pcm.iter().any(|sample| *sample != 0))

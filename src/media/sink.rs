@@ -6,6 +6,7 @@
 
 use super::level::{Loudness, Meter};
 use super::ring::{Reader, Ring};
+use super::seam::Fader;
 use super::speech::{SpeechChange, SpeechDetector, SpeechSettings};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +28,7 @@ pub struct Sink {
     due: Option<Instant>,
     /// Samples cut so far.
     position: u64,
+    fader: Fader,
     ears: Ears,
     heard: VecDeque<Noticed>,
 }
@@ -105,6 +107,7 @@ impl Sink {
             frame_time: Duration::from_millis(u64::from(frame_ms)),
             due: None,
             position: 0,
+            fader: Fader::default(),
             ears: Ears::default(),
             heard: VecDeque::new(),
         };
@@ -127,9 +130,7 @@ impl Sink {
         for _ in 0..frames {
             let timestamp = self.reader.timestamp().unwrap_or(self.position as u32);
             self.reader.pull(&mut self.frame, self.rate_hz, 1);
-            if !listeners.enabled {
-                self.frame.fill(0);
-            }
+            self.fader.pass(listeners.enabled, &mut self.frame, self.rate_hz);
             self.listen(timestamp);
             self.queue.push(timestamp, &self.frame);
             self.position += self.frame.len() as u64;

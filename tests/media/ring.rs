@@ -3,7 +3,7 @@
 use crate::support::{ms, sine, snr_db};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use webphone_rtc::media::{Cleared, Reader, Ring, RingEvent, Sink};
+use webphone_rtc::media::{Cleared, Listeners, Reader, Ring, RingEvent, Sink};
 
 fn events(ring: &Arc<Ring>) -> Arc<Mutex<Vec<RingEvent>>> {
     let told = Arc::new(Mutex::new(Vec::new()));
@@ -263,6 +263,27 @@ fn a_sink_drops_its_oldest_frames_and_counts_them() {
     queue.close();
     assert!(sink.done());
     assert_eq!(sink.pump(start + Duration::from_secs(1)), 0);
+}
+
+#[test]
+fn a_sink_of_a_track_that_is_disabled_and_enabled_again_fades() {
+    let ring = Ring::live(16_000, 1, 500);
+    let (mut sink, queue) = Sink::new(&ring, 16_000, 20, 100);
+    let mut heard = Vec::new();
+    for enabled in [false, true, true, false, false, true] {
+        queue.listen(Listeners { enabled, ..Listeners::default() });
+        ring.write(&[8000; 320], 16_000, 1);
+        sink.pump(Instant::now());
+        let mut frame = [0; 320];
+        queue.read(&mut frame).unwrap();
+        heard.push(frame);
+    }
+    assert_eq!((heard[0], heard[2], heard[4]), ([0; 320], [8000; 320], [0; 320]));
+    for up in [heard[1], heard[5]] {
+        assert!(up[0] < 200 && up.is_sorted() && up[80..] == [8000; 240]);
+    }
+    let down = heard[3];
+    assert!(down[0] > 7800 && down.is_sorted_by(|before, after| before >= after) && down[80..] == [0; 240]);
 }
 
 #[test]

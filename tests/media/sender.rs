@@ -63,6 +63,54 @@ fn muting_sends_silence_and_what_was_said_meanwhile_is_never_heard() {
     }
 }
 
+fn largest_step(pcm: &[i16]) -> i32 {
+    pcm.windows(2).map(|it| (i32::from(it[0]) - i32::from(it[1])).abs()).max().unwrap_or_default()
+}
+
+#[test]
+fn muting_and_unmuting_do_not_click_and_nothing_is_heard_beyond_the_fade() {
+    for phase in 0..8 {
+        let mut call = Call::new(pcmu(), 8000).tone(313.0);
+        call.run(ms(200 + 20 * phase));
+        let muted = call.sent.len() * 160;
+        call.sender.set_enabled(false);
+        call.run(ms(100));
+        let unmuted = call.sent.len() * 160;
+        call.sender.set_enabled(true);
+        call.run(ms(100));
+        let heard = call.decoded(Codec::Pcmu);
+        assert!(heard[muted + 40..unmuted].iter().all(|sample| *sample == 0));
+        assert!(largest_step(&heard) < 3200, "{}; the tone itself has 2460", largest_step(&heard));
+        assert!(loudest(&heard[unmuted + 40..]) > 9000);
+    }
+}
+
+#[test]
+fn a_source_that_is_muted_before_it_is_heard_is_never_heard() {
+    let mut call = Call::new(pcmu(), 8000).says(|_| 8000);
+    call.sender.set_enabled(false);
+    call.run(ms(100));
+    assert_eq!(loudest(&call.decoded(Codec::Pcmu)), 0);
+}
+
+#[test]
+fn a_source_fades_into_the_next_one_of_which_nothing_is_heard_if_it_is_muted() {
+    for (enabled, next) in [(true, -8000), (false, 0)] {
+        let mut call = Call::new(pcmu(), 8000).says(|_| 8000);
+        call.run(ms(200));
+        let replaced = call.sent.len() * 160;
+        let other = Ring::new(8000, 1, 1000);
+        other.write(&[-8000; 1600], 8000, 1);
+        call.sender.set_source(Some(other.reader()));
+        call.sender.set_enabled(enabled);
+        call.run(ms(60));
+        let heard = call.decoded(Codec::Pcmu);
+        assert!(heard[replaced - 1..].is_sorted_by(|before, after| before >= after), "{:?}", &heard[replaced..][..60]);
+        assert!(heard[replaced + 40..].iter().all(|sample| sample.abs_diff(next) < 300));
+        assert!(largest_step(&heard[replaced - 1..]) < 1000, "{}", largest_step(&heard[replaced - 1..]));
+    }
+}
+
 #[test]
 fn a_short_source_is_filled_with_silence() {
     let mut call = Call::new(pcmu(), 8000);
