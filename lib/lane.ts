@@ -3,9 +3,9 @@
  * Invariants: reports of a connection are handled one per task, in order; nothing is started on import; the event loop
  * is held by one timer, and only while someone holds it.
  */
-import { clearInterval, setImmediate, setInterval } from 'node:timers';
 import { binding, type LevelData, type LogReport, type NativeEngine, type Report } from './binding';
 import { log, wantedLevel, watchLevel } from './log';
+import { clearInterval, setImmediate, setInterval } from './timers';
 
 /** Takes one report; does not hold its owner, which is handed in. */
 type Handler<T extends object, R extends Report | LevelData> = (owner: T, report: R) => void;

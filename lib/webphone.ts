@@ -5,7 +5,6 @@
  */
 import { EventEmitter } from 'node:events';
 import { emitWarning } from 'node:process';
-import { clearTimeout, setTimeout } from 'node:timers';
 import type * as api from 'webphone-rtc';
 import type { DTMFEvent } from './DTMFEvent';
 import { mediaDevices } from './MediaDevices';
@@ -14,6 +13,7 @@ import { CallRecorder, type CallRecorderOptions } from './media/CallRecorder';
 import { PcmSink, type PcmSinkOptions } from './media/PcmSink';
 import { RTCPeerConnection } from './RTCPeerConnection';
 import type { RTCRtpSender } from './RTCRtpSender';
+import { clearTimeout, setTimeout } from './timers';
 import { domException } from './webidl/exceptions';
 
 // The engine ends gathering by itself after 1 s; this is for an engine that has gone.

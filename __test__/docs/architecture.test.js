@@ -53,6 +53,19 @@ describe('layers', () => {
     expect(lost).toEqual([]);
   });
 
+  test('timers and microtasks of the library are those that nobody has mocked', () => {
+    const CALL = /(?<![.\w])((?:set|clear)(?:Immediate|Interval|Timeout)|queueMicrotask|nextTick)\(/g;
+    const lost = typescript
+      .filter(({ name }) => name !== 'lib/timers.ts' && !name.startsWith('lib/cli/'))
+      .flatMap(({ name, text }) => {
+        const [, bound = ''] = /import \{(.*)\} from '[./]+\/timers';/.exec(text) ?? [];
+        return [...text.matchAll(CALL)]
+          .filter(([, call]) => !bound.includes(call))
+          .map(([, call]) => `${name}: ${call}`);
+      });
+    expect(lost).toEqual([]);
+  });
+
   test('below the connection a clock is read only where it is said', () => {
     const readers = rust
       .filter(({ name }) => !/^src\/(bridge|connection|recording)\/|\/tests?\.rs$/.test(name))

@@ -3,11 +3,11 @@
  * Invariants: it keeps no connection alive and holds no event loop; statistics are asked for only while somebody watches,
  * one connection after the other, so that fifty of them do not answer in one go.
  */
-import { clearInterval, clearTimeout, setInterval, setTimeout } from 'node:timers';
 import { binding } from '../binding';
 import { living, owner } from '../lane';
 import { type Line, watchLines } from '../log';
 import type { Peer } from '../peer/peer';
+import { clearInterval, clearTimeout, setInterval, setTimeout } from '../timers';
 import { type ConnectionHistory, History, type HistoryEvent } from './history';
 import { type Sample, type States, type Stats, sampleOf } from './sample';
 

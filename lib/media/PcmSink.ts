@@ -11,6 +11,7 @@ import type { ReadableStream } from 'node:stream/web';
 import { binding, type LevelData, type MediaReport, type NativeSink, type SpeechData } from '../binding';
 import { listen, theEngine, throwLater } from '../lane';
 import { isMediaStreamTrack, type MediaStreamTrack, observe, trackSlots, unobserve } from '../MediaStreamTrack';
+import { queueMicrotask } from '../timers';
 import { toAudioLevel } from './level';
 import { watchListeners } from './listeners';
 import { toIntegerBetween, toSampleRate } from './pcm';

@@ -7,11 +7,11 @@
 import { EventEmitter } from 'node:events';
 import type { Writable } from 'node:stream';
 import type { WritableStream } from 'node:stream/web';
-import { setTimeout } from 'node:timers';
 import { binding, type LevelData, type MediaReport, type NativeRing } from '../binding';
 import { listen, queueTask, release, root, theEngine, throwLater } from '../lane';
 import type { DeviceInit } from '../MediaDeviceInfo';
 import { createTrack, type MediaStreamTrack } from '../MediaStreamTrack';
+import { setTimeout } from '../timers';
 import { isObject } from '../webidl/converters';
 import { toAudioLevel } from './level';
 import { watchListeners } from './listeners';

@@ -5,10 +5,10 @@
  * track.
  */
 import { EventEmitter } from 'node:events';
-import { setTimeout } from 'node:timers';
 import { binding, type FramesReport, type NativeFrameQueue } from '../binding';
 import { listen, queueTask, theEngine } from '../lane';
 import { createTrack, type MediaStreamTrack } from '../MediaStreamTrack';
+import { setTimeout } from '../timers';
 import { toIntegerBetween } from './pcm';
 import { createSignal, type Signal } from './signal';
 

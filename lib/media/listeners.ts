@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import { queueMicrotask } from '../timers';
 
 /** Calls `changed` whenever one of `events` has got a listener or lost one, until removeAllListeners() without a name. */
 export function watchListeners(emitter: EventEmitter, events: readonly string[], changed: () => void): void {

@@ -2,6 +2,7 @@
  * The operations chain of a connection (webrtc-pc §4.4.1.2).
  * Invariant: one operation at a time, in call order; after close() nothing settles any more.
  */
+import { queueMicrotask } from '../timers';
 import { domException } from '../webidl/exceptions';
 
 type Operation = () => Promise<unknown>;
