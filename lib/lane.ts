@@ -1,9 +1,10 @@
 /**
  * The one lane from the engine to JavaScript, and what keeps objects and the process alive.
  * Invariants: reports of a connection are handled one per task, in order; nothing is started on import; the event loop
- * is held by one timer, and only while someone holds it.
+ * is held by one timer, and only while someone holds it; reports are handled in the context of the object that they are for.
  */
 import { binding, type LevelData, type LogReport, type NativeEngine, type Report } from './binding';
+import { outside, remember, within } from './context';
 import { log, wantedLevel, watchLevel } from './log';
 import { clearInterval, setImmediate, setInterval } from './timers';
 
@@ -40,7 +41,8 @@ const forgotten = new FinalizationRegistry<{ space: Space; id: number }>(({ spac
 /** The engine of this Node environment, made on first use. */
 export function theEngine(): NativeEngine {
   if (!engine) {
-    engine = new binding.Engine(drain);
+    // Node would drain in the context of whoever comes first, and hold that for ever.
+    engine = outside(() => new binding.Engine(drain));
     if (wantedLevel() !== 'off') engine.setLogLevel(wantedLevel());
   }
   return engine;
@@ -48,7 +50,9 @@ export function theEngine(): NativeEngine {
 
 watchLevel((level) => engine?.setLogLevel(level));
 
-/** Reports of `id` go to `handle` as long as `owner` lives. `handle` must not capture the owner. */
+/**
+ * Reports of `id` go to `handle` as long as `owner` lives, in the context of this call. `handle` must not capture the owner.
+ */
 export function listen<T extends object, R extends Report | LevelData>(
   space: Space,
   id: number,
@@ -60,6 +64,7 @@ export function listen<T extends object, R extends Report | LevelData>(
     handle: handle as unknown as Handler<object, Report | LevelData>,
   });
   forgotten.register(owner, { space, id });
+  remember(owner);
 }
 
 /** Who listens to that, if he still lives. */
@@ -88,7 +93,7 @@ export function release(object: object): void {
 export function holdLoop(object: object, hold: boolean): void {
   if (hold) holders.add(object);
   else holders.delete(object);
-  if (holders.size > 0) timer ??= setInterval(() => {}, FOREVER_MS);
+  if (holders.size > 0) timer ??= outside(() => setInterval(() => {}, FOREVER_MS));
   else if (timer) {
     clearInterval(timer);
     timer = undefined;
@@ -159,10 +164,10 @@ function tell({ namespace, level, connection, message, fields, unixMs }: LogRepo
 function hand(space: Space, id: number, report: Report | LevelData): void {
   const listener = listeners[space].get(id);
   const owner = listener?.owner.deref();
-  if (!owner) return;
+  if (!listener || !owner) return;
   try {
-    listener?.handle(owner, report);
+    within(owner, listener.handle, owner, report);
   } catch (error) {
-    throwLater(error);
+    within(owner, throwLater, error);
   }
 }

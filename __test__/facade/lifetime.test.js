@@ -175,6 +175,31 @@ describe('the garbage collector', () => {
     expect(await run(script)).toBe('0');
   });
 
+  test('takes what is in the very store of the context that it was made in', async () => {
+    const script = `
+      const { AsyncLocalStorage } = require('node:async_hooks');
+      const storage = new AsyncLocalStorage();
+      const refs = [];
+      const make = (call) => {
+        call.pc = new rtc.RTCPeerConnection();
+        call.source = new rtc.PcmSource({ queueMs: 20 });
+        call.sink = new rtc.PcmSink(call.source.createTrack());
+        // Written for ever, in its own context, though nobody hears it.
+        call.over = new rtc.PcmSource({ queueMs: 20 });
+        const play = () => { while (call.over.write(new Int16Array(320))); };
+        call.over.on('drain', play);
+        play();
+        call.over.createTrack().stop();
+        for (const object of [call, ...Object.values(call)]) refs.push(new WeakRef(object));
+      };
+      const makeAll = () => { for (let i = 0; i < 20; i++) { const call = {}; storage.run(call, make, call); } };
+      makeAll();
+      await collect();
+      console.log(refs.filter((ref) => ref.deref()).length);
+    `;
+    expect(await run(script)).toBe('0');
+  });
+
   test('takes tracks that nobody stopped, while their source lives and their sinks read', async () => {
     const script = `
       const source = new rtc.PcmSource();

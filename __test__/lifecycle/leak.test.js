@@ -48,6 +48,10 @@ onLinux('calls that both ends leave at any moment', () => {
   });
 });
 
+test('the context of a call that is over is let go, though the engine and its timer began in it', async () => {
+  expect(await run('context.js')).toEqual({ ...ENDED, said: [{ kept: false }] });
+});
+
 onLinux('the sockets of a call', () => {
   test('that is refused are given back at once, not when it is collected', async () => {
     expect(await run('refused.js')).toEqual({ ...ENDED, said: [{ kept: 0 }] });

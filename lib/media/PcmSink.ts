@@ -9,6 +9,7 @@ import { emitWarning } from 'node:process';
 import type { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { binding, type LevelData, type MediaReport, type NativeSink, type SpeechData } from '../binding';
+import { within } from '../context';
 import { listen, theEngine, throwLater } from '../lane';
 import { isMediaStreamTrack, type MediaStreamTrack, observe, trackSlots, unobserve } from '../MediaStreamTrack';
 import { queueMicrotask } from '../timers';
@@ -167,7 +168,7 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
     for (let frame = this.#take(); frame; frame = this.#take()) this.#rest.push(frame);
     this.#stop();
     // Who ends a track is in the middle of something, and who has just made the sink does not listen yet.
-    queueMicrotask(() => this.#end());
+    within(this, queueMicrotask, () => this.#end());
   }
 
   #end(): void {
@@ -194,7 +195,7 @@ export class PcmSink extends EventEmitter implements AsyncIterable<PcmFrame> {
   /** Also when a listener comes after all have gone: what waits for nobody rings no more. */
   #flow(): void {
     // The listener is not added yet: what is already there comes in a moment.
-    queueMicrotask(() => this.#pump());
+    within(this, queueMicrotask, () => this.#pump());
   }
 
   #pump(): void {

@@ -8,6 +8,7 @@ import { EventEmitter } from 'node:events';
 import type { Writable } from 'node:stream';
 import type { WritableStream } from 'node:stream/web';
 import { binding, type LevelData, type MediaReport, type NativeRing } from '../binding';
+import { outside, within } from '../context';
 import { listen, queueTask, release, root, theEngine, throwLater } from '../lane';
 import type { DeviceInit } from '../MediaDeviceInfo';
 import { createTrack, type MediaStreamTrack } from '../MediaStreamTrack';
@@ -56,13 +57,13 @@ export class PcmSource extends EventEmitter {
   }
   // Not made in the constructor: a closure there would hold `this`, as its siblings do.
   static readonly #deliver = (source: PcmSource, report: MediaReport | LevelData): void => source.#report(report);
-  // Nor does the timer: a source that its own 'drain' listener writes would never be collected.
+  // Nor does the timer, nor its context: a source that its own 'drain' listener writes would never be collected.
   static readonly #refillSoon = (itself: WeakRef<PcmSource>): void => {
     const refill = () => {
       const source = itself.deref();
-      if (source) source.#refill();
+      if (source) within(source, () => source.#refill());
     };
-    setTimeout(refill, UNHEARD_MS).unref();
+    outside(() => setTimeout(refill, UNHEARD_MS)).unref();
   };
 
   readonly sampleRate: number;
@@ -98,7 +99,7 @@ export class PcmSource extends EventEmitter {
       device,
       sampleRate: this.sampleRate,
       // In a task: stop() fires nothing, and may come just before the next track.
-      ended: () => queueTask(() => this.#end()),
+      ended: () => within(this, queueTask, () => this.#end()),
     });
     this.#watchListeners();
   }

@@ -6,6 +6,7 @@
  */
 import { EventEmitter } from 'node:events';
 import { binding, type FramesReport, type NativeFrameQueue } from '../binding';
+import { outside, within } from '../context';
 import { listen, queueTask, theEngine } from '../lane';
 import { createTrack, type MediaStreamTrack } from '../MediaStreamTrack';
 import { setTimeout } from '../timers';
@@ -28,13 +29,13 @@ export class RTCEncodedAudioSource extends EventEmitter {
     // Where all tracks have ended, room is made here, and told.
     if (!source.#over) source.#drained();
   };
-  // Made here, or else the timer would hold the source: one that its own 'drain' listener writes would never be collected.
+  // Made here, or else the timer would hold the source, as would its context: one that its own 'drain' listener writes would never be collected.
   static readonly #endSoon = (itself: WeakRef<RTCEncodedAudioSource>): void => {
     const end = () => {
       const source = itself.deref();
-      if (source) source.#end();
+      if (source) within(source, () => source.#end());
     };
-    setTimeout(end, UNHEARD_MS).unref();
+    outside(() => setTimeout(end, UNHEARD_MS)).unref();
   };
 
   readonly mimeType: string;
@@ -60,7 +61,7 @@ export class RTCEncodedAudioSource extends EventEmitter {
       ring: () => null,
       frames: () => this.#queue,
       // In a task: stop() fires nothing, and may come just before the next track.
-      ended: () => queueTask(() => this.#end()),
+      ended: () => within(this, queueTask, () => this.#end()),
     });
   }
 

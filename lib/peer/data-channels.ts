@@ -4,6 +4,7 @@
  * id is known and a data section is negotiated.
  */
 import type { ChannelData, ChannelErrorData, ConnectionReport, NativeConnection, Snapshot } from '../binding';
+import { within } from '../context';
 import { queueTask } from '../lane';
 import {
   announceClosed,
@@ -23,6 +24,7 @@ import type { RTCDtlsTransport } from '../RTCDtlsTransport';
 import { createSctpTransport, type RTCSctpTransport, sctpSlots } from '../RTCSctpTransport';
 import { fire } from '../webidl/event';
 import { domException } from '../webidl/exceptions';
+import type { Peer } from './peer';
 
 /** What the engine lets wait to be sent, in bytes; as in Chromium. */
 const SEND_BUFFER_BYTES = 16 * 1024 * 1024;
@@ -40,6 +42,7 @@ export class DataChannels {
   /** Of the data section. */
   mid: string | null = null;
 
+  readonly #peer: Peer;
   readonly #native: NativeConnection;
   readonly #target: EventTarget;
   /** Those that are not closed. */
@@ -56,8 +59,9 @@ export class DataChannels {
   /** There is an answer: the engine carries channels. */
   #agreed = false;
 
-  constructor(native: NativeConnection, target: EventTarget) {
-    this.#native = native;
+  constructor(peer: Peer, target: EventTarget) {
+    this.#peer = peer;
+    this.#native = peer.native;
     this.#target = target;
   }
 
@@ -83,7 +87,7 @@ export class DataChannels {
     }
     const channel = createDataChannel(label, { ...init, id });
     this.#add(channel);
-    const closing = () => queueTask(() => this.end(channel, null));
+    const closing = () => within(this.#peer, queueTask, () => this.end(channel, null));
     channelSlots(channel).underlying = { send() {}, close: closing, maxMessageSize: 0, maxBufferSize: 0 };
     if (this.#agreed) this.#open(channel);
     return channel;

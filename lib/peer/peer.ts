@@ -17,6 +17,7 @@ import {
   type TransceiverSnapshot,
 } from '../binding';
 import { publish, type TrackMessage } from '../channels';
+import { within } from '../context';
 import { DTMFEvent } from '../DTMFEvent';
 import { isGuardOn } from '../guard';
 import { holdLoop, listen, queueTask, release, root, theEngine } from '../lane';
@@ -111,7 +112,7 @@ export class Peer {
     this.holdsFrames = configuration.encodedInsertableStreams ?? false;
     this.native = new binding.Connection(theEngine(), toNative(configuration));
     this.id = this.native.id;
-    this.channels = new DataChannels(this.native, target);
+    this.channels = new DataChannels(this, target);
     listen('connection', this.id, this, Peer.#deliver);
     log('connection', 'debug', this.id, 'opened');
   }
@@ -171,7 +172,7 @@ export class Peer {
   task<T>(run: () => T): Promise<T> {
     if (this.connectionState !== 'failed') root(this);
     return new Promise((resolve, reject) => {
-      queueTask(() => {
+      within(this, queueTask, () => {
         if (this.closed) return;
         try {
           resolve(run());
@@ -220,7 +221,7 @@ export class Peer {
 
   /** Stops sending and receiving at once; negotiation makes it final. */
   stopped(transceiver: RTCRtpTransceiver): void {
-    queueTask(() => endSignal(remoteSignal(transceiver)));
+    within(this, queueTask, () => endSignal(remoteSignal(transceiver)));
     transceiverSlots(transceiver).receptive = false;
   }
 
@@ -238,7 +239,7 @@ export class Peer {
     }
     // Whatever makes it stable asks again.
     if (this.signalingState !== 'stable') return;
-    queueTask(() => {
+    within(this, queueTask, () => {
       if (this.closed) return;
       if (!this.chain.isEmpty) {
         this.#updateOnEmptyChain = true;
@@ -257,7 +258,10 @@ export class Peer {
 
   /** webrtc-pc §4.4.1.10: states first, no events of the connection, everything let go. */
   close(): void {
-    if (this.closed) return;
+    if (!this.closed) within(this, () => this.#close());
+  }
+
+  #close(): void {
     this.closed = true;
     this.#announce(this.connectionState, 'closed');
     this.signalingState = 'closed';
