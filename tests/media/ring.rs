@@ -429,10 +429,10 @@ fn what_lags_behind_a_live_signal_too_far_is_skipped_at_once_and_without_a_step(
     let mut reader = ring.reader();
     reader.set_max_lag_ms(120);
     let tone = sine(200.0, 16_000, 7000);
-    ring.write(&tone[..640], 16_000, 1);
-    let mut heard = pull(&mut reader, 640, 16_000);
-    // An odd number of half periods is left out.
-    ring.write(&tone[640..640 + 3240], 16_000, 1);
+    ring.write(&tone[..660], 16_000, 1);
+    let mut heard = pull(&mut reader, 660, 16_000);
+    // From a peak on an odd number of half periods is left out.
+    ring.write(&tone[660..660 + 3240], 16_000, 1);
     heard.extend(pull(&mut reader, 320, 16_000));
     assert_eq!(reader.dropped_ms(), 182.5);
     let largest = heard.windows(2).map(|it| (i32::from(it[0]) - i32::from(it[1])).abs()).max().unwrap();
