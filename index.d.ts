@@ -10,6 +10,30 @@ import type { ReadableStream, WritableStream } from 'node:stream/web';
 
 type Interface<T, A extends unknown[] = never> = { prototype: T; new (...args: A): T };
 
+/** An EventTarget whose events have types, as in lib.dom. */
+interface Target<Events> extends EventTarget {
+  addEventListener<K extends keyof Events>(
+    type: K,
+    listener: (this: this, event: Events[K]) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  removeEventListener<K extends keyof Events>(
+    type: K,
+    listener: (this: this, event: Events[K]) => unknown,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+}
+
 // --- W3C interfaces with additions
 
 export interface MediaStreamTrack extends globalThis.MediaStreamTrack {
@@ -60,6 +84,7 @@ export interface LocalIceCandidateInit extends RTCIceCandidateInit {
 }
 
 export interface RTCPeerConnectionIceEvent extends globalThis.RTCPeerConnectionIceEvent {
+  readonly candidate: RTCIceCandidate | null;
   readonly url: string | null;
 }
 export declare const RTCPeerConnectionIceEvent: Interface<
@@ -91,7 +116,7 @@ export interface RTCSctpTransport extends globalThis.RTCSctpTransport {
 }
 export declare const RTCSctpTransport: Interface<RTCSctpTransport>;
 
-export interface RTCRtpReceiver extends globalThis.RTCRtpReceiver, EventTarget {
+export interface RTCRtpReceiver extends globalThis.RTCRtpReceiver, Target<{ dtmf: DTMFEvent }> {
   readonly track: MediaStreamTrack;
   readonly transport: RTCDtlsTransport | null;
   /** A digit that the far end pressed. */
@@ -174,7 +199,7 @@ export declare const RTCRtpScriptTransform: Interface<
   // biome-ignore lint/suspicious/noExplicitAny: as in lib.dom, and the transfer lists of Node and lib.dom differ
   [worker: { postMessage(message: any, transfer: any): void }, options?: any, transfer?: any[]]
 >;
-export interface RTCRtpScriptTransformer extends EventTarget {
+export interface RTCRtpScriptTransformer extends Target<{ keyframerequest: KeyFrameRequestEvent }> {
   readonly readable: ReadableStream<EncodedFrame>;
   readonly writable: WritableStream<EncodedFrame>;
   // biome-ignore lint/suspicious/noExplicitAny: what the page has given
@@ -195,7 +220,7 @@ export interface KeyFrameRequestEvent extends Event {
 }
 export declare const KeyFrameRequestEvent: Interface<KeyFrameRequestEvent, [type: string, rid?: string]>;
 /** In a worker: what its global scope has of encoded transforms. */
-export declare const workerScope: EventTarget & {
+export declare const workerScope: Target<{ rtctransform: RTCTransformEvent }> & {
   onrtctransform: ((event: RTCTransformEvent) => unknown) | null;
 };
 
@@ -222,6 +247,32 @@ export interface RTCDataChannel extends globalThis.RTCDataChannel {
 }
 export declare const RTCDataChannel: Interface<RTCDataChannel>;
 
+export interface RTCDataChannelEvent extends globalThis.RTCDataChannelEvent {
+  readonly channel: RTCDataChannel;
+}
+export declare const RTCDataChannelEvent: Interface<
+  RTCDataChannelEvent,
+  [type: string, eventInitDict: RTCDataChannelEventInit]
+>;
+
+export interface RTCTrackEvent extends globalThis.RTCTrackEvent {
+  readonly receiver: RTCRtpReceiver;
+  readonly streams: readonly MediaStream[];
+  readonly track: MediaStreamTrack;
+  readonly transceiver: RTCRtpTransceiver;
+}
+export declare const RTCTrackEvent: Interface<RTCTrackEvent, [type: string, eventInitDict: RTCTrackEventInit]>;
+
+export interface RTCPeerConnectionEventMap extends globalThis.RTCPeerConnectionEventMap {
+  /** @deprecated Use 'track'. */
+  addstream: MediaStreamEvent;
+  datachannel: RTCDataChannelEvent;
+  dtmf: DTMFEvent;
+  icecandidate: RTCPeerConnectionIceEvent;
+  removestream: MediaStreamEvent;
+  track: RTCTrackEvent;
+}
+
 export interface RTCPeerConnection extends globalThis.RTCPeerConnection {
   readonly sctp: RTCSctpTransport | null;
   createDataChannel(label: string, dataChannelDict?: DataChannelInit): RTCDataChannel;
@@ -230,6 +281,34 @@ export interface RTCPeerConnection extends globalThis.RTCPeerConnection {
   getReceivers(): RTCRtpReceiver[];
   getSenders(): RTCRtpSender[];
   getTransceivers(): RTCRtpTransceiver[];
+
+  // What is read has lib.dom's type: a property of ours that takes less than lib.dom's could not stand in for it.
+  get ondatachannel(): globalThis.RTCPeerConnection['ondatachannel'];
+  set ondatachannel(handler: ((this: RTCPeerConnection, event: RTCDataChannelEvent) => unknown) | null);
+  get onicecandidate(): globalThis.RTCPeerConnection['onicecandidate'];
+  set onicecandidate(handler: ((this: RTCPeerConnection, event: RTCPeerConnectionIceEvent) => unknown) | null);
+  get ontrack(): globalThis.RTCPeerConnection['ontrack'];
+  set ontrack(handler: ((this: RTCPeerConnection, event: RTCTrackEvent) => unknown) | null);
+  addEventListener<K extends keyof RTCPeerConnectionEventMap>(
+    type: K,
+    listener: (this: RTCPeerConnection, event: RTCPeerConnectionEventMap[K]) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  removeEventListener<K extends keyof RTCPeerConnectionEventMap>(
+    type: K,
+    listener: (this: RTCPeerConnection, event: RTCPeerConnectionEventMap[K]) => unknown,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
 
   /** A digit that the far end pressed. */
   ondtmf: ((this: globalThis.RTCPeerConnection, event: DTMFEvent) => unknown) | null;
@@ -286,8 +365,6 @@ export type RTCDTMFSender = globalThis.RTCDTMFSender;
 export declare const RTCDTMFSender: typeof globalThis.RTCDTMFSender;
 export type RTCDTMFToneChangeEvent = globalThis.RTCDTMFToneChangeEvent;
 export declare const RTCDTMFToneChangeEvent: typeof globalThis.RTCDTMFToneChangeEvent;
-export type RTCDataChannelEvent = globalThis.RTCDataChannelEvent;
-export declare const RTCDataChannelEvent: typeof globalThis.RTCDataChannelEvent;
 export type RTCError = globalThis.RTCError;
 export declare const RTCError: typeof globalThis.RTCError;
 export type RTCErrorEvent = globalThis.RTCErrorEvent;
@@ -298,8 +375,6 @@ export type RTCSessionDescription = globalThis.RTCSessionDescription;
 export declare const RTCSessionDescription: typeof globalThis.RTCSessionDescription;
 export type RTCStatsReport = globalThis.RTCStatsReport;
 export declare const RTCStatsReport: typeof globalThis.RTCStatsReport;
-export type RTCTrackEvent = globalThis.RTCTrackEvent;
-export declare const RTCTrackEvent: typeof globalThis.RTCTrackEvent;
 
 // --- events that are not in a standard
 
@@ -316,7 +391,7 @@ export declare const DTMFEvent: Interface<
   [type: string, init: EventInit & { tone: string; duration?: number; receiver?: RTCRtpReceiver | null }]
 >;
 
-/** 'addstream' at an RTCPeerConnection. */
+/** 'addstream' and 'removestream' at an RTCPeerConnection. */
 export interface MediaStreamEvent extends Event {
   readonly stream: MediaStream;
 }
@@ -594,7 +669,7 @@ export interface RTCAudioSource {
   /** 10 ms of samples; what does not fit into a full queue is dropped. */
   onData(data: RTCAudioData): void;
 }
-export interface RTCAudioSink extends EventTarget {
+export interface RTCAudioSink extends Target<{ data: RTCAudioDataEvent }> {
   ondata: ((event: RTCAudioDataEvent) => unknown) | null;
   readonly stopped: boolean;
   stop(): void;

@@ -119,7 +119,7 @@ const narrowed: Table<Narrowed> = {
     sctp: true,
   },
   RTCPeerConnectionIceErrorEvent: null,
-  RTCPeerConnectionIceEvent: null,
+  RTCPeerConnectionIceEvent: { candidate: true },
   RTCRtpReceiver: { track: true, transport: true },
   RTCRtpScriptTransform: null,
   RTCRtpSender: { track: true, transport: true },
@@ -127,7 +127,7 @@ const narrowed: Table<Narrowed> = {
   RTCSctpTransport: { transport: true },
   RTCSessionDescription: null,
   RTCStatsReport: null,
-  RTCTrackEvent: null,
+  RTCTrackEvent: { receiver: true, streams: true, track: true, transceiver: true },
 };
 
 // Dictionaries with members of our own.

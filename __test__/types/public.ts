@@ -14,6 +14,7 @@ import {
   PcmSource,
   RTCIceCandidate,
   RTCPeerConnection,
+  type RTCRtpReceiver,
   RTCRtpScriptTransform,
   type RTCRtpSender,
   RTCSessionDescription,
@@ -44,9 +45,6 @@ async function uses(): Promise<void> {
   const track = media.getAudioTracks()[0] as MediaStreamTrack;
   const written: boolean | undefined = track.source?.write(new Int16Array(320), { sampleRate: 16000 });
   const sender: RTCRtpSender = own.addTrack(track, stream);
-  own.ondtmf = (event) => event.tone + event.duration;
-  own.ontrack = ({ streams, track: remote }) => [streams[0]?.id, remote.muted];
-  own.addEventListener('icecandidate', (event) => event.candidate?.address);
   for await (const frame of new PcmSink(track, { sampleRate: 16000 })) frame.samples.fill(0);
   const source = new PcmSource();
   source.on('level', ({ rmsDbfs, peak }) => rmsDbfs + peak);
@@ -73,9 +71,45 @@ async function uses(): Promise<void> {
   await session.createOffer({ iceRestart: true });
   const channel: globalThis.RTCDataChannel = own.createDataChannel('chat', { ordered: false, priority: 'high' });
   channel.onmessage = ({ data }) => channel.send(data);
-  own.ondatachannel = ({ channel: theirs }) => theirs.close();
   track.forceStop();
   console.log(droppedMs, written, sender, new DTMFEvent('dtmf', { tone: '1' }));
+}
+
+/** Events have what is added, whichever way they are listened to. */
+function listens(receiver: RTCRtpReceiver, sink: InstanceType<typeof nonstandard.RTCAudioSink>): void {
+  own.ondtmf = (event) => event.tone + event.duration;
+  const digit = ({ tone, receiver: from }: DTMFEvent) => from?.track.forceStop() ?? tone.trim();
+  own.addEventListener('dtmf', digit, { once: true });
+  own.addEventListener('dtmf', ({ tone }) => tone.trim());
+  own.removeEventListener('dtmf', digit);
+  receiver.ondtmf = digit;
+  receiver.addEventListener('dtmf', ({ tone }) => tone.trim());
+  receiver.removeEventListener('dtmf', digit);
+  own.ontrack = ({ receiver: from, streams, track, transceiver }) => {
+    from.ondtmf = digit;
+    track.forceStop();
+    return [streams[0]?.getTracks()[0]?.source, transceiver.getHeaderExtensionsToNegotiate()];
+  };
+  own.ontrack = null;
+  own.addEventListener('track', ({ receiver: from }) => from.addEventListener('dtmf', digit));
+  own.onicecandidate = ({ candidate: local, url }) => url?.trim() ?? local?.url ?? local?.relayProtocol;
+  own.addEventListener('icecandidate', ({ candidate: local }) => local?.address ?? local?.url);
+  own.ondatachannel = ({ channel }) => channel.priority?.trim();
+  own.addEventListener('datachannel', ({ channel }) => channel.priority);
+  own.onaddstream = ({ stream: theirs }) => theirs.getTracks()[0]?.forceStop();
+  own.addEventListener('addstream', ({ stream: theirs }) => theirs.getTracks()[0]?.forceStop());
+  own.addEventListener('removestream', ({ stream: theirs }) => theirs.id);
+  own.addEventListener('connectionstatechange', function () {
+    this.markActiveTracksAsLive();
+  });
+  own.addEventListener('mine', { handleEvent: (event) => event.type });
+  // What is written for lib.dom's events takes ours.
+  own.ontrack = (event: globalThis.RTCTrackEvent) => event.track;
+  connection.ontrack = own.ontrack;
+  workerScope.addEventListener('rtctransform', ({ transformer }) =>
+    transformer.addEventListener('keyframerequest', ({ rid }) => rid?.trim()),
+  );
+  sink.addEventListener('data', ({ samples }) => samples.length);
 }
 
 // @ts-expect-error an interface without a constructor
@@ -91,4 +125,4 @@ new CallRecorder({ left: null });
 // @ts-expect-error not a configuration
 new RTCPeerConnection({ loopback: 'yes' });
 
-console.log(connectionId(own), connection, devices, candidate, description, uses, install, uninstall);
+console.log(connectionId(own), connection, devices, candidate, description, uses, listens, install, uninstall);
