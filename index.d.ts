@@ -1,4 +1,6 @@
 /// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+/// <reference lib="dom.asynciterable" />
 /// <reference types="node" />
 /**
  * webphone-rtc: WebRTC for audio calls in Node.

@@ -45,6 +45,7 @@ async function uses(): Promise<void> {
   const track = media.getAudioTracks()[0] as MediaStreamTrack;
   const written: boolean | undefined = track.source?.write(new Int16Array(320), { sampleRate: 16000 });
   const sender: RTCRtpSender = own.addTrack(track, stream);
+  for (const { type } of (await own.getStats()).values()) type.trim();
   for await (const frame of new PcmSink(track, { sampleRate: 16000 })) frame.samples.fill(0);
   const source = new PcmSource();
   source.on('level', ({ rmsDbfs, peak }) => rmsDbfs + peak);

@@ -6,6 +6,7 @@ import { traceConnections } from 'webphone-rtc/tracing';
 import { callAudio, webRtcSessionFactory } from 'webphone-rtc/webphone';
 
 export const connection: globalThis.RTCPeerConnection = new RTCPeerConnection({ loopback: true });
+export const kinds = async (): Promise<string[]> => [...(await connection.getStats()).values()].map(({ type }) => type);
 export const phone = (sipInfo: ConstructorParameters<typeof WebPhone>[0]['sipInfo']): WebPhone =>
   new WebPhone({ sipInfo, webRtcSessionFactory });
 
