@@ -8,9 +8,13 @@
  */
 import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
-import type { ReadableStream, WritableStream } from 'node:stream/web';
+import type * as web from 'node:stream/web';
 
 type Interface<T, A extends unknown[] = never> = { prototype: T; new (...args: A): T };
+
+// Node and lib.dom each have a type of their own for the same streams; what takes one of them takes these.
+type ReadableStream<T> = globalThis.ReadableStream<T> & web.ReadableStream<T>;
+type WritableStream<T> = globalThis.WritableStream<T> & web.WritableStream<T>;
 
 /** An EventTarget whose events have types, as in lib.dom. */
 interface Target<Events> extends EventTarget {

@@ -1,15 +1,19 @@
 // Compiled, never run: the public types fit where lib.dom's are expected, and say what is added.
+import { Readable, Writable } from 'node:stream';
+import type * as web from 'node:stream/web';
 import { Worker } from 'node:worker_threads';
 import { trace } from '@opentelemetry/api';
 import {
   CallRecorder,
   connectionId,
   DTMFEvent,
+  type EncodedFrame,
   getUserMedia,
   MediaStream,
   type MediaStreamTrack,
   mediaDevices,
   nonstandard,
+  type PcmFrame,
   PcmSink,
   PcmSource,
   RTCIceCandidate,
@@ -113,6 +117,27 @@ function listens(receiver: RTCRtpReceiver, sink: InstanceType<typeof nonstandard
   sink.addEventListener('data', ({ samples }) => samples.length);
 }
 
+/** Web streams are what lib.dom has, and what node:stream/web has. */
+async function streams(source: PcmSource, sink: PcmSink): Promise<void> {
+  await (await fetch('https://tts.example/say')).body?.pipeTo(source.toWebStream({ sampleRate: 24000 }));
+  const same = sink.toWebStream().pipeThrough(new TransformStream<PcmFrame, PcmFrame>());
+  await same.pipeTo(source.toWebStream());
+  const dom: [ReadableStream<PcmFrame>, WritableStream<PcmFrame>] = [sink.toWebStream(), source.toWebStream()];
+  const node: [web.ReadableStream<PcmFrame>, web.WritableStream<PcmFrame>] = [sink.toWebStream(), source.toWebStream()];
+  for await (const { samples } of sink.toWebStream()) samples.fill(0);
+  Readable.fromWeb(sink.toWebStream()).pipe(Writable.fromWeb(source.toWebStream()));
+  // docs/encoded-frames.md
+  workerScope.onrtctransform = ({ transformer }) => {
+    const { readable, writable } = transformer;
+    const transform = (frame: EncodedFrame, controller: TransformStreamDefaultController<EncodedFrame>) => {
+      frame.data = new ArrayBuffer(frame.data.byteLength);
+      controller.enqueue(frame);
+    };
+    readable.pipeThrough(new TransformStream({ transform })).pipeTo(writable);
+  };
+  console.log(dom, node);
+}
+
 // @ts-expect-error an interface without a constructor
 new nonstandard.RTCAudioDataEvent();
 setLogger(console, { level: 'debug' });
@@ -126,4 +151,4 @@ new CallRecorder({ left: null });
 // @ts-expect-error not a configuration
 new RTCPeerConnection({ loopback: 'yes' });
 
-console.log(connectionId(own), connection, devices, candidate, description, uses, listens, install, uninstall);
+console.log(connectionId(own), connection, devices, candidate, description, uses, listens, streams, install, uninstall);
