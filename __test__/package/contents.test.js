@@ -29,6 +29,14 @@ test('everything that package.json names is there', () => {
   expect(files).toEqual(expect.arrayContaining(named.map((name) => path.posix.normalize(name))));
 });
 
+test('a TypeScript that does not read exports (node10) finds the same types', () => {
+  const { exports: entries, typesVersions } = require('../../package.json');
+  const typed = Object.entries(entries).filter(([entry, { types }]) => entry !== '.' && types);
+  expect(typesVersions['*']).toEqual(
+    Object.fromEntries(typed.map(([entry, { types }]) => [entry.slice(2), [path.posix.normalize(types)]])),
+  );
+});
+
 test('the loader, its types, the licence and those of others are there', () => {
   expect(files).toEqual(
     expect.arrayContaining([
