@@ -90,7 +90,8 @@ function build() {
   const isCheckout = existsSync(path.join(root, 'tsconfig.json'));
   const missing = missingTools();
   if (missing.length > 0) {
-    const again = isCheckout ? 'Then run the same command again.' : `Then install again: npm rebuild ${manifest.name}`;
+    // Not `npm rebuild`: npm has removed a package whose install failed, and would rebuild nothing with success.
+    const again = 'Then run the same command again.';
     throw new Unbuildable(`this machine lacks\n${missing.map((line) => `  - ${line}`).join('\n')}\n${again}`);
   }
   // In a checkout the target directory is worth keeping.
