@@ -6,6 +6,7 @@
 
 import { arch, platform, version } from 'node:process';
 import type { Fields, Level, Namespace } from './log';
+import { whyNoBinary } from './no-binary';
 
 export interface ErrorData {
   kind:
@@ -679,11 +680,11 @@ function load(): Binding {
     // Outside rootDir, so not an import: written by `napi build` beside package.json.
     return require('../binding.js');
   } catch (cause) {
-    throw new Error(whyNone(), { cause });
+    throw new Error(adviceFor(cause), { cause });
   }
 }
 
-function whyNone(): string {
+function adviceFor(cause: unknown): string {
   let hook: string;
   try {
     // Package managers may keep packages from running their install scripts, and ours would have said it.
@@ -695,7 +696,7 @@ function whyNone(): string {
     );
   }
   return (
-    `webphone-rtc has no binary that loads on this machine (${platform}-${arch}, Node ${version}). ` +
-    `This compiles one, or says what is missing:\n  node ${hook}`
+    `webphone-rtc has no binary that loads on this machine (${platform}-${arch}, Node ${version}): ` +
+    `${whyNoBinary(cause)}. This compiles one, or says what is missing:\n  node ${hook}`
   );
 }

@@ -150,15 +150,35 @@ describe('Node', () => {
   });
 });
 
-test('a missing binary: the other checks are made nevertheless', async () => {
+/** The package without its binary. */
+function withoutBinary() {
   const copy = folder('no-binary');
   for (const name of ['dist', 'binding.js', 'package.json'])
     fs.cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
-  const { status, of } = await examined(['--no-stun'], { cli: path.join(copy, 'dist/cli/index.js') });
+  return copy;
+}
+
+test('a missing binary: the other checks are made nevertheless', async () => {
+  const { status, of } = await examined(['--no-stun'], { cli: path.join(withoutBinary(), 'dist/cli/index.js') });
   expect(status).toBe(1);
-  expect(of('binary')).toMatchObject(failure(/does not load on \w+ \w+: /, /npm rebuild webphone-rtc/));
+  const says = /does not load on \w+ \w+: no binary for \w+-\w+ is installed$/;
+  expect(of('binary')).toMatchObject(failure(says, /npm rebuild webphone-rtc/));
   expect(of('ports').status).toBe('ok');
   expect(of('self-call')).toMatchObject({ status: 'skipped', says: expect.stringMatching(/does not load/) });
+});
+
+test('a binary that cannot be loaded: what the system says of it is told, by the package as well', async () => {
+  const copy = withoutBinary();
+  const name = fs.readdirSync(root).find((file) => /^webphone-rtc\..*\.node$/.test(file));
+  fs.writeFileSync(path.join(copy, name), 'no binary '.repeat(1000));
+  fs.mkdirSync(path.join(copy, 'scripts'));
+  fs.copyFileSync(path.join(root, 'scripts/install.js'), path.join(copy, 'scripts/install.js'));
+  const args = ['--no-stun', '--no-self-call'];
+  const { of } = await examined(args, { cli: path.join(copy, 'dist/cli/index.js') });
+  const why = new RegExp(`${name}.*(invalid ELF header|mach-o|Win32)|(invalid ELF header|mach-o|Win32).*${name}`);
+  expect(of('binary')).toMatchObject({ ...failure(why, /npm rebuild/), data: { reason: expect.stringMatching(why) } });
+  const { stderr } = await run(copy, process.execPath, ['-e', "require('./dist')"]);
+  expect(/^Error: webphone-rtc has no binary that loads on this machine .*$/m.exec(stderr)?.[0]).toMatch(why);
 });
 
 describe('interfaces', () => {

@@ -33,6 +33,7 @@ function needing(version, file) {
 test('a bundle that leaves the binary behind says what to do', () => {
   const bundle = fs.mkdtempSync(path.join(os.tmpdir(), 'bundle-'));
   fs.copyFileSync(path.join(root, 'dist/binding.js'), path.join(bundle, 'bundle.js'));
+  fs.copyFileSync(path.join(root, 'dist/no-binary.js'), path.join(bundle, 'no-binary.js'));
   const { status, stderr } = spawnSync(process.execPath, ['bundle.js'], { cwd: bundle, encoding: 'utf8' });
   fs.rmSync(bundle, { recursive: true });
   expect(status).not.toBe(0);

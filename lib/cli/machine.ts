@@ -4,6 +4,7 @@
  */
 import { createSocket } from 'node:dgram';
 import type { NetworkInterfaceInfo } from 'node:os';
+import { whyNoBinary } from '../no-binary';
 import type { Finding } from './finding';
 
 const OLDEST_NODE = 20;
@@ -32,11 +33,11 @@ export function checkBinary(load: () => { version(): string }, platform: string)
       data: { version, platform },
     };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = whyNoBinary(error);
     return {
       id: 'binary',
       status: 'failure',
-      says: `The engine does not load on ${platform}: ${reason.split('\n')[0]}`,
+      says: `The engine does not load on ${platform}: ${reason}`,
       advice:
         'Run `npm rebuild webphone-rtc --foreground-scripts`: it compiles the engine, or says what that needs. After a copy of ' +
         'node_modules from another kind of machine, or an install with --omit=optional, run `npm install` here instead.',
