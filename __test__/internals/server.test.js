@@ -1,10 +1,12 @@
 // The server of the internals: who is let in, what is told, what is kept.
 
 const { once } = require('node:events');
+const fs = require('node:fs');
 const http = require('node:http');
+const path = require('node:path');
 const { RTCPeerConnection } = require('webphone-rtc');
 const { startInternals } = require('webphone-rtc/internals');
-const { root, run } = require('../package/shell');
+const { folder, removeScratch, root, run } = require('../package/shell');
 const { Pair } = require('../support/pair');
 const { listen } = require('./updates');
 
@@ -40,6 +42,8 @@ afterEach(async () => {
   for (const pair of pairs.splice(0)) pair.end();
   for (const it of internals.splice(0)) await it.close();
 });
+
+afterAll(removeScratch);
 
 jest.setTimeout(60_000);
 
@@ -128,6 +132,20 @@ describe('what is answered', () => {
     [{ host: '' }, TypeError],
   ])('%j is refused', async (options, type) => {
     await expect(startInternals(options)).rejects.toThrow(type);
+  });
+
+  test('a bundle without the files of the page says what to do, and records nothing', async () => {
+    const bundle = folder('no-page');
+    const binary = fs.readdirSync(root).find((name) => /^webphone-rtc\..*\.node$/.test(name));
+    for (const name of ['dist', 'binding.js', binary])
+      fs.cpSync(path.join(root, name), path.join(bundle, name), { recursive: true });
+    const script = `require('./dist/internals').startInternals().catch(({ message, cause }) => {
+      const recorded = require('./dist/log').isLogged('sdp', 'debug');
+      console.log(JSON.stringify({ message, code: cause.code, recorded }));
+    })`;
+    const { stdout } = await run(bundle, process.execPath, ['-e', script], {}, 30_000);
+    const message = expect.stringMatching(/^The page's files are not in .*no-page.* unless 'webphone-rtc' is external/);
+    expect(JSON.parse(stdout)).toEqual({ message, code: 'ENOENT', recorded: false });
   });
 
   test('a port that is taken is the error of listen()', async () => {

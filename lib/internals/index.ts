@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { isIPv6 } from 'node:net';
 import { emitWarning } from 'node:process';
 import { Monitor } from './monitor';
-import { serve } from './server';
+import { readPage, serve } from './server';
 
 export interface InternalsOptions {
   /** 0, unless said otherwise: any that is free. */
@@ -38,8 +38,9 @@ export async function startInternals(options: InternalsOptions = {}): Promise<In
   if (typeof token !== 'string' || !TOKEN.test(token)) {
     throw new TypeError('A token is made of 12 to 256 letters, digits, _ and -');
   }
+  const page = readPage();
   const monitor = new Monitor();
-  const server = serve(monitor, token);
+  const server = serve(monitor, token, page);
   try {
     server.listen(port, host);
     await once(server, 'listening');

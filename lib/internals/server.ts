@@ -34,8 +34,21 @@ const HEADERS = {
   'x-content-type-options': 'nosniff',
 };
 
-export function serve(monitor: Monitor, token: string): Server {
-  const files = new Map(FILES.map((name) => [name, readFileSync(path.join(PAGE, name))]));
+export type Page = ReadonlyMap<string, Buffer>;
+
+export function readPage(): Page {
+  try {
+    return new Map(FILES.map((name) => [name, readFileSync(path.join(PAGE, name))]));
+  } catch (cause) {
+    throw new Error(
+      `The page's files are not in ${PAGE}. A bundler leaves them behind, unless 'webphone-rtc' is external: ` +
+        'then the package stays where it is installed.',
+      { cause },
+    );
+  }
+}
+
+export function serve(monitor: Monitor, token: string, files: Page): Server {
   const pages = new Set<ServerResponse>();
   const server = createServer((request, response) => {
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
