@@ -68,8 +68,8 @@ fn blend(rate_hz: u32) -> usize {
     (rate_hz * BLEND_MS / 1000) as usize
 }
 
-/// A reader's way from one converter to the next, as the signal that it reads has changed its rate. Filters of different ratios have different
-/// delays, so that the signal moves by a millisecond or two.
+/// A reader's way from one converter to the next, as the signal that it reads has changed its rate. Filters of different
+/// ratios have different delays, so that the signal moves by a millisecond or two.
 pub struct Seam {
     /// What was read last, at the rate that is read now.
     past: Vec<i16>,
