@@ -279,7 +279,9 @@ export interface RTCPeerConnectionEventMap extends globalThis.RTCPeerConnectionE
   track: RTCTrackEvent;
 }
 
-export interface RTCPeerConnection extends globalThis.RTCPeerConnection {
+export interface RTCPeerConnection
+  extends Omit<globalThis.RTCPeerConnection, 'addEventListener' | 'removeEventListener'>,
+    Target<RTCPeerConnectionEventMap> {
   readonly sctp: RTCSctpTransport | null;
   createDataChannel(label: string, dataChannelDict?: DataChannelInit): RTCDataChannel;
   addTrack(track: globalThis.MediaStreamTrack, ...streams: globalThis.MediaStream[]): RTCRtpSender;
@@ -295,26 +297,6 @@ export interface RTCPeerConnection extends globalThis.RTCPeerConnection {
   set onicecandidate(handler: ((this: RTCPeerConnection, event: RTCPeerConnectionIceEvent) => unknown) | null);
   get ontrack(): globalThis.RTCPeerConnection['ontrack'];
   set ontrack(handler: ((this: RTCPeerConnection, event: RTCTrackEvent) => unknown) | null);
-  addEventListener<K extends keyof RTCPeerConnectionEventMap>(
-    type: K,
-    listener: (this: RTCPeerConnection, event: RTCPeerConnectionEventMap[K]) => unknown,
-    options?: boolean | AddEventListenerOptions,
-  ): void;
-  addEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void;
-  removeEventListener<K extends keyof RTCPeerConnectionEventMap>(
-    type: K,
-    listener: (this: RTCPeerConnection, event: RTCPeerConnectionEventMap[K]) => unknown,
-    options?: boolean | EventListenerOptions,
-  ): void;
-  removeEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | EventListenerOptions,
-  ): void;
 
   /** A digit that the far end pressed. */
   ondtmf: ((this: globalThis.RTCPeerConnection, event: DTMFEvent) => unknown) | null;
