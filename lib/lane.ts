@@ -105,10 +105,11 @@ export function queueTask(task: () => void): void {
   setImmediate(task);
 }
 
-/** The same for what has a result. */
-export function task<T>(run: () => T): Promise<T> {
+/** The same for what has a result. The promise is never settled where `run` is not `wanted` any more. */
+export function task<T>(run: () => T, wanted = () => true): Promise<T> {
   return new Promise((resolve, reject) => {
     queueTask(() => {
+      if (!wanted()) return;
       try {
         resolve(run());
       } catch (error) {

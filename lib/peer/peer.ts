@@ -20,7 +20,7 @@ import { publish, type TrackMessage } from '../channels';
 import { within } from '../context';
 import { DTMFEvent } from '../DTMFEvent';
 import { isGuardOn } from '../guard';
-import { holdLoop, listen, queueTask, release, root, theEngine } from '../lane';
+import { holdLoop, listen, queueTask, release, root, task, theEngine } from '../lane';
 import { isLogged, log, withoutSecrets } from '../log';
 import type { MediaStream } from '../MediaStream';
 import {
@@ -171,16 +171,7 @@ export class Peer {
   /** W3C "in parallel … queue a task": the promise is settled in the task, never once the connection is closed. */
   task<T>(run: () => T): Promise<T> {
     if (this.connectionState !== 'failed') root(this);
-    return new Promise((resolve, reject) => {
-      within(this, queueTask, () => {
-        if (this.closed) return;
-        try {
-          resolve(run());
-        } catch (error) {
-          reject(error);
-        }
-      });
-    });
+    return within(this, () => task(run, () => !this.closed));
   }
 
   /** Applies a description in a task. Only inside the operations chain. */

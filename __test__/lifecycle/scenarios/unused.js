@@ -3,6 +3,14 @@
 const { configuration, openEar, rtc } = require('../../support/implementation');
 const say = require('./say');
 
+/** What makes a connection with a section for sound and does that with it. */
+const withAudio = (use) => () => {
+  const pc = new rtc.RTCPeerConnection(configuration);
+  pc.addTransceiver('audio');
+  use(pc);
+  return pc;
+};
+
 const make = {
   connection: () => new rtc.RTCPeerConnection(configuration),
   'connection with a track': () => new rtc.RTCPeerConnection(configuration).addTrack(new rtc.PcmSource().createTrack()),
@@ -12,30 +20,17 @@ const make = {
     pc.addTransceiver('audio');
     pc.createDataChannel('x');
   },
-  'connection asked for statistics': () => {
-    const pc = new rtc.RTCPeerConnection(configuration);
-    pc.addTransceiver('audio');
-    pc.getStats();
-    return pc;
-  },
-  'connection asked for an offer': () => {
-    const pc = new rtc.RTCPeerConnection(configuration);
-    pc.addTransceiver('audio');
-    pc.createOffer();
-    return pc;
-  },
+  'connection asked for statistics': withAudio((pc) => pc.getStats()),
+  'connection asked for an offer': withAudio((pc) => pc.createOffer()),
   'connection with an empty description': () => {
     const pc = new rtc.RTCPeerConnection(configuration);
     pc.setLocalDescription();
     return pc;
   },
-  'connection whose offer was taken back': () => {
-    const pc = new rtc.RTCPeerConnection(configuration);
-    pc.addTransceiver('audio');
+  'connection whose offer was taken back': withAudio((pc) => {
     pc.setLocalDescription();
     pc.setLocalDescription({ type: 'rollback' });
-    return pc;
-  },
+  }),
   'connection that refuses all sections': () => {
     const far = new rtc.RTCPeerConnection(configuration);
     const pc = new rtc.RTCPeerConnection(configuration);
