@@ -204,7 +204,7 @@ impl Player {
             return before + self.rest(samples, ticks, clock_hz);
         }
         self.pcm.clear();
-        let whole = ((u64::from(whole) * u64::from(self.rate_hz) / u64::from(clock_hz)) as usize).max(samples);
+        let whole = whole_samples(whole, clock_hz, self.rate_hz).max(samples);
         if let (Some((codec, decoder)), Some(follower)) = (&mut self.decoder, follower)
             && follower.content == Content::Audio(*codec)
             && decoder.recover(&follower.payload, whole, &mut self.pcm)
@@ -233,10 +233,11 @@ impl Player {
 
     /// Plays what was decoded, which stands for `ticks`, and what was held before it, or holds it.
     fn settle(&mut self, ticks: u32, clock_hz: u32, surplus_ms: f64) -> Duration {
-        let length_ms = f64::from(ticks) * 1000.0 / f64::from(clock_hz);
+        let ms = |ticks: u32| f64::from(ticks) * 1000.0 / f64::from(clock_hz);
+        let length_ms = ms(ticks);
         let (mut ticks, mut held_ms) = (ticks, 0.0);
         if let Some(mut held) = self.held.take() {
-            held_ms = f64::from(held.ticks) * 1000.0 / f64::from(clock_hz);
+            held_ms = ms(held.ticks);
             held.pcm.append(&mut self.pcm);
             ticks += held.ticks;
             self.pcm = held.pcm;
@@ -386,7 +387,7 @@ impl Player {
             return;
         }
         successor.heard += successor.pcm.len();
-        successor.pcm.resize((u64::from(packet.ticks) * u64::from(rate_hz) / u64::from(clock_hz)) as usize, 0);
+        successor.pcm.resize(whole_samples(packet.ticks, clock_hz, rate_hz), 0);
         let too_soon = successor.heard < samples(REHEARSAL_MS * 1000, rate_hz);
         if too_soon || self.concealer.bridging() || self.held.is_some() {
             return;
@@ -463,6 +464,11 @@ impl Player {
         self.remainder = owed % u64::from(clock_hz);
         (owed / u64::from(clock_hz)) as usize
     }
+}
+
+/// Samples at `rate_hz` that `ticks` have room for.
+fn whole_samples(ticks: u32, clock_hz: u32, rate_hz: u32) -> usize {
+    (u64::from(ticks) * u64::from(rate_hz) / u64::from(clock_hz)) as usize
 }
 
 /// Is nothing left of what a decoder conceals?
