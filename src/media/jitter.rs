@@ -9,6 +9,7 @@ use super::codec::Codec;
 use super::delay::{DelayEstimator, MAX_MS};
 use bytes::Bytes;
 use std::collections::VecDeque;
+use std::ops::Add;
 use std::time::{Duration, Instant};
 
 /// What a packet in the buffer carries.
@@ -96,8 +97,23 @@ pub struct JitterStats {
     pub skipped: u64,
     /// Jumps of the sender's clock.
     pub jumps: u64,
-    /// The delay that is aimed at, over the fastest packet's, in milliseconds.
-    pub target_ms: f64,
+}
+
+impl Add for JitterStats {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            delay_sum: self.delay_sum + other.delay_sum,
+            target_sum: self.target_sum + other.target_sum,
+            minimum_sum: self.minimum_sum + other.minimum_sum,
+            emitted_ticks: self.emitted_ticks + other.emitted_ticks,
+            late: self.late + other.late,
+            duplicates: self.duplicates + other.duplicates,
+            skipped: self.skipped + other.skipped,
+            jumps: self.jumps + other.jumps,
+        }
+    }
 }
 
 /// A packet is waited for this much longer than its time before it counts as missing. What is played then comes out
@@ -121,12 +137,12 @@ const MAX_PACKETS: usize = 1000;
 const LATE_RUN: u32 = 25;
 const STRANGE_RUN: u32 = 2;
 
-/// A jitter buffer; time is an argument, so that arrival traces replay in virtual time.
+/// A jitter buffer of one stream; time is an argument, so that arrival traces replay in virtual time.
 pub struct JitterBuffer {
     clock_hz: u32,
     /// By place on the timeline, oldest first.
     packets: VecDeque<(i64, Packet)>,
-    timeline: Option<Timeline>,
+    timeline: Timeline,
     delay: DelayEstimator,
     /// Packets are to wait for at least so long, over the fastest.
     least_ms: f64,
@@ -143,7 +159,7 @@ struct Seen {
     bits: u128,
 }
 
-/// The state that starts anew with a stream. Places are timestamps extended to 64 bits, plus [`shift`](Self::shift).
+/// Where the stream is. Places are timestamps extended to 64 bits, plus [`shift`](Self::shift).
 struct Timeline {
     epoch: Instant,
     /// What the sender's jumps add up to.
@@ -164,27 +180,33 @@ struct Newest {
 }
 
 impl JitterBuffer {
-    /// An empty buffer for timestamps of `clock_hz`.
-    pub fn new(clock_hz: u32) -> Self {
-        Self {
+    /// The buffer of a stream whose first packet has arrived `now`, and has timestamps of `clock_hz`: it plays at once, or after
+    /// the [least delay](Self::set_least_ms). What comes after it may be late by [`HOLD`] before anything is heard of that, and by
+    /// then more is known.
+    pub fn new(clock_hz: u32, least_ms: f64, now: Instant, first: Packet) -> Self {
+        let at = i64::from(first.timestamp);
+        let newest = Newest { at, sequence: first.sequence, ticks: first.ticks, transit_ms: 0.0 };
+        let mut buffer = Self {
             clock_hz: clock_hz.max(1000),
             packets: VecDeque::new(),
-            timeline: None,
+            timeline: Timeline { epoch: now, shift: 0, cursor: at, played: i64::MIN, newest },
             delay: DelayEstimator::default(),
             least_ms: 0.0,
             seen: Seen::default(),
             late_run: 0,
             stats: JitterStats::default(),
-        }
+        };
+        buffer.set_least_ms(least_ms);
+        buffer.timeline.cursor -= buffer.ticks(buffer.least_ms);
+        buffer.seen.insert(first.sequence);
+        buffer.observe(now, at);
+        buffer.queue(now, at, first);
+        buffer
     }
 
     /// Takes a packet that arrived `now`.
     pub fn insert(&mut self, now: Instant, packet: Packet) -> Inserted {
-        let Some(timeline) = &self.timeline else {
-            self.begin(now, packet);
-            return Inserted::Queued;
-        };
-        let at = timeline.place(packet.timestamp);
+        let at = self.timeline.place(packet.timestamp);
         if !self.seen.insert(packet.sequence) {
             self.stats.duplicates += 1;
             return Inserted::Duplicate;
@@ -193,22 +215,38 @@ impl JitterBuffer {
             return self.jump(now, at, packet);
         }
         self.observe(now, at);
-        let Some(timeline) = &mut self.timeline else { return Inserted::Late };
-        if at < timeline.played {
+        if at < self.timeline.played {
             self.late_run += 1;
             self.stats.late += 1;
             return Inserted::Late;
         }
         self.late_run = 0;
         // Late, but nothing newer was played: it plays now, and the delay has grown.
-        timeline.cursor = timeline.cursor.min(at);
+        self.timeline.cursor = self.timeline.cursor.min(at);
         self.queue(now, at, packet);
         Inserted::Queued
     }
 
+    /// Nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.packets.is_empty()
+    }
+
+    /// The sequence number after the newest packet's.
+    pub fn next_sequence(&self) -> u16 {
+        self.timeline.newest.sequence.wrapping_add(1)
+    }
+
+    /// Another stream has been played until `due`, while the first packets of this one waited.
+    pub fn take_over(&mut self, due: Instant) {
+        let Some((first, _)) = self.packets.front() else { return };
+        let waited = self.timeline.now(due, self.clock_hz).max(0);
+        self.timeline.cursor = (self.timeline.cursor + waited).min(*first);
+    }
+
     /// Would a copy of a packet that has not come still be played?
     pub fn misses(&self, timestamp: u32, ticks: u32) -> bool {
-        let Some(timeline) = &self.timeline else { return false };
+        let timeline = &self.timeline;
         let (at, begun) = (timeline.place(timestamp), timeline.played != i64::MIN);
         let from = if begun { timeline.played } else { timeline.cursor };
         let queued = || self.packets.iter().any(|(other, _)| *other == at);
@@ -218,9 +256,8 @@ impl JitterBuffer {
     /// Takes a copy of a packet that is [missing](Self::misses). It says nothing of how long packets take, and the packet
     /// itself, if it comes in time after all, takes its place.
     pub fn insert_copy(&mut self, packet: Packet) {
-        let Some(timeline) = &mut self.timeline else { return };
-        let at = timeline.place(packet.timestamp);
-        timeline.cursor = timeline.cursor.min(at);
+        let at = self.timeline.place(packet.timestamp);
+        self.timeline.cursor = self.timeline.cursor.min(at);
         self.put(at, packet);
     }
 
@@ -228,7 +265,7 @@ impl JitterBuffer {
     /// sender is `resting` (it has said that it sends nothing) nothing is waited for.
     pub fn next(&mut self, due: Instant, now: Instant, resting: bool) -> Next {
         let (block, seam) = (self.ticks(f64::from(BLOCK_MS)), self.ticks(SEAM_MS));
-        let Some(timeline) = &mut self.timeline else { return Next::Bridge { ticks: block as u32 } };
+        let timeline = &mut self.timeline;
         let Some((at, front)) = self.packets.front() else {
             // The packet after the missing one may tell what was in it.
             let hold = HOLD + duration(timeline.newest.ticks, self.clock_hz);
@@ -263,14 +300,8 @@ impl JitterBuffer {
 
     /// How much longer packets wait at `due` than they should, in milliseconds; negative when they should wait longer.
     pub fn surplus_ms(&self, due: Instant) -> f64 {
-        let Some(timeline) = &self.timeline else { return 0.0 };
-        let transit_ms = timeline.transit_ms(due, timeline.cursor, self.clock_hz);
+        let transit_ms = self.timeline.transit_ms(due, self.timeline.cursor, self.clock_hz);
         self.transit_aim_ms().map_or(0.0, |aim_ms| transit_ms - aim_ms)
-    }
-
-    /// Forgets everything but the counters; timestamps are of a clock of `clock_hz` from now on.
-    pub fn reset(&mut self, clock_hz: u32) {
-        *self = Self { stats: self.stats, least_ms: self.least_ms, ..Self::new(clock_hz) };
     }
 
     /// Lets packets wait for at least so long, over the fastest, at most [`MAX_MS`]; the delay follows as it follows the
@@ -281,17 +312,24 @@ impl JitterBuffer {
 
     /// Counters.
     pub fn stats(&self) -> JitterStats {
-        JitterStats { target_ms: self.target_ms(), ..self.stats }
+        self.stats
+    }
+
+    /// The delay that is aimed at, over the fastest packet's, in milliseconds.
+    pub fn target_ms(&self) -> f64 {
+        self.minimum_ms().max(self.least_ms)
+    }
+
+    /// Nobody is to hear what waits, which is counted as skipped.
+    pub fn abandon(&mut self) {
+        self.stats.skipped += self.packets.len() as u64;
+        self.packets.clear();
     }
 
     /// The transit time that packets are to be played at; `None` before the first.
     fn transit_aim_ms(&self) -> Option<f64> {
         let (target_ms, fastest_ms) = self.delay.target_ms().zip(self.delay.fastest_ms())?;
         Some(target_ms.max(fastest_ms + self.least_ms))
-    }
-
-    fn target_ms(&self) -> f64 {
-        self.minimum_ms().max(self.least_ms)
     }
 
     /// What the network asks for.
@@ -304,26 +342,12 @@ impl JitterBuffer {
         (ms * f64::from(self.clock_hz) / 1000.0) as i64
     }
 
-    /// The first packet: it plays at once, or after the least delay. What comes after it may be late by [`HOLD`] before
-    /// anything is heard of that, and by then more is known.
-    fn begin(&mut self, now: Instant, packet: Packet) {
-        self.seen.insert(packet.sequence);
-        let at = i64::from(packet.timestamp);
-        let cursor = at - self.ticks(self.least_ms);
-        let newest = Newest { at, sequence: packet.sequence, ticks: packet.ticks, transit_ms: 0.0 };
-        self.timeline = Some(Timeline { epoch: now, shift: 0, cursor, played: i64::MIN, newest });
-        self.observe(now, at);
-        self.queue(now, at, packet);
-    }
-
     fn observe(&mut self, now: Instant, at: i64) {
-        if let Some(timeline) = &self.timeline {
-            self.delay.observe(now, timeline.transit_ms(now, at, self.clock_hz));
-        }
+        self.delay.observe(now, self.timeline.transit_ms(now, at, self.clock_hz));
     }
 
     fn has_jumped(&self, now: Instant, at: i64, packet: &Packet) -> bool {
-        let Some(timeline) = &self.timeline else { return false };
+        let timeline = &self.timeline;
         let newest = &timeline.newest;
         let step = packet.sequence.wrapping_sub(newest.sequence) as i16;
         // By how much its timestamp is ahead of what its sequence number says.
@@ -356,7 +380,7 @@ impl JitterBuffer {
         self.late_run = 0;
         let target_ms = self.transit_aim_ms().unwrap_or_default();
         let block = self.ticks(f64::from(BLOCK_MS));
-        let Some(timeline) = &mut self.timeline else { return Inserted::Late };
+        let timeline = &mut self.timeline;
         // Where a packet of average luck would be that arrives now, yet after all that is there.
         let usual = timeline.now(now, self.clock_hz) - (target_ms * f64::from(self.clock_hz) / 1000.0) as i64;
         let after = self.packets.back().map_or(timeline.cursor, |(at, last)| at + i64::from(last.ticks));
@@ -376,12 +400,9 @@ impl JitterBuffer {
     }
 
     fn queue(&mut self, now: Instant, at: i64, packet: Packet) {
-        let clock_hz = self.clock_hz;
-        if let Some(timeline) = &mut self.timeline
-            && (packet.sequence.wrapping_sub(timeline.newest.sequence) as i16) >= 0
-        {
-            let transit_ms = timeline.transit_ms(now, at, clock_hz);
-            timeline.newest = Newest { at, sequence: packet.sequence, ticks: packet.ticks, transit_ms };
+        if packet.sequence.wrapping_sub(self.timeline.newest.sequence) as i16 >= 0 {
+            let transit_ms = self.timeline.transit_ms(now, at, self.clock_hz);
+            self.timeline.newest = Newest { at, sequence: packet.sequence, ticks: packet.ticks, transit_ms };
         }
         self.put(at, packet);
         self.drop_backlog(now);
@@ -414,17 +435,14 @@ impl JitterBuffer {
         let Some((at, packet)) = self.packets.pop_front() else { return };
         self.stats.skipped += 1;
         let next = self.packets.front().map_or(at + i64::from(packet.ticks), |(next, _)| *next);
-        if let Some(timeline) = &mut self.timeline {
-            timeline.cursor = timeline.cursor.max(next);
-            timeline.played = timeline.cursor;
-        }
+        self.timeline.cursor = self.timeline.cursor.max(next);
+        self.timeline.played = self.timeline.cursor;
     }
 
     fn play(&mut self, due: Instant) -> Next {
         let (target_s, minimum_s) = (self.target_ms() / 1000.0, self.minimum_ms() / 1000.0);
-        let (Some(timeline), Some((at, packet))) = (&mut self.timeline, self.packets.pop_front()) else {
-            return Next::Wait(due);
-        };
+        let Some((at, packet)) = self.packets.pop_front() else { return Next::Wait(due) };
+        let timeline = &mut self.timeline;
         timeline.cursor = timeline.cursor.max(at + i64::from(packet.ticks));
         timeline.played = timeline.cursor;
         let waited = due.saturating_duration_since(packet.arrival).as_secs_f64();
@@ -457,9 +475,9 @@ impl Seen {
 
 impl Timeline {
     fn now(&self, now: Instant, clock_hz: u32) -> i64 {
-        let after = now.saturating_duration_since(self.epoch).as_secs_f64();
-        let before = self.epoch.saturating_duration_since(now).as_secs_f64();
-        ((after - before) * f64::from(clock_hz)) as i64
+        let ticks = |time: Duration| (time.as_secs_f64() * f64::from(clock_hz)) as i64;
+        let after = now.checked_duration_since(self.epoch);
+        after.map_or_else(|| -ticks(self.epoch.saturating_duration_since(now)), ticks)
     }
 
     /// Arrival at `now` minus the time at which `at` was sent, as far as its timestamp tells; the origin is arbitrary.

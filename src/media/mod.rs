@@ -32,6 +32,7 @@ mod sink;
 mod sources;
 mod speech;
 mod stretch;
+mod succession;
 mod tap;
 mod video_receiver;
 mod video_sender;

@@ -71,6 +71,7 @@ pub struct Player {
 struct Held {
     timestamp: u32,
     ticks: u32,
+    clock_hz: u32,
     pcm: Vec<i16>,
 }
 
@@ -114,9 +115,17 @@ impl Player {
         self.noise.stop();
     }
 
+    /// Another stream follows, which is joined to what was played as after a loss. Returns how long that takes which was held.
+    pub fn meet_stream(&mut self) -> Duration {
+        let before = self.release();
+        self.meet_encoder();
+        self.concealer.bridge(0, &mut Vec::new());
+        before
+    }
+
     /// Another encoder begins, or the one that goes on has been missed for long: a fresh decoder grows into that, and one that is not
     /// forgiving would be far too loud.
-    pub fn meet_encoder(&mut self) {
+    fn meet_encoder(&mut self) {
         if self.decoder.as_ref().is_some_and(|(codec, _)| !codec.is_forgiving()) {
             self.forget_decoder();
         }
@@ -152,14 +161,14 @@ impl Player {
     /// put in if it is negative. Returns how long it plays.
     pub fn packet(&mut self, packet: &Packet, clock_hz: u32, surplus_ms: f64) -> Duration {
         let Content::Audio(codec) = packet.content else {
-            let before = self.release(clock_hz);
+            let before = self.release();
             self.timestamp = packet.timestamp;
             self.noise.set(&packet.payload);
             self.resting = true;
             return before;
         };
         let same = self.decoder.as_ref().is_some_and(|(kind, _)| *kind == codec);
-        let before = if same { Duration::ZERO } else { self.release(clock_hz) };
+        let before = if same { Duration::ZERO } else { self.release() };
         self.timestamp = packet.timestamp;
         if self.concealer.silent() {
             self.meet_encoder();
@@ -176,7 +185,7 @@ impl Player {
         };
         self.resting = codec.announces_silence(&packet.payload);
         if !decoded {
-            let before = before + self.release(clock_hz);
+            let before = before + self.release();
             self.timestamp = packet.timestamp;
             if self.resting {
                 self.concealed = 0;
@@ -198,7 +207,7 @@ impl Player {
 
     /// Plays `ticks` that are lost for good, the end of a packet of `whole`, if possible from the packet that follows.
     pub fn lost(&mut self, ticks: u32, whole: u32, follower: Option<&Packet>, clock_hz: u32) -> Duration {
-        let before = self.release(clock_hz);
+        let before = self.release();
         let samples = self.samples(ticks, clock_hz);
         if self.resting {
             return before + self.rest(samples, ticks, clock_hz);
@@ -222,7 +231,7 @@ impl Player {
 
     /// Bridges `ticks` of which it is not known whether they are lost or late.
     pub fn bridge(&mut self, ticks: u32, clock_hz: u32) -> Duration {
-        let before = self.release(clock_hz);
+        let before = self.release();
         let samples = self.samples(ticks, clock_hz);
         if self.resting {
             return before + self.rest(samples, ticks, clock_hz);
@@ -248,7 +257,7 @@ impl Player {
         let short = self.pcm.len() < samples(SPLICED_MS * 1000, self.rate_hz);
         if short && follows && self.may_stretch(surplus_ms + held_ms) {
             let pcm = std::mem::take(&mut self.pcm);
-            self.held = Some(Held { timestamp: self.timestamp, ticks, pcm });
+            self.held = Some(Held { timestamp: self.timestamp, ticks, clock_hz, pcm });
             return Duration::ZERO;
         }
         self.stretch(surplus_ms + held_ms);
@@ -256,11 +265,11 @@ impl Player {
     }
 
     /// Plays what was held.
-    fn release(&mut self, clock_hz: u32) -> Duration {
+    fn release(&mut self) -> Duration {
         let Some(held) = self.held.take() else { return Duration::ZERO };
         self.pcm = held.pcm;
         self.timestamp = held.timestamp;
-        self.emit(held.ticks, clock_hz)
+        self.emit(held.ticks, held.clock_hz)
     }
 
     /// Fills in for `samples`, the end of a packet of `whole` that is lost, keeping the decoder in step.

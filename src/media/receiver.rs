@@ -6,12 +6,13 @@
 use super::codec::{Codec, CodecSpec, PayloadKind};
 use super::detour::{Detour, EncodedFrame};
 use super::dtmf::{Digit, DtmfReceiver};
-use super::jitter::{Content, Inserted, JitterBuffer, JitterStats, Next, Packet};
+use super::jitter::{Content, Inserted, JitterStats, Next, Packet};
 use super::level::Level;
 use super::player::Player;
 use super::reception::{Reception, ReceptionReport};
 use super::red::{self, Block};
 use super::ring::Ring;
+use super::succession::{Step, StreamId, Succession};
 use crate::rtp::RtpPacket;
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
@@ -118,8 +119,7 @@ pub struct Receiver {
     reception: Option<Reception>,
     /// First packet of a stream that may take over.
     rival: Option<RtpPacket>,
-    buffer: JitterBuffer,
-    clock_hz: u32,
+    streams: Succession,
     player: Player,
     /// Where encoded frames go before they are buffered, and the extension that says how loud they are.
     detour: Option<Arc<Detour>>,
@@ -168,8 +168,7 @@ impl Receiver {
             payloads: Vec::new(),
             reception: None,
             rival: None,
-            buffer: JitterBuffer::new(48_000),
-            clock_hz: 48_000,
+            streams: Succession::default(),
             detour: None,
             level_extension: None,
             digits: DtmfReceiver::default(),
@@ -196,7 +195,7 @@ impl Receiver {
 
     /// Lets packets wait for at least so long, whatever the network asks for.
     pub fn set_least_delay_ms(&mut self, least_ms: f64) {
-        self.buffer.set_least_ms(least_ms);
+        self.streams.set_least_ms(least_ms);
     }
 
     /// Encoded frames take this way before they are buffered, and only what comes back is; `None` buffers them at once.
@@ -213,7 +212,7 @@ impl Receiver {
     pub fn receive_returned(&mut self, now: Instant) {
         let Some(detour) = self.detour.clone() else { return };
         while let Some(frame) = detour.take_back() {
-            let playing = self.reception.as_ref().is_some_and(|reception| reception.ssrc == frame.ssrc);
+            let playing = self.is_current(frame.ssrc) || self.streams.awaits(now, frame.ssrc);
             let known = self.known(frame.payload_type);
             let (true, Some(known), Some(sequence)) = (playing, known, frame.sequence) else { continue };
             // It is as late as the detour has made it: that is what the jitter buffer must know.
@@ -240,20 +239,13 @@ impl Receiver {
     /// Takes a packet. Payload types that were not announced are ignored.
     pub fn receive(&mut self, now: Instant, packet: &RtpPacket) {
         let Some((kind, clock_hz)) = self.known(packet.payload_type) else { return };
-        if !self.admit(now, packet) {
-            return;
-        }
-        if let Some(reception) = &mut self.reception {
-            reception.update(packet.sequence);
-            if let PayloadKind::Audio(_) | PayloadKind::Redundant = kind {
-                reception.time(packet.timestamp, packet.arrival, clock_hz);
+        let sounds = matches!(kind, PayloadKind::Audio(_) | PayloadKind::Redundant);
+        let straggles = sounds && !self.is_current(packet.ssrc) && self.streams.awaits(now, packet.ssrc);
+        if !straggles {
+            if !self.admit(now, packet) {
+                return;
             }
-        }
-        self.bytes += packet.payload.len() as u64;
-        self.last_packet = Some(now);
-        if std::mem::replace(&mut self.muted, false) {
-            tracing::info!(target: "webphone-rtc:media", "unmuted: packets come");
-            self.events.push_back(ReceiverEvent::Unmuted);
+            self.count(now, packet, sounds.then_some(clock_hz));
         }
         let frame = match kind {
             PayloadKind::Audio(codec) => Some(codec.name()),
@@ -266,6 +258,22 @@ impl Receiver {
         }
     }
 
+    /// Counts a packet of the current stream; its timestamp is of a clock of so many Hz, if it tells when the packet was sent.
+    fn count(&mut self, now: Instant, packet: &RtpPacket, clock_hz: Option<u32>) {
+        if let Some(reception) = &mut self.reception {
+            reception.update(packet.sequence);
+            if let Some(clock_hz) = clock_hz {
+                reception.time(packet.timestamp, packet.arrival, clock_hz);
+            }
+        }
+        self.bytes += packet.payload.len() as u64;
+        self.last_packet = Some(now);
+        if std::mem::replace(&mut self.muted, false) {
+            tracing::info!(target: "webphone-rtc:media", "unmuted: packets come");
+            self.events.push_back(ReceiverEvent::Unmuted);
+        }
+    }
+
     /// Takes what a packet carries, which is [known](Self::known).
     fn unpack(&mut self, now: Instant, packet: &RtpPacket, block: &Block, (kind, clock_hz): (PayloadKind, u32)) {
         match kind {
@@ -273,9 +281,16 @@ impl Receiver {
                 let heard = self.digits.receive(now, packet.marker, packet.timestamp, block.data, clock_hz);
                 heard.into_iter().flatten().for_each(|digit| self.hear(digit));
             }
-            PayloadKind::ComfortNoise => self.buffer(now, queued(packet, block, Content::Noise, 0), self.clock_hz),
+            PayloadKind::ComfortNoise => {
+                // It goes with the audio, whatever clock was announced for it.
+                let id = StreamId { ssrc: packet.ssrc, clock_hz: self.streams.clock_hz().unwrap_or(clock_hz) };
+                self.buffer(now, id, queued(packet, block, Content::Noise, 0));
+            }
             PayloadKind::Audio(codec) => match codec.ticks(block.data) {
-                Some(ticks) => self.buffer(now, queued(packet, block, Content::Audio(codec), ticks), clock_hz),
+                Some(ticks) => {
+                    let id = StreamId { ssrc: packet.ssrc, clock_hz };
+                    self.buffer(now, id, queued(packet, block, Content::Audio(codec), ticks));
+                }
                 None => self.refuse(block.payload_type, block.data.len()),
             },
             PayloadKind::Redundant => self.unpack_redundant(now, packet, block.data),
@@ -292,10 +307,11 @@ impl Receiver {
             self.unpack(now, packet, &own, known);
         }
         for block in red::split(payload).into_iter().flatten().filter(|block| block.offset > 0) {
-            let Some((PayloadKind::Audio(codec), _)) = self.known(block.payload_type) else { continue };
+            let Some((PayloadKind::Audio(codec), clock_hz)) = self.known(block.payload_type) else { continue };
+            let id = StreamId { ssrc: packet.ssrc, clock_hz };
             let timestamp = packet.timestamp.wrapping_sub(block.offset);
-            if let Some(ticks) = codec.ticks(block.data).filter(|ticks| self.buffer.misses(timestamp, *ticks)) {
-                self.buffer.insert_copy(queued(packet, &block, Content::Audio(codec), ticks));
+            if let Some(ticks) = codec.ticks(block.data).filter(|ticks| self.streams.misses(id, timestamp, *ticks)) {
+                self.streams.insert_copy(id, queued(packet, &block, Content::Audio(codec), ticks));
             }
         }
     }
@@ -322,24 +338,30 @@ impl Receiver {
         }
         self.hold = None;
         while let Some(due) = self.due.filter(|due| *due <= now) {
-            let clock_hz = self.clock_hz;
-            let played = match self.buffer.next(due, now, self.player.resting()) {
+            let Some(Step { next, clock_hz, another }) = self.streams.next(due, now, self.player.resting()) else {
+                return;
+            };
+            let before = if another { self.player.meet_stream() } else { Duration::ZERO };
+            let played = match next {
                 Next::Wait(until) => {
                     self.hold = Some(until);
-                    return;
+                    Duration::ZERO
                 }
                 Next::Packet(packet) => {
                     // What is to be played from `due` on is behind the packet now.
                     let length_ms = f64::from(packet.ticks) * 1000.0 / f64::from(clock_hz);
-                    let surplus_ms = self.buffer.surplus_ms(due) + length_ms;
+                    let surplus_ms = self.streams.surplus_ms(due) + length_ms;
                     self.player.packet(&packet, clock_hz, surplus_ms)
                 }
                 Next::Lost { ticks, whole, follower } => self.player.lost(ticks, whole, follower.as_ref(), clock_hz),
                 Next::Bridge { ticks } => self.player.bridge(ticks, clock_hz),
             };
-            self.due = Some(due + played);
+            self.due = Some(due + before + played);
+            if self.hold.is_some() {
+                return;
+            }
             let samples_per_tick = f64::from(self.player.rate_hz()) / f64::from(clock_hz);
-            self.emitted.add(self.buffer.stats(), samples_per_tick);
+            self.emitted.add(self.streams.stats(), samples_per_tick);
         }
     }
 
@@ -361,7 +383,7 @@ impl Receiver {
 
     /// Counters.
     pub fn stats(&self) -> ReceiverStats {
-        let jitter = self.buffer.stats();
+        let jitter = self.streams.stats();
         let reception = self.reception.as_ref();
         ReceiverStats {
             ssrc: reception.map(|it| it.ssrc),
@@ -380,7 +402,7 @@ impl Receiver {
             jitter_buffer_emitted: self.emitted.samples as u64,
             jitter_buffer_target_delay_s: self.emitted.target_s,
             jitter_buffer_minimum_delay_s: self.emitted.minimum_s,
-            jitter_buffer_target_ms: jitter.target_ms,
+            jitter_buffer_target_ms: self.streams.target_ms(),
             ..self.player.stats().clone()
         }
     }
@@ -399,22 +421,19 @@ impl Receiver {
                     self.rival = Some(packet.clone());
                     return false;
                 };
-                self.change_stream(&first);
-                self.receive(now, &first);
+                self.change_stream(now, &first);
+                self.receive(first.arrival, &first);
             }
-            _ => self.change_stream(packet),
+            _ => self.change_stream(now, packet),
         }
         true
     }
 
-    fn change_stream(&mut self, first: &RtpPacket) {
+    fn change_stream(&mut self, now: Instant, first: &RtpPacket) {
         if let Some(digit) = self.digits.restart() {
             self.hear(digit);
         }
-        if self.reception.is_some() {
-            self.buffer.reset(self.clock_hz);
-            self.player.meet_encoder();
-        }
+        self.streams.leave(now);
         let (ssrc, payload_type) = (first.ssrc, first.payload_type);
         if self.reception.is_none() {
             tracing::info!(target: "webphone-rtc:media", ssrc, payload_type, "the first packet has come");
@@ -426,17 +445,17 @@ impl Receiver {
         self.events.push_back(ReceiverEvent::SsrcChanged(first.ssrc));
     }
 
-    fn buffer(&mut self, now: Instant, packet: Packet, clock_hz: u32) {
+    fn is_current(&self, ssrc: u32) -> bool {
+        self.reception.as_ref().is_some_and(|reception| reception.ssrc == ssrc)
+    }
+
+    fn buffer(&mut self, now: Instant, id: StreamId, packet: Packet) {
         if !self.ring.has_readers() {
             self.stop();
             return;
         }
-        if clock_hz != self.clock_hz {
-            self.clock_hz = clock_hz;
-            self.buffer.reset(clock_hz);
-        }
         let timestamp = packet.timestamp;
-        if self.buffer.insert(now, packet) == Inserted::Jumped {
+        if self.streams.insert(now, id, packet) == Inserted::Jumped {
             tracing::info!(target: "webphone-rtc:media", timestamp, "the far end's clock has jumped");
         }
         self.due.get_or_insert(now);
@@ -452,7 +471,7 @@ impl Receiver {
 
     fn stop(&mut self) {
         if self.due.take().is_some() {
-            self.buffer.reset(self.clock_hz);
+            self.streams.clear();
             self.player.reset();
             self.hold = None;
         }

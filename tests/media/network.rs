@@ -464,6 +464,97 @@ fn a_change_of_codec_has_no_step() {
     }
 }
 
+/// A tone whose packets wait for 300 ms is heard whole, while `change` is done to the call after 2 s, with so many changes of
+/// the encoder.
+fn waiting_over(codec: CodecSpec, changes: usize, change: impl FnOnce(&mut Call)) -> Call {
+    let mut call = Call::new(codec, 16_000).tone(440.0);
+    call.receiver.set_least_delay_ms(300.0);
+    call.run(ms(2000));
+    let before = call.heard.len();
+    change(&mut call);
+    call.run(ms(2000));
+    let stats = call.receiver.stats();
+    let waiting = call.sent.len() as u64 - stats.decoded;
+    assert!((14..=17).contains(&waiting) && stats.discarded == 0, "{} packets were sent: {stats:?}", call.sent.len());
+    let bad = call.heard[before..].chunks_exact(320).filter(|window| bad_windows(window, 440.0) > 0.0).count();
+    // A decoder that begins needs a moment.
+    assert!(bad <= changes, "{bad} windows");
+    assert_continuous(&call);
+    call
+}
+
+#[test]
+fn what_waits_is_played_when_another_stream_takes_over() {
+    for codec in [opus(), pcmu()] {
+        let call = waiting_over(codec, 1, |call| {
+            call.network = Box::new(|_, packet| {
+                packet.ssrc = 99;
+                packet.sequence = packet.sequence.wrapping_add(20_000);
+                packet.timestamp = packet.timestamp.wrapping_add(3_000_000_000);
+                vec![ms(5)]
+            });
+        });
+        assert_eq!(call.receiver.stats().ssrc, Some(99));
+    }
+}
+
+#[test]
+fn what_waits_is_played_when_the_codec_changes() {
+    for (from, to) in [(opus(), pcmu()), (pcmu(), opus()), (g722(), opus()), (opus(), g722()), (pcmu(), g722())] {
+        waiting_over(from, 1, |call| call.sender.configure(call.now, Some(send_spec(to))));
+    }
+}
+
+#[test]
+fn the_last_packets_before_a_change_of_codec_may_come_after_the_first_behind_it() {
+    let call = waiting_over(opus(), 2, |call| {
+        call.sender.configure(call.now, Some(send_spec(pcmu())));
+        // The one before the change, and every second one of those around it.
+        call.network = Box::new(|n, _| vec![if n % 2 == 0 { ms(65) } else { ms(5) }]);
+        call.run(ms(100));
+        call.sender.configure(call.now, Some(send_spec(opus())));
+        call.run(ms(100));
+        call.network = clean();
+    });
+    assert_eq!(call.receiver.stats().concealed_samples, 0);
+}
+
+#[test]
+fn a_stream_that_has_been_left_does_not_come_back_with_its_last_packets() {
+    let mut call = Call::new(pcmu(), 16_000).tone(440.0);
+    call.receiver.set_least_delay_ms(300.0);
+    call.run(ms(2000));
+    call.network = Box::new(|n, packet| {
+        let late = n < 110;
+        if !late {
+            packet.ssrc = 99;
+        }
+        vec![if late { ms(260 - (n - 100) * 20) } else { ms(5) }]
+    });
+    call.run(ms(2000));
+    let changes = call.events.iter().filter(|(_, event)| matches!(event, ReceiverEvent::SsrcChanged(_))).count();
+    assert_eq!(changes, 2, "{:?}", call.events);
+    assert_eq!(call.receiver.stats().concealed_samples, 0);
+    assert_eq!(bad_windows(call.last(ms(1900)), 440.0), 0.0);
+}
+
+#[test]
+fn a_flood_that_changes_its_clock_with_each_packet_is_over_soon() {
+    let mut call = Call::new(pcmu(), 16_000).tone(440.0);
+    call.run(ms(1000));
+    let [(_, mut pcmu), (_, mut opus)] = [9, 10].map(|n| call.sent[n].clone());
+    (opus.payload_type, opus.payload) = (111, [0xF8, 0xFF, 0xFE][..].into());
+    for _ in 0..2500 {
+        for packet in [&mut opus, &mut pcmu] {
+            packet.sequence = packet.sequence.wrapping_add(2);
+            packet.timestamp = packet.timestamp.wrapping_add(160);
+            call.receiver.receive(call.now, packet);
+        }
+    }
+    call.run(ms(3000));
+    assert_eq!(bad_windows(call.last(ms(1000)), 440.0), 0.0);
+}
+
 #[test]
 fn frames_carry_rtp_timestamps() {
     let mut call = Call::new(opus(), 16_000).tone(1000.0);
@@ -531,8 +622,8 @@ fn silence(n: u32, timestamp: u32, arrival: Instant) -> Packet {
 #[test]
 fn what_a_sender_had_kept_and_sends_all_at_once_is_no_jump_of_its_clock() {
     let now = Instant::now();
-    let mut buffer = JitterBuffer::new(48_000);
-    for n in 0..200_u32 {
+    let mut buffer = JitterBuffer::new(48_000, 0.0, now, silence(0, 0, now));
+    for n in 1..200_u32 {
         assert_eq!(buffer.insert(now, silence(n, n * 960, now)), Inserted::Queued, "packet {n}");
     }
     assert_eq!(buffer.stats().jumps, 0);
@@ -544,8 +635,8 @@ fn what_a_sender_had_kept_and_sends_all_at_once_is_no_jump_of_its_clock() {
 fn a_flood_for_one_moment_or_from_a_clock_that_jumps_leaves_a_bounded_number_of_packets() {
     for step in [0, 10_000_000] {
         let now = Instant::now();
-        let mut buffer = JitterBuffer::new(48_000);
-        for n in 0..20_000_u32 {
+        let mut buffer = JitterBuffer::new(48_000, 0.0, now, silence(0, 0, now));
+        for n in 1..20_000_u32 {
             buffer.insert(now, silence(n, n.wrapping_mul(step), now));
         }
         let played = (0..25_000).filter(|_| matches!(buffer.next(now, now, true), Next::Packet(_))).count();

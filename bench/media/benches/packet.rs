@@ -47,20 +47,22 @@ fn codecs(bench: &mut Criterion) {
 }
 
 fn jitter_buffer(bench: &mut Criterion) {
-    let (mut buffer, mut now, mut n) = (JitterBuffer::new(48_000), Instant::now(), 0_u32);
+    let packet = |n: u32, now| Packet {
+        payload_type: 111,
+        content: Content::Audio(Codec::Opus),
+        sequence: n as u16,
+        timestamp: n.wrapping_mul(960),
+        ticks: 960,
+        payload: Bytes::from_static(&[0; 80]),
+        arrival: now,
+        copied: false,
+    };
+    let (mut now, mut n) = (Instant::now(), 0_u32);
+    let mut buffer = JitterBuffer::new(48_000, 0.0, now, packet(n, now));
     let mut due = now;
     bench.bench_function("jitter buffer", |run| {
         run.iter(|| {
-            buffer.insert(now, Packet {
-                payload_type: 111,
-                content: Content::Audio(Codec::Opus),
-                sequence: n as u16,
-                timestamp: n.wrapping_mul(960),
-                ticks: 960,
-                payload: Bytes::from_static(&[0; 80]),
-                arrival: now,
-                copied: false,
-            });
+            buffer.insert(now, packet(n, now));
             black_box(buffer.surplus_ms(due));
             black_box(buffer.next(due, now, false));
             (now, due, n) = (now + SLOT, due + SLOT, n + 1);
