@@ -31,8 +31,8 @@ const WAKES_PER_SECOND: u32 = 200;
 const PERIOD: Duration = Duration::from_micros(1_000_000 / WAKES_PER_SECOND as u64);
 /// So many wakes in quick succession cost no delay.
 const BURST: u32 = 40;
-/// After a step of a call's beginning its next one is awaited for so long without delay. A far end that takes longer does
-/// not notice a period.
+/// After a step of a call's beginning, or of its data channels, the next one is awaited for so long without delay. A far end that
+/// takes longer does not notice a period.
 const HURRY: Duration = Duration::from_millis(25);
 /// Look-ups of names run on threads of their own.
 const MAX_BLOCKING_THREADS: usize = 4;
@@ -107,7 +107,7 @@ impl Seat {
     }
 }
 
-/// A connection of this shard has taken a step of its beginning, and another will follow.
+/// A connection of this shard has taken a step that the far end waits for, and another will follow.
 pub fn hurry(now: Instant) {
     PACE.with_borrow_mut(|pace| pace.hurried_until = Some(now + HURRY));
 }

@@ -291,6 +291,13 @@ impl Session {
         })
     }
 
+    /// The far end waits for what is done next: a transport is on its way up, or data channels have moved something since the last
+    /// call, and what they do takes many round trips.
+    pub fn is_waited_for(&mut self) -> bool {
+        let moved = |moved: bool, line: &mut Box<Line>| line.transport.take_data_has_moved() || moved;
+        self.lines.values_mut().fold(false, moved) || self.is_beginning()
+    }
+
     fn is_up(&self, id: Option<TransportId>) -> bool {
         id.and_then(|id| self.lines.get(&id)).is_some_and(|line| line.up)
     }

@@ -252,7 +252,7 @@ impl Task {
                     continue;
                 }
             }
-            if driver.session.is_beginning() {
+            if driver.session.is_waited_for() {
                 runtime::hurry(Instant::now());
             }
         }

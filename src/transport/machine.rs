@@ -145,6 +145,8 @@ pub struct Transport {
     sctp: Sctp,
     /// The far end's SCTP port, while data channels are negotiated.
     sctp_port: Option<u16>,
+    /// Packets of SCTP have come or gone since somebody asked.
+    data_has_moved: bool,
     path: Option<Pair>,
     may_send: bool,
     /// Packets of each of our streams that could not go out.
@@ -179,6 +181,7 @@ impl Transport {
             srtp: None,
             sctp: Sctp::new(),
             sctp_port: None,
+            data_has_moved: false,
             path: None,
             may_send: false,
             unsent: BTreeMap::new(),
@@ -736,6 +739,11 @@ impl Transport {
         self.drain_sctp(now);
     }
 
+    /// Has a packet of data channels come or gone since the last call?
+    pub fn take_data_has_moved(&mut self) -> bool {
+        std::mem::take(&mut self.data_has_moved)
+    }
+
     /// Each DTLS association carries an SCTP association of its own.
     fn connect_sctp(&mut self, now: Instant) -> Result<()> {
         let Some(port) = self.sctp_port else { return Ok(()) };
@@ -745,6 +753,7 @@ impl Transport {
 
     fn receive_data(&mut self, now: Instant) {
         while let Some(packet) = self.dtls.as_mut().and_then(Association::poll_data) {
+            self.data_has_moved = true;
             self.sctp.receive(now, packet);
         }
         self.drain_sctp(now);
@@ -754,6 +763,7 @@ impl Transport {
         while self.may_send
             && let Some(packet) = self.sctp.poll_packet()
         {
+            self.data_has_moved = true;
             if let Some(association) = &mut self.dtls {
                 association.send_data(now, &packet);
             }

@@ -101,6 +101,21 @@ fn a_channel_comes_over_with_its_properties_and_carries_messages_of_all_sizes_bo
 }
 
 #[test]
+fn what_moves_is_told_to_whoever_paces_the_engine() {
+    let mut wire = with_data(Wire::new());
+    open(&mut wire, 0, 0, 1, ChannelInit::default());
+    let moved = |wire: &mut Wire| wire.sides.each_mut().map(|side| side.transport.take_data_has_moved());
+    wire.run(ms(1000));
+    assert_eq!(moved(&mut wire), [true, true]);
+    wire.run(ms(5000));
+    assert_eq!(moved(&mut wire), [false, false], "checks alone move no data");
+    send(&mut wire, 0, ChannelId(0), 1, 100);
+    assert_eq!(moved(&mut wire), [true, false]);
+    wire.run(ms(1000));
+    assert_eq!(moved(&mut wire), [true, true]);
+}
+
+#[test]
 fn loss_and_reordering_change_nothing_for_a_reliable_channel() {
     for ordered in [true, false] {
         let mut wire = Wire::new();
