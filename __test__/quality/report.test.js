@@ -136,6 +136,13 @@ describe('a description on its way', () => {
     expect(offerOnly('pcmu', sdp).match(/^a=(?:rtpmap|fmtp):.*/gm)).toEqual([lines[10]]);
   });
 
+  test('offers redundancy before the codec in it', () => {
+    const offer = offerOnly('red', sdp);
+    expect(offer).toContain('m=audio 4000 UDP/TLS/RTP/SAVPF 63 111\r\n');
+    expect(offer.match(/^a=(?:rtpmap|fmtp):.*/gm)).toEqual(lines.slice(6, 10));
+    expect(() => offerOnly('red', sdp.replace('red/48000', 'redless/48000'))).toThrow('red is not offered');
+  });
+
   test('without the codec is refused', () => {
     expect(() => offerOnly('pcmu', sdp.replace('PCMU', 'PCMA'))).toThrow('pcmu is not offered');
   });

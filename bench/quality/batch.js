@@ -14,8 +14,8 @@ const TAIL_MS = 500;
 /** Until everybody is connected and for the tail. */
 const SPARE_S = 10;
 /** Wide-band and narrow-band PESQ are defined for these. */
-const SCORED_RATE_HZ = { opus: 16_000, pcmu: 8000 };
-const CLOCK_HZ = { opus: 48_000, pcmu: 8000 };
+const SCORED_RATE_HZ = { opus: 16_000, pcmu: 8000, red: 16_000 };
+const CLOCK_HZ = { opus: 48_000, pcmu: 8000, red: 48_000 };
 /** Timers later than this spoil what they pace: a single one is worth a bad window or two. */
 const MAX_LATE_P99_MS = 10;
 const MAX_LATE_MS = 50;

@@ -36,7 +36,17 @@ const endToEnd = () =>
     [10, 80, 'random'],
   ].map(([lossPct, jitterMs, kind]) => ({ lossPct, jitterMs, kind, codec: 'opus', talker: 'same' }));
 
-const allCells = () => [...grid(), ...pcmu(), ...endToEnd()];
+/** Redundant packets (RFC 2198) are made by the sender, as it sees fit. */
+const redundant = () =>
+  [
+    [0, 0, 'random'],
+    [5, 40, 'random'],
+    [10, 80, 'random'],
+    [10, 40, 'bursty'],
+    [20, 40, 'random'],
+  ].map(([lossPct, jitterMs, kind]) => ({ lossPct, jitterMs, kind, codec: 'red', talker: 'same' }));
+
+const allCells = () => [...grid(), ...pcmu(), ...endToEnd(), ...redundant()];
 
 const nameOf = ({ lossPct, jitterMs, kind, codec, talker }) =>
   [codec, kind, `${lossPct}pct`, `${jitterMs}ms`, ...(talker === 'same' ? ['end-to-end'] : [])].join('-');

@@ -62,7 +62,7 @@ function oneCell(text) {
     cell.lossPct < 100 &&
     cell.jitterMs >= 0 &&
     KINDS.includes(kind) &&
-    ['opus', 'pcmu'].includes(codec) &&
+    ['opus', 'pcmu', 'red'].includes(codec) &&
     ['roamhq', 'same'].includes(talker);
   if (!valid) throw new UsageError(`--cell=${text} is no cell`);
   return cell;

@@ -158,7 +158,8 @@ function fillDocument(document, result) {
     random: of((cell) => isGrid(cell) && cell.kind === 'random'),
     bursty: of((cell) => isGrid(cell) && cell.kind === 'bursty'),
     pcmu: of((cell) => cell.codec === 'pcmu'),
-    'end to end': of((cell) => cell.talker === 'same'),
+    'end to end': of((cell) => cell.talker === 'same' && cell.codec === 'opus'),
+    redundancy: of((cell) => cell.codec === 'red'),
   };
   return Object.entries(regions).reduce((filled, [name, content]) => replaceRegion(filled, name, content), document);
 }

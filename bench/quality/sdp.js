@@ -1,17 +1,22 @@
-// Changes to descriptions on their way: one codec is offered, and the only candidate is the network's.
+// Changes to descriptions on their way: one codec is offered, alone or with redundancy, and the only candidate is the network's.
 
 const EOL = '\r\n';
 const HOST = '127.0.0.1';
-const RTPMAPS = { opus: /^opus\/48000/i, pcmu: /^PCMU\/8000/i };
+// The first is preferred: libwebrtc sends redundancy where that comes before its codec.
+const RTPMAPS = {
+  opus: [/^opus\/48000/i],
+  pcmu: [/^PCMU\/8000/i],
+  red: [/^red\/48000/i, /^opus\/48000/i],
+};
 
 const linesOf = (sdp) => sdp.split(/\r?\n/).filter(Boolean);
 
-/** The description with `codec` alone in its audio section. */
+/** The description with `codec` alone in its audio section; `red` is Opus in redundancy (RFC 2198). */
 function offerOnly(codec, sdp) {
   const lines = linesOf(sdp);
   const maps = lines.map((line) => line.match(/^a=rtpmap:(\d+) (\S+)/)).filter(Boolean);
-  const kept = maps.filter(([, , name]) => RTPMAPS[codec].test(name)).map(([, payloadType]) => payloadType);
-  if (kept.length === 0) throw new Error(`${codec} is not offered`);
+  const kept = RTPMAPS[codec].map((wanted) => maps.find(([, , name]) => wanted.test(name))?.[1]);
+  if (kept.includes(undefined)) throw new Error(`${codec} is not offered`);
   return lines
     .filter((line) => {
       const about = line.match(/^a=(?:rtpmap|fmtp|rtcp-fb):(\d+)/);
