@@ -37,7 +37,7 @@ describe('after a call the process ends by itself with 0', () => {
   });
 
   test("made by the README's bridge", async () => {
-    expect(await run('readme.js')).toEqual({ ...ENDED, said: ['heard', 'completed'] });
+    expect(await run('readme.js')).toEqual({ ...ENDED, said: ['heard', 'completed', 'heard', 'completed'] });
   });
 
   test('closed in the middle of signaling', async () => {
