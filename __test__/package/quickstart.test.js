@@ -26,6 +26,12 @@ const [install, voiceAi, ownBridge, noBridge] = commands;
 
 let user;
 
+/** The user's bridge after the first `count` diffs of the quick start. */
+function follow(count = diffs.length) {
+  const before = fs.readFileSync(path.join(__dirname, 'quickstart/bridge.js'), 'utf8');
+  fs.writeFileSync(path.join(user.project, 'bridge.js'), diffs.slice(0, count).reduce(patched, before));
+}
+
 /** Milliseconds of the greeting's tone in what the caller heard. */
 function greetingHeardMs() {
   const { samples, sampleRate } = parseWav(fs.readFileSync(path.join(user.project, 'heard.wav')));
@@ -55,7 +61,7 @@ async function hearTheBot(text) {
 
 beforeAll(async () => {
   user = await NewUser.arrive(['ringcentral-web-phone', 'express', 'ws']);
-  fs.copyFileSync(path.join(__dirname, 'quickstart/bridge.js'), path.join(user.project, 'bridge.js'));
+  follow(0);
   writeTone(path.join(user.project, 'greeting.wav'), { hz: GREETING_HZ, seconds: GREETING_S });
 });
 
@@ -67,7 +73,7 @@ afterAll(async () => {
 });
 
 test('it has the blocks that are followed here', () => {
-  expect([commands.length, diffs.length]).toEqual([4, 2]);
+  expect([commands.length, diffs.length]).toEqual([4, 3]);
 });
 
 test('step 1 installs, and leaves the packages of the bridge where they were', async () => {
@@ -82,11 +88,18 @@ test('before steps 2 and 3 the bridge answers, and it is said why the call went 
   expect(bridge.output).toMatch(/✘ the call went to voicemail: the answer has no m=audio line/);
 });
 
+test('before step 4 the bridge answers the marked call only, and it is said that it never called answer()', async () => {
+  follow(2);
+  const bridge = user.starts(ownBridge, { env: { PYTHON_WS_URL: `ws://127.0.0.1:${await freePort()}` } });
+  expect(await bridge.exited).toEqual({ code: 1, signal: null });
+  expect(bridge.output).toMatch(/✔ a call marked for auto-answer is up/);
+  expect(bridge.output).toMatch(/✘ the call went to voicemail: nobody answered\. The bridge never called answer\(\)/);
+});
+
 pythonTest(
-  'after steps 2 and 3 the caller hears the bot, and the bot hears him and his digits',
+  'after steps 2 to 4 the caller hears the bot, and the bot hears him and his digits',
   async () => {
-    const file = path.join(user.project, 'bridge.js');
-    fs.writeFileSync(file, diffs.reduce(patched, fs.readFileSync(file, 'utf8')));
+    follow();
     const { code, output, ai } = await hearTheBot(ownBridge);
     expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('went to voicemail: no') });
     const told = [...sample.text.matchAll(/[✔·] (.*)/g)].map(([, said]) => said);
