@@ -6,10 +6,11 @@ const path = require('node:path');
 const shell = require('./shell');
 const { NewUser } = require('./new-user');
 const { blocks, patched } = require('./readme');
-const { writeTone } = require('../bridge/support/ear');
+const { Ear, writeTone } = require('../bridge/support/ear');
 const { freePort, pythonTest } = require('../bridge/support/python');
+const { ScriptedAi } = require('../bridge/support/scripted-ai');
 const { parseWav } = require('../../examples/bridge/wav');
-const { signal } = require('../../examples/switch');
+const { signal, startSwitch } = require('../../examples/switch');
 
 jest.setTimeout(3 * 60_000);
 
@@ -110,6 +111,84 @@ pythonTest(
   },
   CALL_MS,
 );
+
+describe('with an AI that does what it likes, after all steps', () => {
+  const WITHOUT_TLS = 'node_modules/webphone-rtc/examples/switch/without-tls.js';
+  let sw;
+  let ai;
+  let bridge;
+
+  beforeEach(async () => {
+    follow();
+    sw = await startSwitch();
+    ai = await ScriptedAi.start({ subprotocol: false });
+    const { sipInfo } = sw;
+    bridge = user.starts(`node --require ./${WITHOUT_TLS} bridge.js`, {
+      env: {
+        ...ai.env,
+        PORT: '0',
+        SIP_INFO_AUTHORIZATION_ID: sipInfo.authorizationId,
+        SIP_INFO_USERNAME: sipInfo.username,
+        SIP_INFO_PASSWORD: sipInfo.password,
+        SIP_INFO_DOMAIN: sipInfo.domain,
+        SIP_INFO_OUTBOUND_PROXY: sipInfo.outboundProxy,
+        SIP_INFO_STUN_SERVERS: sipInfo.stunServers.join(','),
+        WEBPHONE_RTC_LOOPBACK: '1',
+      },
+    });
+    await bridge.says(/registered/);
+  });
+
+  afterEach(async () => {
+    await bridge.stop();
+    await ai.stop();
+    await sw.stop();
+  });
+
+  /** One who dials, what he hears, and what the AI says to him. */
+  async function dialled() {
+    const calls = ai.connections.length;
+    const call = await sw.call({ source: signal.silence() });
+    const ear = new Ear(call);
+    await call.waitFor('dtls');
+    const { socket } = await ai.connection(calls);
+    return { call, ear, say: (data) => socket.send(data) };
+  }
+
+  const spoken = (hz, seconds) => Buffer.from(signal.tone(hz)(16000 * seconds, 16000).buffer);
+
+  /** Says it in messages of so many bytes. */
+  function sayInPieces({ say }, bytes, size) {
+    for (let at = 0; at < bytes.length; at += size) say(bytes.subarray(at, at + size));
+  }
+
+  test('bytes that are cut anywhere are heard whole; what is no JSON, or no object, is told, and no call ends', async () => {
+    const [one, other] = [await dialled(), await dialled()];
+    for (const text of ['not json', 'null']) one.say(text);
+    sayInPieces(one, spoken(500, 10), 641);
+    await bridge.says(/not valid JSON/);
+    sayInPieces(other, spoken(800, 10), 640);
+    await Promise.all([one.ear.hears('sound'), other.ear.hears('sound')]);
+    const heard = await Promise.all([one.ear.measure(500), other.ear.measure(800)]);
+    for (const { badShare } of heard) expect(badShare).toBeLessThan(0.1);
+    for (const { call } of [one, other]) {
+      await call.hangup();
+      expect(call.verdict).toBe('completed');
+    }
+  });
+
+  test('killAudio drops all that was not played, and what comes then is heard', async () => {
+    const { call, ear, say } = await dialled();
+    sayInPieces({ say }, spoken(500, 120), 640);
+    await ear.hears('sound');
+    say(JSON.stringify({ type: 'killAudio' }));
+    await ear.hears('quiet');
+    sayInPieces({ say }, spoken(800, 10), 640);
+    await ear.hears('sound');
+    expect((await ear.measure(800)).badShare).toBeLessThan(0.1);
+    await call.hangup();
+  });
+});
 
 pythonTest(
   'without a bridge of his own the user hears the bot through the one in the package',
