@@ -196,7 +196,7 @@ test('examples/switch/README.md: the far end of the SDK', async () => {
 });
 
 test('no block of JavaScript is without a test', () => {
-  const tested = { 'README.md': 1, 'docs/cookbook.md': 9, 'docs/migration.md': 3, 'docs/troubleshooting.md': 4 };
+  const tested = { 'README.md': 1, 'docs/cookbook.md': 10, 'docs/migration.md': 3, 'docs/troubleshooting.md': 4 };
   Object.assign(tested, { 'docs/internals.md': 1, 'docs/logging.md': 3, 'docs/recording.md': 2, 'docs/speech.md': 1 });
   Object.assign(tested, { 'docs/encoded-frames.md': 4, 'examples/switch/README.md': 1 });
   const counts = documents().map((document) => {

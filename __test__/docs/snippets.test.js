@@ -34,6 +34,12 @@ const recipe = (heading, scope) => {
 
 describe('cookbook.md', () => {
   const tested = {
+    'A connection without a telephone: sound and a data channel': async () => {
+      const [text] = cookbook.get('A connection without a telephone: sound and a data channel');
+      const env = { WEBPHONE_RTC_LOOPBACK: '1' };
+      const { status, output } = await shell.run(root, process.execPath, ['-e', text], env, 20_000);
+      expect({ status, output }).toEqual({ status: 0, output: "the tone is heard\nthe answer is 'hello to you'\n" });
+    },
     'Record a call': async () => {
       const { call, far } = await answeredCall();
       const folder = shell.folder('recording');
