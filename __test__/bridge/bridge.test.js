@@ -7,12 +7,12 @@ const { startSwitch, signal } = require('../../examples/switch');
 const { Ear, sentence, writeTone } = require('./support/ear.js');
 const { BridgeProcess } = require('./support/processes.js');
 const { ScriptedAi } = require('./support/scripted-ai.js');
+const { running, setUp, answered, ended, tone } = require('./support/stage.js');
 
 jest.setTimeout(90_000);
 
 const BOT_HZ = 600;
 const PROMPT_HZ = 350;
-const running = [];
 let folder, prompt;
 
 beforeAll(() => {
@@ -21,34 +21,6 @@ beforeAll(() => {
   writeTone(prompt, { hz: PROMPT_HZ, seconds: 3, sampleRate: 8000 });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-afterEach(async () => {
-  for (const stop of running.splice(0).reverse()) await stop();
-});
-
-async function setUp({ env, ai: aiOptions, ...switchOptions } = {}) {
-  const sw = await startSwitch(switchOptions);
-  running.push(() => sw.stop().catch(() => {})); // some tests stop it themselves
-  const ai = await ScriptedAi.start(aiOptions);
-  running.push(() => ai.stop());
-  const bridge = new BridgeProcess(sw, { ...ai.env, ...env });
-  running.push(() => bridge.stop());
-  await bridge.ready();
-  return { sw, ai, bridge };
-}
-
-async function answered(sw, options) {
-  const call = await sw.call({ autoAnswer: true, source: signal.tone(1000), ...options });
-  await call.waitFor('dtls');
-  return call;
-}
-
-const ended = (call) => (call.verdict ? Promise.resolve() : call.waitFor('ended').catch(() => {}));
-
-/** `ms` of a tone as the jambonz profile's binary. */
-function tone(hz, ms, sampleRate = 16000) {
-  const pcm = signal.tone(hz)((sampleRate * ms) / 1000, sampleRate);
-  return Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength);
-}
 
 test('one connection for each call at /audio/{callId}, with a preamble, 20 ms frames, notices before and after, and no secret in the log', async () => {
   const { sw, ai, bridge } = await setUp({ env: { PYTHON_TOKEN: 'for-this-test' } });
