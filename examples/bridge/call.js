@@ -18,6 +18,10 @@ const ANSWER_LIMIT_MS = 10_000;
 const MEDIA_GRACE_MS = 10_000;
 /** How long the edge may take to answer a BYE or a refusal. */
 const HANGUP_LIMIT_MS = 3000;
+/** Sound that was sent is still on its way to the caller's ear: the network and the buffers there. */
+const TAIL_MS = 200;
+/** Speech that waits this much longer than it lasts is not being played: there is no media. */
+const STALLED_MS = 2000;
 
 /** Events: 'answered', 'connected', 'ended' (reason); 'airoundtrip' and 'aianswer', in seconds. */
 class Call extends EventEmitter {
@@ -181,8 +185,20 @@ class Call extends EventEmitter {
       case 'dtmf':
         return this.#keypad.press(command.digits, command.durationMs);
       case 'hangup':
-        return void this.end('hung up by the AI');
+        return this.#afterSpeech(() => this.end('hung up by the AI'));
     }
+  }
+
+  /** Acts when the caller has heard what the AI has said so far, or it was dropped; of two actions only the later is taken. */
+  #afterSpeech(action) {
+    if (!this.#speaker.speaking) {
+      this.#cancel('speech');
+      return action();
+    }
+    const timer = this.#after('speech', this.#speaker.queuedMs + STALLED_MS, action);
+    this.#speaker.saidAll().then(() => {
+      if (this.#timers.get('speech') === timer) this.#after('speech', TAIL_MS, action);
+    });
   }
 
   #watchMedia(connection) {
@@ -239,13 +255,12 @@ class Call extends EventEmitter {
 
   #after(name, ms, action) {
     this.#cancel(name);
-    this.#timers.set(
-      name,
-      setTimeout(() => {
-        this.#timers.delete(name);
-        action();
-      }, ms),
-    );
+    const timer = setTimeout(() => {
+      this.#timers.delete(name);
+      action();
+    }, ms);
+    this.#timers.set(name, timer);
+    return timer;
   }
 
   #cancel(name) {

@@ -59,6 +59,11 @@ class Speaker {
     return !this.#prompting && this.#source.queuedMs > 0;
   }
 
+  /** Resolves when all that has been written so far is played, or dropped. */
+  saidAll() {
+    return this.#source.waitForPlayout();
+  }
+
   /** The caller speaks: what the AI was saying is dropped, and so is what it says until release() or its own clear(). */
   hold() {
     this.clear();
