@@ -1,5 +1,6 @@
 // How the AI parts from a call: its goodbye is heard, then it hangs up, closes, or hands the caller over.
 
+const mulaw = require('../../examples/bridge/profiles/mulaw.js');
 const { signal } = require('../../examples/switch');
 const { Ear } = require('./support/ear.js');
 const { answered, ended, setUp, tone } = require('./support/stage.js');
@@ -51,5 +52,38 @@ describe('disconnect', () => {
     socket.send(JSON.stringify({ type: 'disconnect' }));
     await ended(call);
     expect(call.reason).toBe('hung up by the phone');
+  });
+});
+
+describe('a WebSocket that the AI closes', () => {
+  test.each([
+    ['jambonz', 1000],
+    ['jambonz', undefined],
+    ['twilio', 1000],
+  ])('on purpose (%s, code %s) hangs up when the caller has heard what was sent', async (profile, code) => {
+    const { ai, call, ear, connection, say } = await conversation({ env: { AUDIO_PROFILE: profile } });
+    const payload = mulaw.encode(signal.tone(BOT_HZ)(16_000, 8000)).toString('base64');
+    if (profile === 'twilio') say({ event: 'media', media: { payload } });
+    else connection.socket.send(tone(BOT_HZ, 2000));
+    connection.socket.close(code);
+    await ended(call);
+    expect(call.reason).toBe('hung up by the phone');
+    expect(loud(ear)).toBeGreaterThanOrEqual(1900);
+    expect(ai.connections).toHaveLength(1);
+    await ai.when(() => ai.notices.find(({ reason }) => reason === 'hung up by the AI'));
+  });
+
+  test.each([
+    [1001, {}],
+    [1011, {}],
+    [1012, {}],
+    [1000, { WHEN_AI_CLOSES: 'reconnect' }],
+  ])('for another reason (%i, %j) is opened again', async (code, env) => {
+    const { ai, call, connection } = await conversation({ env });
+    connection.socket.close(code);
+    await ai.when(() => ai.connections.length === 2);
+    expect((await ai.connection(1)).texts[0]).toMatchObject({ callId: call.callId, resumed: true });
+    expect(call.verdict).toBeNull();
+    await call.hangup();
   });
 });

@@ -1,6 +1,7 @@
-// A call's WebSocket to the voice AI: connects, speaks the profile, and comes back as often as it is lost.
+// A call's WebSocket to the voice AI: connects, speaks the profile, and comes back as often as it is lost, until either end is done.
 // Invariants: at most one connection; nothing is queued for an AI that is away, and here at most MOST_BEHIND_MS for a slow one:
-// the sockets of the system hold some seconds more, until a pong is missing; after stop() nothing is emitted.
+// the sockets of the system hold some seconds more, until a pong is missing; after 'done' nothing connects, after stop() nothing
+// is emitted.
 
 const { EventEmitter } = require('node:events');
 const WebSocket = require('ws');
@@ -14,8 +15,13 @@ const STEADY_MS = 5000;
 /** A process that is frozen keeps its connections: only a missing pong tells. */
 const PING_EVERY_MS = 5000;
 const MOST_MESSAGE_BYTES = 4 * 1024 * 1024;
+/**
+ * Whoever closes so is done with the call: 1005 is a close without a code, such as close() of JavaScript. Servers that end or fail
+ * use others (1001, 1011, 1012), and so does a connection that broke (1006).
+ */
+const DONE = new Set([1000, 1005]);
 
-/** Events: 'up' ({ resumed }), 'down' (reason), 'command' (what profile.read() gives), 'roundtrip' (seconds). */
+/** Events: 'up' ({ resumed }), 'down' (reason), 'done' (it has closed on purpose), 'command' (what profile.read() gives), 'roundtrip' (seconds). */
 class AiLink extends EventEmitter {
   framesSent = 0;
   framesDropped = 0;
@@ -30,10 +36,10 @@ class AiLink extends EventEmitter {
   #told = false;
   #stopped = false;
 
-  /** call: { callId, callSid, from, to } */
-  constructor({ url, token, profile, call, log }) {
+  /** call: { callId, callSid, from, to }; whenClosed: 'reconnect' also after a close on purpose, which is a loss like others then */
+  constructor({ url, token, profile, call, log, whenClosed = 'hangup' }) {
     super();
-    this.#options = { url: addressOf(url, call.callId), token, profile, call, log };
+    this.#options = { url: addressOf(url, call.callId), token, profile, call, log, whenClosed };
   }
 
   get connected() {
@@ -65,7 +71,11 @@ class AiLink extends EventEmitter {
       if (command) this.emit('command', command);
       else log('debug', 'the AI sent something unknown');
     });
-    socket.on('close', (code) => this.#closed(socket, reason ?? `closed with code ${code}`));
+    socket.on('close', (code) => {
+      if (this.#stopped || socket !== this.#socket) return;
+      if (this.connected && DONE.has(code) && this.#options.whenClosed === 'hangup') this.#done(code);
+      else this.#lost(reason ?? `closed with code ${code}`);
+    });
   }
 
   /** A frame of the caller. */
@@ -118,8 +128,13 @@ class AiLink extends EventEmitter {
     this.emit('up', { resumed });
   }
 
-  #closed(socket, reason) {
-    if (this.#stopped || socket !== this.#socket) return;
+  #done(code) {
+    this.#wire = null;
+    this.#options.log('info', 'the AI has closed', { code });
+    this.emit('done');
+  }
+
+  #lost(reason) {
     const { log } = this.#options;
     const wasUp = this.#wire !== null;
     if (wasUp && performance.now() - this.#openedAt > STEADY_MS) this.#backoff.reset();

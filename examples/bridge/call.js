@@ -122,13 +122,14 @@ class Call extends EventEmitter {
   }
 
   #connect() {
-    const { aiUrl, aiToken, prompt, promptAfterMs, promptPauseMs } = this.#config;
-    const { sampleRate } = this.profile;
+    const { aiUrl: url, aiToken: token, whenAiCloses: whenClosed, prompt, promptAfterMs, promptPauseMs } = this.#config;
+    const { profile, details: call } = this;
+    const { sampleRate } = profile;
     this.#audio = callAudio(this.#session, { sampleRate, frameMs: FRAME_MS });
     this.#watchMedia(this.#session.rtcPeerConnection);
     this.#keypad = new Keypad(this.#connection, { log: this.#log });
 
-    const link = new AiLink({ url: aiUrl, token: aiToken, profile: this.profile, call: this.details, log: this.#log });
+    const link = new AiLink({ url, token, profile, call, log: this.#log, whenClosed });
     const speaker = new Speaker(this.#audio.source, {
       sampleRate,
       prompt: prompt && { ...prompt, afterMs: promptAfterMs, pauseMs: promptPauseMs },
@@ -145,6 +146,7 @@ class Call extends EventEmitter {
     });
     link.on('up', () => speaker.back());
     link.on('down', () => speaker.away());
+    link.on('done', () => this.#afterSpeech(() => this.end('hung up by the AI')));
     link.on('command', (command) => this.#obey(command));
     link.on('roundtrip', (seconds) => this.emit('airoundtrip', seconds));
     speaker.away(); // until the AI is there

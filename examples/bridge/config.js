@@ -87,6 +87,7 @@ function configure(env = process.env, more = () => ({})) {
     whenFull: oneOf('WHEN_FULL', ['decline', 'voicemail']),
     answerDelayMs: number('ANSWER_DELAY_MS', 500, 0, 60_000),
     callTimeoutMs: number('CALL_TIMEOUT_S', 3600, 1, 86_400) * 1000,
+    whenAiCloses: oneOf('WHEN_AI_CLOSES', ['hangup', 'reconnect']),
     bargeIn: oneOf('BARGE_IN', ['ai', 'bridge']),
     promptAfterMs: number('PROMPT_AFTER_MS', 1500, 0, 60_000),
     promptPauseMs: number('PROMPT_PAUSE_MS', 5000, 0, 600_000),
