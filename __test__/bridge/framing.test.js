@@ -46,6 +46,13 @@ describe('jambonz', () => {
     expect(JSON.parse(wire.mark('m', true))).toEqual({ type: 'mark', data: { name: 'm', event: 'playout' } });
     expect(JSON.parse(wire.mark('m', false))).toEqual({ type: 'mark', data: { name: 'm', event: 'cleared' } });
     expect(JSON.parse(wire.speech(true, false))).toEqual({ event: 'speech', speaking: true, interrupted: false });
+    expect(JSON.parse(wire.transferred('101'))).toEqual({ event: 'transfer', to: '101', ok: true });
+    expect(JSON.parse(wire.transferred('101', 'busy'))).toEqual({
+      event: 'transfer',
+      to: '101',
+      ok: false,
+      reason: 'busy',
+    });
     expect(wire.stop('over').map(JSON.parse)).toMatchObject([{ event: 'stop', callId: CALL.callId, reason: 'over' }]);
   });
 
@@ -56,6 +63,9 @@ describe('jambonz', () => {
     ['{"type":"disconnect"}', { type: 'hangup' }],
     ['{"type":"dtmf","data":{"dtmf":"12#","duration":120}}', { type: 'dtmf', digits: '12#', durationMs: 120 }],
     ['{"type":"dtmf","data":{"dtmf":"twelve"}}', null],
+    ['{"type":"transfer","data":{"to":"+1 (650) 555-0123"}}', { type: 'transfer', to: '+16505550123' }],
+    ['{"type":"transfer","data":{"to":"101@elsewhere>\\r\\nVia: me"}}', null],
+    ['{"type":"transfer"}', null],
     ['{"type":"mark","data":{}}', null],
     ['{"type":"constructor"}', null],
     ['[1]', null],
@@ -113,6 +123,7 @@ describe('twilio', () => {
     ['{"event":"clear","streamSid":"MZ"}', { type: 'clear' }],
     ['{"event":"mark","mark":{"name":"a"}}', { type: 'mark', name: 'a' }],
     ['{"event":"dtmf","dtmf":{"digits":"9*"}}', { type: 'dtmf', digits: '9*', durationMs: undefined }],
+    ['{"event":"transfer","transfer":{"to":101}}', { type: 'transfer', to: '101' }],
     ['{"event":"stop"}', { type: 'hangup' }],
     ['{"event":"media","media":{}}', null],
     ['{"event":"mark"}', null],

@@ -1,5 +1,6 @@
 // Switch, bridge and Python voice AI together: what the caller hears and what the bot hears, by signals, in both profiles.
 
+const { execFileSync } = require('node:child_process');
 const { once } = require('node:events');
 const { mkdirSync, mkdtempSync, rmSync, writeFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
@@ -7,8 +8,9 @@ const path = require('node:path');
 const { WebSocket } = require('ws');
 const { startSwitch, signal } = require('../../examples/switch');
 const { Ear, writeTone } = require('./support/ear.js');
-const { BridgeProcess } = require('./support/processes.js');
-const { pythonTest, VoiceAi } = require('./support/python.js');
+const { BridgeProcess, EXAMPLE } = require('./support/processes.js');
+const { profileOf } = require('../../examples/bridge/profiles');
+const { pythonTest, python, VoiceAi } = require('./support/python.js');
 
 jest.setTimeout(120_000);
 
@@ -234,3 +236,34 @@ pythonTest('without a voice of its own the bot greets with the recording that co
   await ear.hears('sound', { runMs: 100 });
   await call.hangup();
 });
+
+pythonTest.each = (rows) => (name, run) => {
+  for (const row of rows) pythonTest(`${name} (${row})`, () => run(row));
+};
+
+pythonTest.each(['jambonz', 'twilio'])(
+  'a wire orders a transfer that the bridge understands, and reads its outcome',
+  (profile) => {
+    const wire = profileOf({ profile, sampleRate: 16000 }).open({ callId: 'one' }, { resumed: false });
+    const script = `
+import asyncio, json, sys
+from wires import accept
+class Socket:
+    def __init__(self, messages): self.messages = messages
+    async def recv(self): return self.messages.pop(0)
+    async def send(self, message): print(message)
+async def main():
+    *hello, done, failed = json.loads(sys.argv[1])
+    wire = await accept(Socket(hello))
+    print(json.dumps([wire.read(done), wire.read(failed)]))
+    await wire.transfer("101")
+asyncio.run(main())`;
+    const said = JSON.stringify([...wire.hello(), wire.transferred('101'), wire.transferred('101', 'busy')]);
+    const lines = execFileSync(python.path, ['-B', '-c', script, said], { cwd: EXAMPLE, encoding: 'utf8' }).split('\n');
+    expect(JSON.parse(lines[0])).toEqual([
+      ['transfer', null],
+      ['transfer', 'busy'],
+    ]);
+    expect(wire.read(lines[1], false)).toEqual({ type: 'transfer', to: '101' });
+  },
+);

@@ -103,6 +103,11 @@ class AiLink extends EventEmitter {
     if (this.#wire) this.#socket.send(this.#wire.mark(name, played));
   }
 
+  /** What has become of a transfer; `failure`: why the call is still here. */
+  transferred(to, failure) {
+    if (this.#wire) this.#socket.send(this.#wire.transferred(to, failure));
+  }
+
   /** Says goodbye and closes; an AI that does not answer the close is cut off after CLOSE_LIMIT_MS. */
   stop(reason) {
     if (this.#stopped) return;

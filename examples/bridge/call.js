@@ -10,6 +10,7 @@ const { Keypad } = require('./keypad.js');
 const { masked } = require('./log.js');
 const { numbersOf } = require('./numbers.js');
 const { Speaker } = require('./speaker.js');
+const { Transfer } = require('./transfer.js');
 
 const FRAME_MS = 20;
 /** A call that is not answered this long after it should have been is given up. */
@@ -39,6 +40,8 @@ class Call extends EventEmitter {
   #ended = null;
   #answeredAt = null;
   #connection = null;
+  /** The one that is ordered or under way. */
+  #transfer = null;
   /** When the caller fell silent, until the AI answers. */
   #silentSince = null;
 
@@ -54,7 +57,7 @@ class Call extends EventEmitter {
     this.partyId = session.partyId;
     this.details = { callId: this.callId, callSid: randomUUID(), ...numbersOf(session) };
     session.once('answered', () => this.#answered());
-    session.once('disposed', () => this.end(this.state === 'ringing' ? 'cancelled' : 'hung up by the caller'));
+    session.once('disposed', () => this.#gone());
     this.#log('info', 'call in', { from: masked(this.details.from) });
   }
 
@@ -121,6 +124,14 @@ class Call extends EventEmitter {
     this.emit('answered');
   }
 
+  /** The far end has left, or another has the caller now. */
+  #gone() {
+    if (this.#transfer?.begun) {
+      this.#link.transferred(this.#transfer.to);
+      this.end(this.#transfer.reason);
+    } else this.end(this.state === 'ringing' ? 'cancelled' : 'hung up by the caller');
+  }
+
   #connect() {
     const { aiUrl: url, aiToken: token, whenAiCloses: whenClosed, prompt, promptAfterMs, promptPauseMs } = this.#config;
     const { profile, details: call } = this;
@@ -146,7 +157,7 @@ class Call extends EventEmitter {
     });
     link.on('up', () => speaker.back());
     link.on('down', () => speaker.away());
-    link.on('done', () => this.#afterSpeech(() => this.end('hung up by the AI')));
+    link.on('done', () => this.#hangUp());
     link.on('command', (command) => this.#obey(command));
     link.on('roundtrip', (seconds) => this.emit('airoundtrip', seconds));
     speaker.away(); // until the AI is there
@@ -186,12 +197,42 @@ class Call extends EventEmitter {
         return this.#speaker.forgetMarks();
       case 'dtmf':
         return this.#keypad.press(command.digits, command.durationMs);
+      case 'transfer':
+        return this.#transferTo(command.to);
       case 'hangup':
-        return this.#afterSpeech(() => this.end('hung up by the AI'));
+        return this.#hangUp();
     }
   }
 
-  /** Acts when the caller has heard what the AI has said so far, or it was dropped; of two actions only the later is taken. */
+  /** An AI that has ordered a transfer leaves the caller to that. */
+  #hangUp() {
+    if (this.#transfer) this.#transfer.last = true;
+    else this.#afterSpeech(() => this.end('hung up by the AI'));
+  }
+
+  #transferTo(to) {
+    if (this.#transfer) return this.#link.transferred(to, 'another transfer is under way');
+    const transfer = new Transfer(to, 'transferred by the AI');
+    this.#transfer = transfer;
+    this.#afterSpeech(() =>
+      this.#handOver(transfer, (reason) => {
+        this.#link.transferred(to, reason);
+        if (transfer.last) this.end('hung up by the AI');
+      }),
+    );
+  }
+
+  #handOver(transfer, failed) {
+    this.#log('info', 'the caller is transferred', { to: masked(transfer.to) });
+    transfer.begin(this.#session).catch((error) => {
+      if (this.#ended) return;
+      this.#transfer = null;
+      this.#log('warn', 'the transfer failed', { reason: error.message });
+      failed(error.message);
+    });
+  }
+
+  /** Acts when the caller has heard what the AI has said so far, or it was dropped; of two actions the later one is taken. */
   #afterSpeech(action) {
     if (!this.#speaker.speaking) {
       this.#cancel('speech');

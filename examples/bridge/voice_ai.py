@@ -157,7 +157,8 @@ async def converse(socket):
             kind, value = event
             if kind == "stop":
                 break
-            await getattr(bot, f"on_{kind}")(value)
+            if kind != "transfer" or hasattr(bot, "on_transfer"):
+                await getattr(bot, f"on_{kind}")(value)
     except ConnectionClosed:
         pass
     finally:

@@ -2,7 +2,7 @@
 
 A wire turns messages into events and commands into messages. Which profile a connection speaks shows in its first
 message, so nothing is configured. Events: ("audio", samples), ("dtmf", digit), ("mark", name), ("interrupted", None),
-("stop", reason).
+("transfer", why it failed or None), ("stop", reason).
 A mark comes back when it was played or cleared; whoever clears forgets his marks. With BARGE_IN=bridge the bridge clears by
 itself: "interrupted" comes before the marks of what was cleared.
 A bridge that says nothing about its audio, or sends some at once, sends PCM16 at 16 kHz.
@@ -35,6 +35,8 @@ class JambonzWire:
             return ("dtmf", message["dtmf"])
         if message.get("event") == "speech":
             return ("interrupted", None) if message["interrupted"] else None
+        if message.get("event") == "transfer":
+            return ("transfer", message.get("reason"))
         if message.get("event") == "stop":
             return ("stop", message.get("reason"))
         if message.get("type") == "mark":
@@ -52,6 +54,9 @@ class JambonzWire:
 
     async def press(self, digits):
         await self._send(type="dtmf", data={"dtmf": digits})
+
+    async def transfer(self, to):
+        await self._send(type="transfer", data={"to": to})
 
     async def hang_up(self):
         await self._send(type="disconnect")
@@ -83,6 +88,8 @@ class TwilioWire:
             return ("mark", message["mark"]["name"])
         if event == "speech":
             return ("interrupted", None) if message["speech"]["interrupted"] else None
+        if event == "transfer":
+            return ("transfer", message["transfer"].get("reason"))
         if event == "stop":
             return ("stop", None)
         return None
@@ -99,6 +106,9 @@ class TwilioWire:
 
     async def press(self, digits):
         await self._send("dtmf", dtmf={"digits": digits})
+
+    async def transfer(self, to):
+        await self._send("transfer", transfer={"to": to})
 
     async def hang_up(self):
         await self._send("stop")

@@ -359,11 +359,12 @@ class Call extends EventEmitter {
   }
 
   async onRefer(request) {
-    this.connection.reply(request, 202);
+    const { silentRefer, referStatus, transferStatus } = this.options.faults ?? {};
+    this.connection.reply(request, referStatus ?? 202);
     const target = request.get('Refer-To');
     const replaced = /Replaces=([^%>]+)/.exec(target)?.[1];
     this.note('refer', { target, replaced });
-    if (this.options.faults?.silentRefer) return;
+    if (silentRefer || referStatus) return;
     await this.gap();
     await this.request(
       'NOTIFY',
@@ -372,8 +373,9 @@ class Call extends EventEmitter {
         'Subscription-State': 'terminated;reason=noresource',
         'Content-Type': 'message/sipfrag;version=2.0',
       },
-      'SIP/2.0 200 OK\r\n',
+      `SIP/2.0 ${transferStatus ?? '200 OK'}\r\n`,
     );
+    if (transferStatus) return;
     await this.gap();
     const other = replaced && this.sw.calls.get(decodeURIComponent(replaced));
     await Promise.all([

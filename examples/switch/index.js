@@ -158,7 +158,7 @@ class Switch extends EventEmitter {
    * from (null: a URI without a user, RFC 3323), callerName; offer: SDP generation; offerless: INVITE without SDP; autoAnswer, answerAfter (ms);
    * prefer: codec for answers; source: (frames, sampleRate) → Int16Array, what the caller says (default: 1 kHz);
    * mediaTimeoutMs, ringTimeoutMs; sdp: overrides for the writer;
-   * faults: {wrongFingerprint, deaf, lateByeMs, silentRefer}. Stream faults are methods of call.media: jumpSsrc(), jumpTimestamp(), skipSequence().
+   * faults: {wrongFingerprint, deaf, lateByeMs, silentRefer, referStatus, transferStatus: '486 Busy Here'}. Stream faults are methods of call.media: jumpSsrc(), jumpTimestamp(), skipSequence().
    */
   async call(options = {}) {
     const connection = await this.waitForPhone();

@@ -4,9 +4,11 @@
 //   audio(samples)          a frame the caller said
 //   dtmf(tone, ms)          a key the caller pressed
 //   mark(name, played)      the answer to a mark: played, or cleared before
+//   transferred(to, failure) what became of a transfer; failure: a sentence, or undefined
 //   stop(reason)            the last messages
 //   read(data, isBinary)    one message of the AI as { type: 'audio', samples } | { type: 'clear' } | { type: 'clearMarks' } |
-//                           { type: 'mark', name } | { type: 'dtmf', digits, durationMs } | { type: 'hangup' } | null
+//                           { type: 'mark', name } | { type: 'dtmf', digits, durationMs } | { type: 'transfer', to } |
+//                           { type: 'hangup' } | null
 // Invariant: read() throws for nothing: what it cannot use is null.
 
 const jambonz = require('./jambonz.js');

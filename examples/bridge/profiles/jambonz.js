@@ -1,10 +1,11 @@
 // The WebSocket of jambonz's `listen` verb with streaming bidirectional audio (https://docs.jambonz.org/verbs/verbs/listen):
 // a preamble of call attributes as the only first text, binary L16 both ways, {"event":"dtmf"}, marks, killAudio, disconnect.
 // Additions that jambonz does not have, and that its servers ignore: `resumed` in the preamble, {"event":"speech"} where the
-// bridge does the barge-in, {"event":"stop"} as the last text, and {"type":"dtmf"} towards the caller.
+// bridge does the barge-in, {"event":"stop"} as the last text, {"type":"dtmf"} towards the caller, and {"type":"transfer"} with
+// {"event":"transfer"} as its answer.
 // Invariant: audio is little-endian whatever the machine, and a sample split between two messages is put together again.
 
-const { parseObject, dtmfCommand } = require('./json.js');
+const { parseObject, dtmfCommand, transferCommand } = require('./json.js');
 
 const SUBPROTOCOL = 'audio.jambonz.org';
 
@@ -59,6 +60,10 @@ class Jambonz {
     return JSON.stringify({ event: 'speech', speaking, interrupted });
   }
 
+  transferred(to, failure) {
+    return JSON.stringify({ event: 'transfer', to, ok: failure === undefined, reason: failure });
+  }
+
   stop(reason) {
     const { callSid, callId } = this.call;
     return [JSON.stringify({ event: 'stop', callSid, callId, reason })];
@@ -79,6 +84,8 @@ class Jambonz {
         return { type: 'hangup' };
       case 'dtmf':
         return dtmfCommand(message.data?.dtmf, message.data?.duration);
+      case 'transfer':
+        return transferCommand(message.data?.to);
       default:
         return null;
     }

@@ -15,4 +15,10 @@ function dtmfCommand(digits, durationMs) {
   return { type: 'dtmf', digits, durationMs: duration >= 40 && duration <= 6000 ? duration : undefined };
 }
 
-module.exports = { parseObject, dtmfCommand };
+/** A number or extension, with or without the usual separators. It becomes part of a SIP address: nothing else may pass. */
+function transferCommand(to) {
+  const number = String(to).replace(/[\s().-]/g, '');
+  return /^\+?[0-9*#]{1,32}$/.test(number) ? { type: 'transfer', to: number } : null;
+}
+
+module.exports = { parseObject, dtmfCommand, transferCommand };

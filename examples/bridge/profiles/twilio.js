@@ -1,10 +1,10 @@
 // Twilio Media Streams, bidirectional (https://www.twilio.com/docs/voice/media-streams/websocket-messages): JSON text only,
 // audio as base64 of mu-law at 8 kHz. Additions that Twilio does not have: {"event":"dtmf"} towards the caller,
-// {"event":"speech"} where the bridge does the barge-in, and {"event":"stop"} by which the AI hangs up.
+// {"event":"speech"} where the bridge does the barge-in, {"event":"transfer"} both ways, and {"event":"stop"} by which the AI hangs up.
 // Invariant: every message but `connected` has the next sequence number; numbers are strings, as Twilio writes them.
 
 const { createHash, randomBytes } = require('node:crypto');
-const { parseObject, dtmfCommand } = require('./json.js');
+const { parseObject, dtmfCommand, transferCommand } = require('./json.js');
 const mulaw = require('./mulaw.js');
 
 const SAMPLE_RATE = 8000;
@@ -71,6 +71,10 @@ class Twilio {
     return this.#message('speech', { speech: { speaking, interrupted } });
   }
 
+  transferred(to, failure) {
+    return this.#message('transfer', { transfer: { to, ok: failure === undefined, reason: failure } });
+  }
+
   stop() {
     return [this.#message('stop', { stop: { accountSid: this.accountSid, callSid: this.callSid } })];
   }
@@ -89,6 +93,8 @@ class Twilio {
         return typeof message.mark?.name === 'string' ? { type: 'mark', name: message.mark.name } : null;
       case 'dtmf':
         return dtmfCommand(message.dtmf?.digits ?? message.dtmf?.digit, message.dtmf?.duration);
+      case 'transfer':
+        return transferCommand(message.transfer?.to);
       case 'stop':
         return { type: 'hangup' };
       default:
