@@ -32,9 +32,12 @@ test('one connection for each call at /audio/{callId}, with a preamble, 20 ms fr
     'sec-websocket-protocol': 'audio.jambonz.org',
     authorization: 'Bearer for-this-test',
   });
+  const [, partyId, sessionId] = /party-id=([^;]+);session-id=(\S+)/.exec(call.apiIds);
   expect(connection.texts[0]).toMatchObject({
     sampleRate: 16000,
     mixType: 'mono',
+    sessionId,
+    partyId,
     callId: call.callId,
     callSid: expect.stringMatching(/^[0-9a-f-]{36}$/),
     from: '16505550123',
@@ -49,8 +52,8 @@ test('one connection for each call at /audio/{callId}, with a preamble, 20 ms fr
   expect(connection.texts.at(-1)).toMatchObject({ event: 'stop', callId: call.callId });
   await ai.when(() => ai.notices.length === 2);
   expect(ai.notices).toMatchObject([
-    { event: 'start', callId: call.callId, from: '16505550123' },
-    { event: 'end', callId: call.callId, reason: 'hung up by the caller' },
+    { event: 'start', callId: call.callId, sessionId, partyId, from: '16505550123' },
+    { event: 'end', callId: call.callId, sessionId, partyId, reason: 'hung up by the caller' },
   ]);
   expect(await bridge.stop()).toEqual({ code: 0, signal: null });
   for (const secret of [sw.sipInfo.password, '16505550123', 'for-this-test'])

@@ -6,7 +6,8 @@ const { profileOf } = require('../../examples/bridge/profiles');
 const { parseWav } = require('../../examples/bridge/wav.js');
 const codecs = require('../../examples/switch/media/codecs.js');
 
-const CALL = { callId: 'abc@edge', callSid: '11111111-2222-3333-4444-555555555555', from: '1650', to: '1720' };
+const IDS = { sessionId: 's-0a1b', partyId: 'p-0a1b-2' };
+const CALL = { callId: 'abc@edge', callSid: '11111111-2222-3333-4444-555555555555', ...IDS, from: '1650', to: '1720' };
 const open = (profile, options) => profileOf({ profile, sampleRate: 16000 }).open(CALL, { resumed: false, ...options });
 
 describe('jambonz', () => {
@@ -19,6 +20,7 @@ describe('jambonz', () => {
       mixType: 'mono',
       callSid: CALL.callSid,
       callId: CALL.callId,
+      ...IDS,
       from: CALL.from,
       to: CALL.to,
       direction: 'inbound',
@@ -90,7 +92,7 @@ describe('twilio', () => {
         accountSid: expect.stringMatching(/^AC[0-9a-f]{32}$/),
         callSid: expect.stringMatching(/^CA[0-9a-f]{32}$/),
         tracks: ['inbound'],
-        customParameters: { callId: CALL.callId, from: CALL.from, to: CALL.to, resumed: 'false' },
+        customParameters: { callId: CALL.callId, ...IDS, from: CALL.from, to: CALL.to, resumed: 'false' },
         mediaFormat: { encoding: 'audio/x-mulaw', sampleRate: 8000, channels: 1 },
       },
     });

@@ -36,7 +36,7 @@ class AiLink extends EventEmitter {
   #told = false;
   #stopped = false;
 
-  /** call: { callId, callSid, from, to }; whenClosed: 'reconnect' also after a close on purpose, which is a loss like others then */
+  /** call: { callId, callSid, sessionId, partyId, from, to }; whenClosed: 'reconnect' also after a close on purpose, which is a loss like others then */
   constructor({ url, token, profile, call, log, whenClosed = 'hangup' }) {
     super();
     this.#options = { url: addressOf(url, call.callId), token, profile, call, log, whenClosed };

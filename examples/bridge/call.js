@@ -55,7 +55,8 @@ class Call extends EventEmitter {
     this.callId = session.callId;
     this.sessionId = session.sessionId;
     this.partyId = session.partyId;
-    this.details = { callId: this.callId, callSid: randomUUID(), ...numbersOf(session) };
+    const { callId, sessionId, partyId } = this;
+    this.details = { callId, callSid: randomUUID(), sessionId, partyId, ...numbersOf(session) };
     session.once('answered', () => this.#answered());
     session.once('disposed', () => this.#gone());
     this.#log('info', 'call in', { from: masked(this.details.from) });

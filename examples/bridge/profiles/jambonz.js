@@ -1,6 +1,6 @@
 // The WebSocket of jambonz's `listen` verb with streaming bidirectional audio (https://docs.jambonz.org/verbs/verbs/listen):
 // a preamble of call attributes as the only first text, binary L16 both ways, {"event":"dtmf"}, marks, killAudio, disconnect.
-// Additions that jambonz does not have, and that its servers ignore: `resumed` in the preamble, {"event":"speech"} where the
+// Additions that jambonz does not have, and that its servers ignore: `sessionId`, `partyId` and `resumed` in the preamble, {"event":"speech"} where the
 // bridge does the barge-in, {"event":"stop"} as the last text, {"type":"dtmf"} towards the caller, and {"type":"transfer"} with
 // {"event":"transfer"} as its answer.
 // Invariant: audio is little-endian whatever the machine, and a sample split between two messages is put together again.
@@ -25,7 +25,7 @@ class Jambonz {
   }
 
   hello() {
-    const { callSid, callId, from, to } = this.call;
+    const { callSid, callId, sessionId, partyId, from, to } = this.call;
     return [
       JSON.stringify({
         sampleRate: this.sampleRate,
@@ -35,6 +35,8 @@ class Jambonz {
         from,
         to,
         callId,
+        sessionId,
+        partyId,
         callStatus: 'in-progress',
         resumed: this.resumed,
       }),

@@ -29,7 +29,7 @@ class Twilio {
   }
 
   hello() {
-    const { callId, from, to } = this.call;
+    const { callId, sessionId, partyId, from, to } = this.call;
     return [
       JSON.stringify({ event: 'connected', protocol: 'Call', version: '1.0.0' }),
       this.#message('start', {
@@ -38,7 +38,7 @@ class Twilio {
           accountSid: this.accountSid,
           callSid: this.callSid,
           tracks: ['inbound'],
-          customParameters: { callId, from, to, resumed: String(this.resumed) },
+          customParameters: { callId, sessionId, partyId, from, to, resumed: String(this.resumed) },
           mediaFormat: { encoding: 'audio/x-mulaw', sampleRate: SAMPLE_RATE, channels: 1 },
         },
       }),
