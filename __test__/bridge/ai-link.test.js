@@ -52,24 +52,49 @@ test('an AI that accepts and then fails is asked ever more rarely', async () => 
   expect(waits[3]).toBeGreaterThan(200); // the longest first wait
 });
 
-test('why an AI cannot be reached is a warning the first time', async () => {
+/** The first `count` lines about attempts at a server that refuses them. */
+async function refused(answer, count) {
   const ai = await ScriptedAi.start();
-  ai.sockets.options.verifyClient = (_, refuse) => refuse(false, 401);
+  ai.sockets.options.verifyClient = (_, refuse) => refuse(false, ...answer);
   const said = [];
   let enough;
-  const thrice = new Promise((resolve) => {
+  const all = new Promise((resolve) => {
     enough = resolve;
   });
   const link = linkTo(ai, {
     log: (level, _text, { reason }) => {
       said.push(`${level}: ${reason}`);
-      if (said.length === 3) enough();
+      if (said.length === count) enough();
     },
   });
   link.start();
-  await thrice;
+  await all;
+  expect(link.failures).toBe(count);
   link.stop('over');
   await ai.stop();
-  const reason = 'Unexpected server response: 401';
-  expect(said).toEqual([`warn: ${reason}`, `debug: ${reason}`, `debug: ${reason}`]);
+  return said;
+}
+
+test('why an AI cannot be reached is a warning the first time', async () => {
+  const reason = 'HTTP 401 (check PYTHON_TOKEN): Unauthorized';
+  expect(await refused([401], 3)).toEqual([`warn: ${reason}`, `debug: ${reason}`, `debug: ${reason}`]);
+});
+
+test('and again each minute', async () => {
+  let now = performance.now();
+  jest.spyOn(performance, 'now').mockImplementation(() => {
+    now += 31_000;
+    return now;
+  });
+  const levels = (await refused([503], 5)).map((line) => line.split(':')[0]);
+  jest.restoreAllMocks();
+  expect(levels).toEqual(['warn', 'debug', 'warn', 'debug', 'warn']);
+});
+
+test.each([
+  [[403], 'HTTP 403 (check PYTHON_TOKEN, and the path of PYTHON_WS_URL): Forbidden'],
+  [[404, 'no such\nbot'], 'HTTP 404 (check the path of PYTHON_WS_URL): no such'],
+  [[503, `\u001b[1m${'full '.repeat(50)}`], `HTTP 503:  [1m${'full '.repeat(50)}`.slice(0, 110)],
+])('a refusal is told in its own words, as one line: %j', async (answer, reason) => {
+  expect(await refused(answer, 1)).toEqual([`warn: ${reason}`]);
 });

@@ -18,8 +18,15 @@ test.each([
   ['PYTHON_WS_URL', 'ws://127.0.0.1:8765/bot#1', 'must have no fragment (#…): no server would see it'],
   ['PYTHON_HTTP_URL', 'http://bridge:secret@127.0.0.1/calls', 'must have no user and password: use PYTHON_TOKEN'],
   ['PYTHON_TOKEN', 'a€b', 'must be of ASCII characters: it is sent in a header'],
+  ['WHEN_NO_AI', 'transfer', 'must be hangup or transfer:NUMBER'],
+  ['WHEN_NO_AI', 'transfer:me@home', 'must be hangup or transfer:NUMBER'],
 ])('%s=%s is refused', (name, value, says) => {
   expect(() => settings({ [name]: value })).toThrow(`\n  - ${name} ${says}`);
+});
+
+test('without an AI a call is hung up, or transferred to a number as it is usually written', () => {
+  expect(settings({}).transferWithoutAi).toBeNull();
+  expect(settings({ WHEN_NO_AI: 'transfer:+1 650-555-0199' }).transferWithoutAi).toBe('+16505550199');
 });
 
 test('addresses are taken by name, as IPv4 and as IPv6', () => {

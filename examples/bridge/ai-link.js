@@ -6,6 +6,7 @@
 const { EventEmitter } = require('node:events');
 const WebSocket = require('ws');
 const { Backoff } = require('./backoff.js');
+const { refusal } = require('./refusal.js');
 
 const CONNECT_LIMIT_MS = 5000;
 const CLOSE_LIMIT_MS = 1000;
@@ -14,6 +15,8 @@ const MOST_BEHIND_MS = 1000;
 const STEADY_MS = 5000;
 /** A process that is frozen keeps its connections: only a missing pong tells. */
 const PING_EVERY_MS = 5000;
+/** As long as it cannot be reached. */
+const WARN_EVERY_MS = 60_000;
 const MOST_MESSAGE_BYTES = 4 * 1024 * 1024;
 /**
  * Whoever closes so is done with the call: 1005 is a close without a code, such as close() of JavaScript. Servers that end or fail
@@ -26,14 +29,16 @@ class AiLink extends EventEmitter {
   framesSent = 0;
   framesDropped = 0;
   connections = 0;
+  /** Attempts that came to no connection. */
+  failures = 0;
   #options;
   #socket = null;
   #wire = null;
   #timer;
   #backoff = new Backoff({ firstMs: 200, mostMs: 5000 });
   #openedAt;
-  /** That it cannot be reached has been told. */
-  #told = false;
+  /** When the last warning was that it cannot be reached. */
+  #warnedAt = null;
   #stopped = false;
 
   /** call: { callId, callSid, sessionId, partyId, from, to }; whenClosed: 'reconnect' also after a close on purpose, which is a loss like others then */
@@ -63,7 +68,11 @@ class AiLink extends EventEmitter {
       });
     let reason;
     socket.on('error', (error) => {
-      reason = error.message || error.code;
+      reason ??= error.message || error.code;
+    });
+    socket.on('unexpected-response', async (_request, response) => {
+      reason = await refusal(response);
+      socket.terminate();
     });
     socket.on('open', () => this.#opened(socket));
     socket.on('message', (data, isBinary) => {
@@ -125,7 +134,7 @@ class AiLink extends EventEmitter {
     const resumed = this.connections > 0;
     this.connections++;
     this.#openedAt = performance.now();
-    this.#told = false;
+    this.#warnedAt = null;
     this.#wire = profile.open(call, { resumed });
     for (const message of this.#wire.hello()) socket.send(message);
     watch(socket, (seconds) => this.emit('roundtrip', seconds));
@@ -145,14 +154,18 @@ class AiLink extends EventEmitter {
     if (wasUp && performance.now() - this.#openedAt > STEADY_MS) this.#backoff.reset();
     const inMs = this.#backoff.next();
     this.#timer = setTimeout(() => this.start(), inMs);
-    if (!wasUp) {
-      log(this.#told ? 'debug' : 'warn', 'the AI cannot be reached', { reason, inMs });
-      this.#told = true;
-      return;
-    }
+    if (!wasUp) return this.#failed(reason, inMs);
     this.#wire = null;
     log('warn', 'the AI is gone', { reason, inMs });
     this.emit('down', reason);
+  }
+
+  #failed(reason, inMs) {
+    this.failures++;
+    const now = performance.now();
+    const due = this.#warnedAt === null || now - this.#warnedAt >= WARN_EVERY_MS;
+    if (due) this.#warnedAt = now;
+    this.#options.log(due ? 'warn' : 'debug', 'the AI cannot be reached', { reason, inMs });
   }
 }
 
@@ -180,4 +193,4 @@ function watch(socket, tell) {
   socket.on('close', () => clearInterval(timer));
 }
 
-module.exports = { AiLink };
+module.exports = { AiLink, STEADY_MS };

@@ -5,6 +5,7 @@
 const { randomUUID } = require('node:crypto');
 const { EventEmitter } = require('node:events');
 const { callAudio } = require('webphone-rtc/webphone');
+const { Absence } = require('./absence.js');
 const { AiLink } = require('./ai-link.js');
 const { Keypad } = require('./keypad.js');
 const { masked } = require('./log.js');
@@ -33,6 +34,7 @@ class Call extends EventEmitter {
   #notices;
   #log;
   #link = null;
+  #absence = null;
   #speaker = null;
   #audio = null;
   #keypad = null;
@@ -81,6 +83,7 @@ class Call extends EventEmitter {
       media: this.#connection?.connectionState ?? 'new',
       ai: this.#link?.connected ? 'connected' : 'away',
       aiConnections: this.#link?.connections ?? 0,
+      aiFailures: this.#link?.failures ?? 0,
       framesToAi: this.#link?.framesSent ?? 0,
       framesDropped: (this.#link?.framesDropped ?? 0) + (this.#audio?.sink.dropped ?? 0),
       queuedMs: Math.round(this.#speaker?.queuedMs ?? 0),
@@ -129,7 +132,7 @@ class Call extends EventEmitter {
   #gone() {
     if (this.#transfer?.begun) {
       this.#link.transferred(this.#transfer.to);
-      this.end(this.#transfer.reason);
+      this.end(this.#transfer.success);
     } else this.end(this.state === 'ringing' ? 'cancelled' : 'hung up by the caller');
   }
 
@@ -147,8 +150,10 @@ class Call extends EventEmitter {
       prompt: prompt && { ...prompt, afterMs: promptAfterMs, pauseMs: promptPauseMs },
       tell: (name, played) => link.mark(name, played),
     });
+    const absence = new Absence(this.#config.aiTimeoutMs, () => this.#withoutAi());
     this.#link = link;
     this.#speaker = speaker;
+    this.#absence = absence;
 
     this.#audio.sink.on('data', ({ samples }) => link.hear(samples));
     if (this.#config.bargeIn === 'bridge') this.#listenForBargeIn();
@@ -156,12 +161,14 @@ class Call extends EventEmitter {
       this.#log('debug', 'digit from the caller');
       link.digit(tone, duration);
     });
-    link.on('up', () => speaker.back());
-    link.on('down', () => speaker.away());
+    for (const missed of [speaker, absence]) {
+      link.on('up', () => missed.back());
+      link.on('down', () => missed.away());
+      missed.away(); // until the AI is there
+    }
     link.on('done', () => this.#hangUp());
     link.on('command', (command) => this.#obey(command));
     link.on('roundtrip', (seconds) => this.emit('airoundtrip', seconds));
-    speaker.away(); // until the AI is there
     link.start();
   }
 
@@ -207,29 +214,35 @@ class Call extends EventEmitter {
 
   /** An AI that has ordered a transfer leaves the caller to that. */
   #hangUp() {
-    if (this.#transfer) this.#transfer.last = true;
+    if (this.#transfer) this.#transfer.failure = 'hung up by the AI';
     else this.#afterSpeech(() => this.end('hung up by the AI'));
+  }
+
+  /** The AI has been away for too long. */
+  #withoutAi() {
+    const { transferWithoutAi } = this.#config;
+    this.#log('warn', 'the call has had no AI for too long');
+    if (this.#transfer) this.#transfer.failure = 'no AI';
+    else if (!transferWithoutAi) this.end('no AI');
+    else this.#handOver(new Transfer(transferWithoutAi, { success: 'transferred without an AI', failure: 'no AI' }));
   }
 
   #transferTo(to) {
     if (this.#transfer) return this.#link.transferred(to, 'another transfer is under way');
-    const transfer = new Transfer(to, 'transferred by the AI');
+    const transfer = new Transfer(to, { success: 'transferred by the AI' });
     this.#transfer = transfer;
-    this.#afterSpeech(() =>
-      this.#handOver(transfer, (reason) => {
-        this.#link.transferred(to, reason);
-        if (transfer.last) this.end('hung up by the AI');
-      }),
-    );
+    this.#afterSpeech(() => this.#handOver(transfer));
   }
 
-  #handOver(transfer, failed) {
+  #handOver(transfer) {
+    this.#transfer = transfer;
     this.#log('info', 'the caller is transferred', { to: masked(transfer.to) });
-    transfer.begin(this.#session).catch((error) => {
+    transfer.begin(this.#session).catch(({ message: reason }) => {
       if (this.#ended) return;
       this.#transfer = null;
-      this.#log('warn', 'the transfer failed', { reason: error.message });
-      failed(error.message);
+      this.#log('warn', 'the transfer failed', { reason });
+      this.#link.transferred(transfer.to, reason);
+      if (transfer.failure) this.end(transfer.failure);
     });
   }
 
@@ -265,6 +278,7 @@ class Call extends EventEmitter {
     this.state = 'ending';
     for (const name of [...this.#timers.keys()]) this.#cancel(name);
     this.#link?.stop(reason);
+    this.#absence?.close();
     this.#speaker?.close();
     this.#keypad?.close();
     this.#audio?.sink.close();

@@ -1,6 +1,7 @@
 // The bridge's settings, all from the environment. Invariant: what configure() returns is complete and checked; nothing
 // else reads the environment, and nothing here is a default credential.
 
+const { transferCommand } = require('./profiles/json.js');
 const { readWav } = require('./wav.js');
 
 const SIP = ['AUTHORIZATION_ID', 'USERNAME', 'PASSWORD', 'DOMAIN', 'OUTBOUND_PROXY'];
@@ -40,6 +41,14 @@ function configure(env = process.env, more = () => ({})) {
   const address = (name, value, scheme) => {
     if (value && !isAddress(value)) problems.push(`${name} must be host:port, without ${scheme}`);
     return value;
+  };
+  /** The number of `transfer:NUMBER`; null: hang up. */
+  const hangUpOrTransfer = (name) => {
+    const value = text(name, 'hangup');
+    const to = /^transfer:(.+)$/.exec(value)?.[1];
+    const number = to ? (transferCommand(to)?.to ?? null) : null;
+    if (value !== 'hangup' && !number) problems.push(`${name} must be hangup or transfer:NUMBER`);
+    return number;
   };
   const token = (name) => {
     const value = text(name);
@@ -87,6 +96,8 @@ function configure(env = process.env, more = () => ({})) {
     whenFull: oneOf('WHEN_FULL', ['decline', 'voicemail']),
     answerDelayMs: number('ANSWER_DELAY_MS', 500, 0, 60_000),
     callTimeoutMs: number('CALL_TIMEOUT_S', 3600, 1, 86_400) * 1000,
+    aiTimeoutMs: number('AI_TIMEOUT_S', 30, 1, 86_400) * 1000,
+    transferWithoutAi: hangUpOrTransfer('WHEN_NO_AI'),
     whenAiCloses: oneOf('WHEN_AI_CLOSES', ['hangup', 'reconnect']),
     bargeIn: oneOf('BARGE_IN', ['ai', 'bridge']),
     promptAfterMs: number('PROMPT_AFTER_MS', 1500, 0, 60_000),

@@ -53,7 +53,8 @@ class Metrics {
   #bridge;
   #ended = new Map();
   #refused = 0;
-  #dropped = 0;
+  /** What calls that are over have left, by member of their status. */
+  #left = { framesDropped: 0, aiFailures: 0 };
   #received = Object.fromEntries(Object.values(RECEIVED).map(([name]) => [name, 0]));
   #histograms = {
     setup_seconds: [new Histogram(BUCKETS.setup), 'From the INVITE to media that can flow'],
@@ -97,7 +98,8 @@ class Metrics {
     call.on('aianswer', (seconds) => this.#observe('ai_answer_seconds', seconds));
     call.once('ended', (reason) => {
       this.#ended.set(reason, (this.#ended.get(reason) ?? 0) + 1);
-      this.#dropped += call.status().framesDropped;
+      const status = call.status();
+      for (const member of Object.keys(this.#left)) this.#left[member] += status[member];
       if (answered !== null) this.#observe('call_seconds', since(answered));
       // A closed connection still tells what was known of it last.
       this.#sample(call);
@@ -143,7 +145,8 @@ class Metrics {
     const { calls, registered, edgeLosses } = this.#bridge.status();
     const states = { ringing: 0, answered: 0, ending: 0 };
     for (const { state } of calls) if (state in states) states[state]++;
-    const dropped = calls.reduce((sum, { framesDropped }) => sum + framesDropped, this.#dropped);
+    const withoutAi = calls.filter(({ state, ai }) => state === 'answered' && ai === 'away').length;
+    const total = (member) => calls.reduce((sum, call) => sum + call[member], this.#left[member]);
     const { user, system } = process.cpuUsage();
     const p99 = this.#loop.percentile(99) / 1e9;
     this.#loop.reset();
@@ -151,6 +154,10 @@ class Metrics {
       ...family('calls', 'gauge', 'Calls by state', labelled('state', Object.entries(states))),
       ...family('calls_ended_total', 'counter', 'Calls that are over, by reason', labelled('reason', this.#ended)),
       ...family('calls_refused_total', 'counter', 'Calls refused because all lines were taken', [['', this.#refused]]),
+      ...family('calls_without_ai', 'gauge', 'Answered calls whose AI is away', [['', withoutAi]]),
+      ...family('ai_connect_failures_total', 'counter', 'Attempts to reach the AI that failed', [
+        ['', total('aiFailures')],
+      ]),
       ...family('registered', 'gauge', '1 while registered with the edge', [['', Number(registered)]]),
       ...family('edge_losses_total', 'counter', 'How often the edge was lost', [['', edgeLosses]]),
       ...family('packets_received_total', 'counter', 'RTP packets of callers', [
@@ -163,7 +170,9 @@ class Metrics {
       ...family('concealed_seconds_total', 'counter', 'Of that, made up', [
         ['', this.#received.concealed_seconds_total],
       ]),
-      ...family('frames_dropped_total', 'counter', 'Frames that the AI did not read in time', [['', dropped]]),
+      ...family('frames_dropped_total', 'counter', 'Frames that the AI did not read in time', [
+        ['', total('framesDropped')],
+      ]),
       ...family('cpu_seconds_total', 'counter', 'Of this process', [['', (user + system) / 1e6]]),
       ...family('resident_bytes', 'gauge', 'Of this process', [['', process.memoryUsage.rss()]]),
       ...family('event_loop_delay_seconds', 'gauge', '99th percentile since the last scrape', [

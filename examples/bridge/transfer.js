@@ -7,12 +7,10 @@ const LIMIT_MS = 10_000;
 class Transfer {
   /** The edge has been asked. */
   begun = false;
-  /** The AI has said goodbye: where nobody takes the caller over, the call is over. */
-  last = false;
 
-  /** reason: why the call ends where this succeeds. */
-  constructor(to, reason) {
-    Object.assign(this, { to, reason });
+  /** success: why the call ends where another takes the caller; failure: where nobody does, or undefined: it goes on. */
+  constructor(to, { success, failure }) {
+    Object.assign(this, { to, success, failure });
   }
 
   /** Rejects with why nobody has taken the caller over. Never resolves: the session ends. */
