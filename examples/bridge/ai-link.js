@@ -6,6 +6,7 @@
 const { EventEmitter } = require('node:events');
 const WebSocket = require('ws');
 const { Backoff } = require('./backoff.js');
+const { MOST_AHEAD_MS } = require('./profiles');
 const { refusal } = require('./refusal.js');
 
 const CONNECT_LIMIT_MS = 5000;
@@ -17,7 +18,8 @@ const STEADY_MS = 5000;
 const PING_EVERY_MS = 5000;
 /** As long as it cannot be reached. */
 const WARN_EVERY_MS = 60_000;
-const MOST_MESSAGE_BYTES = 4 * 1024 * 1024;
+/** What a message may have besides its sound. */
+const ENVELOPE_BYTES = 64 * 1024;
 /**
  * Whoever closes so is done with the call: 1005 is a close without a code, such as close() of JavaScript. Servers that end or fail
  * use others (1001, 1011, 1012), and so does a connection that broke (1006).
@@ -57,7 +59,7 @@ class AiLink extends EventEmitter {
       handshakeTimeout: CONNECT_LIMIT_MS,
       closeTimeout: CLOSE_LIMIT_MS,
       perMessageDeflate: false,
-      maxPayload: MOST_MESSAGE_BYTES,
+      maxPayload: Math.ceil((profile.bytesPerSecond * MOST_AHEAD_MS) / 1000) + ENVELOPE_BYTES,
       headers: token ? { Authorization: `Bearer ${token}` } : {},
     });
     this.#socket = socket;

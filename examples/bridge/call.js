@@ -86,6 +86,7 @@ class Call extends EventEmitter {
       aiFailures: this.#link?.failures ?? 0,
       framesToAi: this.#link?.framesSent ?? 0,
       framesDropped: (this.#link?.framesDropped ?? 0) + (this.#audio?.sink.dropped ?? 0),
+      speechDroppedMs: Math.round(this.#speaker?.droppedMs ?? 0),
       queuedMs: Math.round(this.#speaker?.queuedMs ?? 0),
     };
   }
@@ -149,6 +150,7 @@ class Call extends EventEmitter {
       sampleRate,
       prompt: prompt && { ...prompt, afterMs: promptAfterMs, pauseMs: promptPauseMs },
       tell: (name, played) => link.mark(name, played),
+      warn: () => this.#log('warn', 'the AI is two minutes ahead: what it says now is dropped'),
     });
     const absence = new Absence(this.#config.aiTimeoutMs, () => this.#withoutAi());
     this.#link = link;

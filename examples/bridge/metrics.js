@@ -54,7 +54,7 @@ class Metrics {
   #ended = new Map();
   #refused = 0;
   /** What calls that are over have left, by member of their status. */
-  #left = { framesDropped: 0, aiFailures: 0 };
+  #left = { framesDropped: 0, aiFailures: 0, speechDroppedMs: 0 };
   #received = Object.fromEntries(Object.values(RECEIVED).map(([name]) => [name, 0]));
   #histograms = {
     setup_seconds: [new Histogram(BUCKETS.setup), 'From the INVITE to media that can flow'],
@@ -172,6 +172,9 @@ class Metrics {
       ]),
       ...family('frames_dropped_total', 'counter', 'Frames that the AI did not read in time', [
         ['', total('framesDropped')],
+      ]),
+      ...family('speech_dropped_seconds_total', 'counter', 'What the AI said more than two minutes ahead', [
+        ['', total('speechDroppedMs') / 1000],
       ]),
       ...family('cpu_seconds_total', 'counter', 'Of this process', [['', (user + system) / 1e6]]),
       ...family('resident_bytes', 'gauge', 'Of this process', [['', process.memoryUsage.rss()]]),

@@ -2,12 +2,13 @@
 // Invariants: the prompt and the AI never mix; a mark is answered once, and only to the connection that set it; while the
 // AI is held back nothing of it is heard.
 
-/** An AI that writes faster than it speaks is buffered up to here; what comes beyond is dropped. */
-const MOST_QUEUED_MS = 120_000;
+const { MOST_AHEAD_MS } = require('./profiles');
+
 /** An AI that says nothing and is gone sooner has not come back: the prompt is not put off for it. */
 const STEADY_MS = 5000;
 
 class Speaker {
+  /** Of what the AI said: what came while it was MOST_AHEAD_MS ahead. */
   droppedMs = 0;
   #source;
   #sampleRate;
@@ -20,13 +21,19 @@ class Speaker {
   #prompting = false;
   /** The caller has cut in, and the AI has not noticed yet. */
   #held = false;
+  #warned = false;
+  #warn;
 
-  /** prompt: null or { samples, sampleRate, afterMs, pauseMs }; tell(name, played) answers marks. */
-  constructor(source, { sampleRate, prompt, tell }) {
+  /**
+   * prompt: null or { samples, sampleRate, afterMs, pauseMs }; tell(name, played) answers marks; warn() is called when something is
+   * dropped for the first time since away().
+   */
+  constructor(source, { sampleRate, prompt, tell, warn }) {
     this.#source = source;
     this.#sampleRate = sampleRate;
     this.#prompt = prompt;
     this.#tell = tell;
+    this.#warn = warn;
     source.on('mark', this.#reached);
   }
 
@@ -40,12 +47,16 @@ class Speaker {
   }
 
   write(samples) {
-    if (this.#held || this.#source.queuedMs > MOST_QUEUED_MS) {
-      this.droppedMs += (samples.length * 1000) / this.#sampleRate;
-      return;
-    }
+    if (this.#held) return;
+    if (this.#source.queuedMs > MOST_AHEAD_MS) return this.#drop(samples);
     this.#endPrompt();
     this.#source.write(samples, { sampleRate: this.#sampleRate });
+  }
+
+  #drop(samples) {
+    this.droppedMs += (samples.length * 1000) / this.#sampleRate;
+    if (!this.#warned) this.#warn();
+    this.#warned = true;
   }
 
   /** Silence now; marks that were not reached are told as cleared. An AI that was held back has noticed. */
@@ -88,6 +99,7 @@ class Speaker {
   away() {
     this.forgetMarks();
     this.#held = false;
+    this.#warned = false;
     clearTimeout(this.#timer);
     if (this.#prompt) this.#playPromptAt(this.#dueAt ?? performance.now() + this.queuedMs + this.#prompt.afterMs);
   }

@@ -1,5 +1,5 @@
-// How a call is put into WebSocket messages. A profile is { sampleRate, subprotocol, open(call, { resumed }) }; what open()
-// returns belongs to one connection:
+// How a call is put into WebSocket messages. A profile is { sampleRate, subprotocol, bytesPerSecond, open(call, { resumed }) },
+// bytesPerSecond being what sound takes in its messages; what open() returns belongs to one connection:
 //   hello()                 messages that begin the conversation
 //   audio(samples)          a frame the caller said
 //   dtmf(tone, ms)          a key the caller pressed
@@ -14,8 +14,10 @@
 const jambonz = require('./jambonz.js');
 const twilio = require('./twilio.js');
 
+/** An AI that writes faster than it speaks is taken so far ahead, in one message or many. */
+const MOST_AHEAD_MS = 120_000;
 const PROFILES = { jambonz, twilio };
 
 const profileOf = ({ profile, sampleRate }) => PROFILES[profile].create({ sampleRate });
 
-module.exports = { profileOf };
+module.exports = { MOST_AHEAD_MS, profileOf };

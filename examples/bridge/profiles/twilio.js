@@ -10,7 +10,12 @@ const mulaw = require('./mulaw.js');
 const SAMPLE_RATE = 8000;
 
 function create() {
-  return { sampleRate: SAMPLE_RATE, subprotocol: null, open: (call, { resumed }) => new Twilio(call, resumed) };
+  return {
+    sampleRate: SAMPLE_RATE,
+    subprotocol: null,
+    bytesPerSecond: (4 / 3) * SAMPLE_RATE, // base64
+    open: (call, { resumed }) => new Twilio(call, resumed),
+  };
 }
 
 /** Servers check the shape of SIDs: two letters and 32 hexadecimal digits. */
