@@ -7,10 +7,10 @@ const { ScriptedAi } = require('./support/scripted-ai.js');
 const FRAME = new Int16Array(320);
 const A_MINUTE = 3000;
 
-function linkTo(ai, { log = () => {} } = {}) {
+function linkTo(ai, { log = () => {}, profile = 'jambonz' } = {}) {
   return new AiLink({
     url: ai.env.PYTHON_WS_URL,
-    profile: profileOf({ profile: 'jambonz', sampleRate: 16000 }),
+    profile: profileOf({ profile, sampleRate: 16000 }),
     call: { callId: 'one' },
     log,
   });
@@ -97,4 +97,60 @@ test.each([
   [[503, `\u001b[1m${'full '.repeat(50)}`], `HTTP 503:  [1m${'full '.repeat(50)}`.slice(0, 110)],
 ])('a refusal is told in its own words, as one line: %j', async (answer, reason) => {
   expect(await refused(answer, 1)).toEqual([`warn: ${reason}`]);
+});
+
+const CANNOT = 'the AI sent something that cannot be used';
+
+test.each([
+  ['jambonz', '{"event":"media","media":{"payload":"AAAA"}}', 'event=media', 'AUDIO_PROFILE=twilio would take it'],
+  ['jambonz', '{"type":"playAudio","data":{"audioContent":"AAAA"}}', 'type=playAudio', undefined],
+  ['jambonz', '{"type":"dtmf","data":{"dtmf":"twelve"}}', 'type=dtmf', undefined],
+  ['jambonz', '{"type":"\\u001b[2J"}', 'type= [2J', undefined],
+  ['jambonz', 'AAAA', 'no JSON object', undefined],
+  ['jambonz', '{}', 'JSON without type and event', undefined],
+  ['twilio', '{"type":"killAudio"}', 'type=killAudio', 'AUDIO_PROFILE=jambonz would take it'],
+  ['twilio', Buffer.alloc(640), 'binary', 'AUDIO_PROFILE=jambonz would take it'],
+])('what %s cannot use is warned of, the first time on a connection: %s', async (profile, message, kind, hint) => {
+  const ai = await ScriptedAi.start();
+  const warned = [];
+  const link = linkTo(ai, {
+    profile,
+    log: (level, text, fields) => text === CANNOT && warned.push({ level, ...fields }),
+  });
+  const expected = { level: 'warn', kind, hint };
+  const commands = [];
+  link.on('command', (command) => commands.push(command));
+  link.start();
+  const converse = async (index) => {
+    const { socket } = await ai.connection(index);
+    const clear = JSON.stringify(profile === 'jambonz' ? { type: 'killAudio' } : { event: 'clear' });
+    for (const each of [message, message, clear]) socket.send(each);
+    await new Promise((resolve) => link.once('command', resolve));
+    return socket;
+  };
+  const socket = await converse(0);
+  expect(warned).toEqual([expected]);
+  socket.close(1011);
+  await ai.when(() => ai.connections.length === 2);
+  await converse(1);
+  expect(warned).toEqual([expected, expected]);
+  expect(commands).toEqual([{ type: 'clear' }, { type: 'clear' }]);
+  link.stop('over');
+  await ai.stop();
+});
+
+test('half a sample is nothing to warn of, nor are ever other kinds without end', async () => {
+  const ai = await ScriptedAi.start();
+  const warned = [];
+  const link = linkTo(ai, { log: (_, text, { kind } = {}) => text === CANNOT && warned.push(kind) });
+  link.start();
+  const { socket } = await ai.connection();
+  socket.send(Buffer.alloc(1));
+  for (let i = 0; i < 100; i++) socket.send(JSON.stringify({ type: `${i}${'x'.repeat(100)}` }));
+  socket.send('{"type":"killAudio"}');
+  await new Promise((resolve) => link.once('command', resolve));
+  expect(warned).toHaveLength(16);
+  expect(warned[0]).toBe(`type=0${'x'.repeat(39)}`);
+  link.stop('over');
+  await ai.stop();
 });

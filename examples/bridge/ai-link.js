@@ -1,12 +1,13 @@
 // A call's WebSocket to the voice AI: connects, speaks the profile, and comes back as often as it is lost, until either end is done.
 // Invariants: at most one connection; nothing is queued for an AI that is away, and here at most MOST_BEHIND_MS for a slow one:
-// the sockets of the system hold some seconds more, until a pong is missing; after 'done' nothing connects, after stop() nothing
-// is emitted.
+// the sockets of the system hold some seconds more, until a pong is missing; after 'done' nothing connects, and after stop()
+// nothing is emitted.
 
 const { EventEmitter } = require('node:events');
 const WebSocket = require('ws');
 const { Backoff } = require('./backoff.js');
-const { MOST_AHEAD_MS } = require('./profiles');
+const { MOST_AHEAD_MS, profileNameOf } = require('./profiles');
+const { kindOf } = require('./profiles/json.js');
 const { refusal } = require('./refusal.js');
 
 const CONNECT_LIMIT_MS = 5000;
@@ -25,8 +26,13 @@ const ENVELOPE_BYTES = 64 * 1024;
  * use others (1001, 1011, 1012), and so does a connection that broke (1006).
  */
 const DONE = new Set([1000, 1005]);
+/** An AI may send nonsense of ever other kinds. */
+const MOST_KINDS = 16;
 
-/** Events: 'up' ({ resumed }), 'down' (reason), 'done' (it has closed on purpose), 'command' (what profile.read() gives), 'roundtrip' (seconds). */
+/**
+ * Events: 'up' ({ resumed }), 'down' (reason), 'done' (it has closed on purpose), 'command' (what profile.read() gives), 'roundtrip'
+ * (seconds).
+ */
 class AiLink extends EventEmitter {
   framesSent = 0;
   framesDropped = 0;
@@ -41,9 +47,14 @@ class AiLink extends EventEmitter {
   #openedAt;
   /** When the last warning was that it cannot be reached. */
   #warnedAt = null;
+  /** Kinds of messages of this connection that have been warned of. */
+  #unknown = new Set();
   #stopped = false;
 
-  /** call: { callId, callSid, sessionId, partyId, from, to }; whenClosed: 'reconnect' also after a close on purpose, which is a loss like others then */
+  /**
+   * call: { callId, callSid, sessionId, partyId, from, to }; whenClosed: 'hangup', or 'reconnect': a close on purpose is a loss as
+   * others are.
+   */
   constructor({ url, token, profile, call, log, whenClosed = 'hangup' }) {
     super();
     this.#options = { url: addressOf(url, call.callId), token, profile, call, log, whenClosed };
@@ -54,7 +65,7 @@ class AiLink extends EventEmitter {
   }
 
   start() {
-    const { url, token, profile, log } = this.#options;
+    const { url, token, profile } = this.#options;
     const socket = new WebSocket(url, profile.subprotocol ? [profile.subprotocol] : [], {
       handshakeTimeout: CONNECT_LIMIT_MS,
       closeTimeout: CLOSE_LIMIT_MS,
@@ -78,9 +89,10 @@ class AiLink extends EventEmitter {
     });
     socket.on('open', () => this.#opened(socket));
     socket.on('message', (data, isBinary) => {
-      const command = this.#wire?.read(data, isBinary);
+      if (!this.#wire) return;
+      const command = this.#wire.read(data, isBinary);
       if (command) this.emit('command', command);
-      else log('debug', 'the AI sent something unknown');
+      else if (!(isBinary && profile.binary)) this.#ignore(data, isBinary); // less than a sample is no mistake
     });
     socket.on('close', (code) => {
       if (this.#stopped || socket !== this.#socket) return;
@@ -137,11 +149,21 @@ class AiLink extends EventEmitter {
     this.connections++;
     this.#openedAt = performance.now();
     this.#warnedAt = null;
+    this.#unknown.clear();
     this.#wire = profile.open(call, { resumed });
     for (const message of this.#wire.hello()) socket.send(message);
     watch(socket, (seconds) => this.emit('roundtrip', seconds));
     log('info', resumed ? 'the AI is back' : 'the AI is connected');
     this.emit('up', { resumed });
+  }
+
+  #ignore(data, isBinary) {
+    const kind = kindOf(data, isBinary);
+    if (this.#unknown.has(kind) || this.#unknown.size === MOST_KINDS) return;
+    this.#unknown.add(kind);
+    const other = profileNameOf(data, isBinary);
+    const hint = other && `AUDIO_PROFILE=${other} would take it`;
+    this.#options.log('warn', 'the AI sent something that cannot be used', { kind, hint });
   }
 
   #done(code) {

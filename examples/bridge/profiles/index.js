@@ -1,5 +1,6 @@
-// How a call is put into WebSocket messages. A profile is { sampleRate, subprotocol, bytesPerSecond, open(call, { resumed }) },
-// bytesPerSecond being what sound takes in its messages; what open() returns belongs to one connection:
+// How a call is put into WebSocket messages. A profile is { sampleRate, subprotocol, binary, bytesPerSecond, open(call, { resumed }) },
+// binary: its sound comes in binary messages, of any length; bytesPerSecond: what sound takes in its messages. What open() returns
+// belongs to one connection:
 //   hello()                 messages that begin the conversation
 //   audio(samples)          a frame the caller said
 //   dtmf(tone, ms)          a key the caller pressed
@@ -20,4 +21,10 @@ const PROFILES = { jambonz, twilio };
 
 const profileOf = ({ profile, sampleRate }) => PROFILES[profile].create({ sampleRate });
 
-module.exports = { MOST_AHEAD_MS, profileOf };
+/** The name of the profile that a message seems to be of, if it is of any. */
+function profileNameOf(data, isBinary) {
+  const wire = (profile) => profile.create({ sampleRate: 8000 }).open({ callId: '' }, { resumed: false });
+  return Object.keys(PROFILES).find((name) => wire(PROFILES[name]).read(data, isBinary) !== null);
+}
+
+module.exports = { MOST_AHEAD_MS, profileOf, profileNameOf };

@@ -13,6 +13,7 @@ function create({ sampleRate }) {
   return {
     sampleRate,
     subprotocol: SUBPROTOCOL,
+    binary: true,
     bytesPerSecond: 2 * sampleRate,
     open: (call, { resumed }) => new Jambonz(call, sampleRate, resumed),
   };

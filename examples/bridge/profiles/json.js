@@ -8,6 +8,19 @@ function parseObject(data) {
   }
 }
 
+const MOST_NAME = 40;
+
+/** Of which kind a message is, for a log: printable, and never what it says. */
+function kindOf(data, isBinary) {
+  if (isBinary) return 'binary';
+  const message = parseObject(data);
+  if (!message) return 'no JSON object';
+  const member = ['type', 'event'].find((name) => typeof message[name] === 'string');
+  return member
+    ? `${member}=${message[member].replace(/[^ -~]+/g, ' ').slice(0, MOST_NAME)}`
+    : 'JSON without type and event';
+}
+
 /** Digits as RTCDTMFSender takes them. */
 function dtmfCommand(digits, durationMs) {
   if (typeof digits !== 'string' || !/^[0-9A-D#*,]{1,64}$/i.test(digits)) return null;
@@ -21,4 +34,4 @@ function transferCommand(to) {
   return /^\+?[0-9*#]{1,32}$/.test(number) ? { type: 'transfer', to: number } : null;
 }
 
-module.exports = { parseObject, dtmfCommand, transferCommand };
+module.exports = { parseObject, kindOf, dtmfCommand, transferCommand };

@@ -13,6 +13,7 @@ function create() {
   return {
     sampleRate: SAMPLE_RATE,
     subprotocol: null,
+    binary: false,
     bytesPerSecond: (4 / 3) * SAMPLE_RATE, // base64
     open: (call, { resumed }) => new Twilio(call, resumed),
   };
