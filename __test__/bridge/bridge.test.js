@@ -518,6 +518,34 @@ test('a wrong password ends the start with 1', async () => {
   expect(bridge.output).toMatch(/refuses the registration.*403/);
 });
 
+test('and so does one that is found out at a later attempt', async () => {
+  const sw = await startSwitch();
+  running.push(() => sw.stop());
+  sw.options.faults = { registerStatus: 503 };
+  const bridge = new BridgeProcess(sw, { SIP_INFO_PASSWORD: 'wrong' });
+  await bridge.says(/trying again reason="Registration failed: SIP\/2.0 503/);
+  sw.options.faults = undefined;
+  expect(await bridge.exited).toEqual({ code: 1, signal: null });
+  expect(bridge.output).toMatch(/refuses the registration.*403/);
+});
+
+test.each([500, 503, 603])(
+  'an edge that cannot register anybody at the start (%i) is asked again',
+  async (registerStatus) => {
+    const sw = await startSwitch();
+    running.push(() => sw.stop());
+    const other = await startSwitch({ port: 0, password: sw.options.password });
+    running.push(() => other.stop());
+    for (const each of [sw, other]) each.options.faults = { registerStatus };
+    const bridge = new BridgeProcess(sw, { SIP_INFO_OUTBOUND_PROXY_BACKUP: other.sipInfo.outboundProxy });
+    running.push(() => bridge.stop());
+    await bridge.says(/(trying again[\s\S]*){2}/);
+    other.options.faults = undefined;
+    await bridge.ready();
+    expect([sw.registered, other.registered]).toEqual([false, true]);
+  },
+);
+
 test('every mistake in the settings is told at once, and no secret is shown', async () => {
   const sw = await startSwitch();
   running.push(() => sw.stop());

@@ -1,5 +1,6 @@
 // Keeps the SDK's SIP client registered: the SDK renews its registration, but does nothing when its WebSocket is lost.
-// Invariant: one attempt at a time, and none after stop(). Calls are not touched: their media does not pass this socket.
+// Invariant: one attempt at a time, and none after stop(); one that fails is repeated, but for the first one that says the credentials
+// are wrong. Calls are not touched: their media does not pass this socket.
 
 const { EventEmitter } = require('node:events');
 const WebSocket = require('ws');
@@ -7,6 +8,8 @@ const { Backoff } = require('./backoff.js');
 
 const ATTEMPT_LIMIT_MS = 10_000;
 const CLOSE_LIMIT_MS = 2000;
+/** What the SDK says of a password, or a user, that is not known. Before the first success only: later the edge itself is in trouble. */
+const WRONG_CREDENTIALS = /^Registration failed: SIP\/2\.0 40[134] /;
 
 /**
  * What the SDK takes for its WebSocket: it makes one from the global of that name, which Node 20 lacks.
@@ -39,6 +42,8 @@ class Registration extends EventEmitter {
   #timer;
   #stopped = false;
   #attempts = 0;
+  /** Until the first success. */
+  #refused = null;
 
   constructor(phone, { log }) {
     super();
@@ -46,20 +51,27 @@ class Registration extends EventEmitter {
     this.#log = log;
   }
 
-  /** Resolves when registered. Rejects if the server refuses the very first registration: wrong credentials stay wrong. */
-  async start() {
-    try {
-      await this.#attempt();
-    } catch (error) {
-      if (/Registration failed/.test(error.message)) throw error;
-      this.#retry(error);
-      await new Promise((resolve) => this.once('registered', resolve));
-    }
+  /** Resolves when registered, at whichever attempt. Rejects if the server says that the credentials are wrong: they stay so. */
+  start() {
+    return new Promise((resolve, reject) => {
+      this.once('registered', resolve);
+      this.#refused = reject;
+      this.#try();
+    });
   }
 
   stop() {
     this.#stopped = true;
     clearTimeout(this.#timer);
+  }
+
+  async #try() {
+    try {
+      await this.#attempt();
+    } catch (error) {
+      if (this.#refused && WRONG_CREDENTIALS.test(error.message)) this.#refused(error);
+      else this.#retry(error);
+    }
   }
 
   async #attempt() {
@@ -79,6 +91,7 @@ class Registration extends EventEmitter {
     }
     this.#backoff.reset();
     this.#attempts = 0;
+    this.#refused = null;
     this.registered = true;
     this.#log('info', 'registered', { as: this.#phone.sipInfo.username });
     this.emit('registered');
@@ -97,9 +110,7 @@ class Registration extends EventEmitter {
     if (this.#stopped) return;
     const delayMs = this.#backoff.next();
     this.#log('warn', 'not registered, trying again', { reason: error.message, inMs: delayMs });
-    this.#timer = setTimeout(() => {
-      this.#attempt().catch((again) => this.#retry(again));
-    }, delayMs);
+    this.#timer = setTimeout(() => this.#try(), delayMs);
   }
 }
 
