@@ -546,6 +546,14 @@ test.each([500, 503, 603])(
   },
 );
 
+test('a port that is taken ends the start with one sentence', async () => {
+  const { sw, bridge } = await setUp();
+  const { port } = new URL(bridge.url);
+  const second = new BridgeProcess(sw, { PORT: port, LOG_LEVEL: '' });
+  expect(await second.exited).toEqual({ code: 1, signal: null });
+  expect(second.output).toBe(`The configuration is not usable:\n  - port ${port} is taken: set PORT\n`);
+});
+
 test('every mistake in the settings is told at once, and no secret is shown', async () => {
   const sw = await startSwitch();
   running.push(() => sw.stop());

@@ -1,6 +1,9 @@
 // The settings by themselves: what is taken as it is meant, and what is refused because it would lose calls.
 
+const { once } = require('node:events');
+const { createServer } = require('node:http');
 const { configure } = require('../../examples/bridge/config.js');
+const { listen } = require('../../examples/bridge/http.js');
 const { AiLink } = require('../../examples/bridge/ai-link.js');
 const { profileOf } = require('../../examples/bridge/profiles');
 const { ScriptedAi } = require('./support/scripted-ai.js');
@@ -22,6 +25,16 @@ test.each([
   ['WHEN_NO_AI', 'transfer:me@home', 'must be hangup or transfer:NUMBER'],
 ])('%s=%s is refused', (name, value, says) => {
   expect(() => settings({ [name]: value })).toThrow(`\n  - ${name} ${says}`);
+});
+
+test('a port that is taken, and a host that is another’s, name their setting', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address();
+  const attempt = (address) => listen(createServer(), address);
+  await expect(attempt({ host: '127.0.0.1', port })).rejects.toThrow(`\n  - port ${port} is taken: set PORT`);
+  await expect(attempt({ host: '192.0.2.1', port: 0 })).rejects.toThrow('is no address of this machine: set HOST');
+  await new Promise((resolve) => taken.close(resolve));
 });
 
 test('without an AI a call is hung up, or transferred to a number as it is usually written', () => {

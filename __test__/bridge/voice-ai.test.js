@@ -202,6 +202,18 @@ pythonTest('without its token the voice AI lets nobody in, with it the bot speak
   await call.hangup();
 });
 
+pythonTest('a port that is taken is named, with its setting', async () => {
+  const first = await VoiceAi.start();
+  running.push(() => first.stop('SIGKILL'));
+  for (const [name, taken] of [
+    ['VOICE_AI_PORT', { port: first.port }],
+    ['VOICE_AI_HTTP_PORT', { httpPort: first.httpPort }],
+  ])
+    await expect(VoiceAi.start(taken)).rejects.toThrow(
+      new RegExp(`"code":1.*\nport ${Object.values(taken)[0]} is taken: set ${name}\n$`, 's'),
+    );
+});
+
 pythonTest('a bridge that says nothing about its audio is greeted with PCM16 at 16 kHz', async () => {
   const ai = await VoiceAi.start({ env: { VOICE_AI_GREETING: shortGreeting } });
   running.push(() => ai.stop('SIGKILL'));

@@ -1,8 +1,16 @@
 // The bridge's HTTP side: GET /status, GET /metrics, POST /webhook. Invariant: the first two tell nothing that identifies a caller; a webhook
 // acts only if it carries the agreed token.
 
+const { once } = require('node:events');
 const { timingSafeEqual, createHash } = require('node:crypto');
 const express = require('express');
+const { ConfigError } = require('./config.js');
+
+const HINDRANCES = {
+  EADDRINUSE: ({ port }) => `port ${port} is taken: set PORT`,
+  EACCES: ({ port }) => `port ${port} is not for this user: set PORT`,
+  EADDRNOTAVAIL: ({ host }) => `${host} is no address of this machine: set HOST`,
+};
 
 /** https://developers.ringcentral.com/guide/notifications/webhooks */
 function application(bridge, { webhookToken, log, metrics }) {
@@ -39,10 +47,21 @@ function application(bridge, { webhookToken, log, metrics }) {
   return app;
 }
 
+/** The server, once it listens; a ConfigError says which setting is in the way. */
+async function listen(app, { host, port }) {
+  const server = app.listen(port, host);
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    throw error.code in HINDRANCES ? new ConfigError([HINDRANCES[error.code]({ host, port })]) : error;
+  }
+  return server;
+}
+
 /** Compares digests: the time taken tells nothing, not even the length. */
 function equal(a, b) {
   const digest = (text) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(a), digest(b));
 }
 
-module.exports = { application };
+module.exports = { application, listen };

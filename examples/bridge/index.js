@@ -1,9 +1,8 @@
 // Starts the bridge from the environment and ends it politely. Exit code 0 after SIGTERM or SIGINT, 1 if it cannot start.
 
-const { once } = require('node:events');
 const { Bridge } = require('./bridge.js');
 const { configure, ConfigError } = require('./config.js');
-const { application } = require('./http.js');
+const { application, listen } = require('./http.js');
 const { createLog } = require('./log.js');
 const { Metrics } = require('./metrics.js');
 
@@ -20,8 +19,7 @@ async function main() {
   // The SDK leaves promises alone that may be rejected; none of them is a reason to drop every call.
   process.on('unhandledRejection', (error) => bridge.rejected(error));
 
-  const server = application(bridge, { ...config, log, metrics }).listen(config.port, config.host);
-  await once(server, 'listening');
+  const server = await listen(application(bridge, { ...config, log, metrics }), config);
   log('info', 'listening', { address: `http://${config.host}:${server.address().port}` });
 
   const leave = async (signal) => {

@@ -13,6 +13,7 @@ VOICE_AI_TOKEN    refuse whoever does not send it (the bridge's PYTHON_TOKEN)
 """
 
 import asyncio
+import errno
 import hmac
 import http
 import json
@@ -23,6 +24,7 @@ import subprocess
 import tempfile
 import threading
 from array import array
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -205,10 +207,22 @@ class Notices(BaseHTTPRequestHandler):
         pass
 
 
+@contextmanager
+def port_of(name, default):
+    """The port that a setting names; whoever finds it taken inside is told which setting that is."""
+    port = int(os.environ.get(name, default))
+    try:
+        yield port
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise SystemExit(f"port {port} is taken: set {name}") from None
+
+
 async def main():
     host = os.environ.get("VOICE_AI_HOST", "127.0.0.1")
-    port = int(os.environ.get("VOICE_AI_PORT", "8765"))
-    notices = ThreadingHTTPServer((host, int(os.environ.get("VOICE_AI_HTTP_PORT", "8766"))), Notices)
+    with port_of("VOICE_AI_HTTP_PORT", "8766") as port:
+        notices = ThreadingHTTPServer((host, port), Notices)
     threading.Thread(target=notices.serve_forever, daemon=True).start()
     over = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -217,9 +231,11 @@ async def main():
         except NotImplementedError:  # Windows: KeyboardInterrupt ends the loop
             pass
     # A bot that is slow to read must not stop the pongs; compression only costs time here.
-    async with serve(
-        converse, host, port, select_subprotocol=subprotocol, process_request=check, compression=None, max_queue=256
-    ):
+    with port_of("VOICE_AI_PORT", "8765") as port:
+        server = await serve(
+            converse, host, port, select_subprotocol=subprotocol, process_request=check, compression=None, max_queue=256
+        )
+    async with server:
         log(f"listening: ws://{host}:{port}/audio/{{callId}}, notices http://{host}:{notices.server_address[1]}")
         await over.wait()
     notices.shutdown()

@@ -2,11 +2,10 @@
 //   REDIS_URL=redis://127.0.0.1:6379 FLEET_NODE=a INSTANCE_ID=… node --env-file=bridge/.env fleet/index.js
 // SIGTERM drains: no new call is taken, those there are go on to their end, then the process ends with 0. A second one ends them.
 
-const { once } = require('node:events');
 const { createClient } = require('@redis/client');
 const { Bridge } = require('../bridge/bridge.js');
 const { configure, ConfigError } = require('../bridge/config.js');
-const { application } = require('../bridge/http.js');
+const { application, listen } = require('../bridge/http.js');
 const { createLog } = require('../bridge/log.js');
 const { Metrics } = require('../bridge/metrics.js');
 const { Fleet } = require('./fleet.js');
@@ -43,8 +42,7 @@ async function main() {
   const bridge = new Bridge(config, { log, admit: (session, gone) => fleet.admit(session, gone) });
   process.on('unhandledRejection', (error) => bridge.rejected(error));
   const metrics = new Metrics(bridge);
-  const server = application(bridge, { ...config, log, metrics }).listen(config.port, config.host);
-  await once(server, 'listening');
+  const server = await listen(application(bridge, { ...config, log, metrics }), config);
   log('info', 'listening', { address: `http://${config.host}:${server.address().port}` });
 
   let leaving = false;
