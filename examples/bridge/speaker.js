@@ -2,10 +2,8 @@
 // Invariants: the prompt and the AI never mix; a mark is answered once, and only to the connection that set it; while the
 // AI is held back nothing of it is heard.
 
+const { STEADY_MS } = require('./ai-link.js');
 const { MOST_AHEAD_MS } = require('./profiles');
-
-/** An AI that says nothing and is gone sooner has not come back: the prompt is not put off for it. */
-const STEADY_MS = 5000;
 
 class Speaker {
   /** Of what the AI said: what came while it was MOST_AHEAD_MS ahead. */
@@ -104,7 +102,10 @@ class Speaker {
     if (this.#prompt) this.#playPromptAt(this.#dueAt ?? performance.now() + this.queuedMs + this.#prompt.afterMs);
   }
 
-  /** No prompt begins. One that is being played goes on until the AI speaks: it may fail at once. */
+  /**
+   * No prompt begins. One that is being played goes on until the AI speaks: it may fail at once. One that says nothing and is gone
+   * sooner than STEADY_MS has not come back: the prompt is not put off for it.
+   */
   back() {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
