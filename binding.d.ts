@@ -632,6 +632,14 @@ export interface PairStats {
   bytesDiscardedOnSend: number
 }
 
+/** The totals of RTCAudioPlayoutStats. */
+export interface Playout {
+  /** Samples that were played, of whatever rate. */
+  samples: number
+  /** Seconds. */
+  durationS: number
+}
+
 /** RTCRemoteInboundRtpStreamStats. */
 export interface RemoteInboundStats {
   transceiver: number
@@ -781,6 +789,8 @@ export interface Stats {
   remoteInbound: Array<RemoteInboundStats>
   /** What the far end says of its streams. */
   remoteOutbound: Array<RemoteOutboundStats>
+  /** Of all audio, of transceivers that are no more too; absent before there was any. */
+  playout?: Playout
 }
 
 /** A new or found transceiver. */

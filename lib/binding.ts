@@ -269,6 +269,13 @@ export interface StatsData {
   outbound: OutboundStatsData[];
   remoteInbound: RemoteInboundStatsData[];
   remoteOutbound: RemoteOutboundStatsData[];
+  /** Of all audio, of transceivers that are no more too; absent before there was any. */
+  playout?: PlayoutData | null;
+}
+
+export interface PlayoutData {
+  samples: number;
+  durationS: number;
 }
 
 export interface TransportStatsData {

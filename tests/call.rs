@@ -453,6 +453,32 @@ fn statistics_tell_what_was_inserted_and_removed_to_change_the_delay() {
 }
 
 #[test]
+fn what_was_played_stays_counted_when_a_transceiver_is_stopped() {
+    let mut call = Call::new();
+    let mut ears = Vec::new();
+    let mut second = call.ends[0].transceiver;
+    for end in &mut call.ends {
+        second = end.negotiator.add_track(Kind::Audio, "second", &[]).unwrap();
+        end.session.set_source(call.now, second, Some(end.microphone.clone()));
+        let ring = Ring::live(RATE_HZ, 1, 1000);
+        ears.push(ring.reader());
+        end.session.set_receiver_ring(second, ring);
+    }
+    let played = |call: &Call| call.ends[1].session.stats(call.now).playout;
+    call.negotiate(0, OfferOptions::default());
+    assert_eq!(played(&call), None);
+    call.run(2000);
+    let both = played(&call).unwrap();
+    assert!((3.0..=4.0).contains(&both.duration_s), "2 s of each: {both:?}");
+    call.ends[1].negotiator.stop(second).unwrap();
+    call.negotiate(1, OfferOptions::default());
+    assert_eq!(played(&call), Some(both));
+    call.run(1000);
+    let more_s = played(&call).unwrap().duration_s - both.duration_s;
+    assert!((0.9..=1.1).contains(&more_s), "the other one goes on: {more_s} s");
+}
+
+#[test]
 fn a_close_is_seen_by_the_far_end_within_one_flight() {
     let mut call = connected();
     let now = call.now;

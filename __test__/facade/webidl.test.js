@@ -262,6 +262,7 @@ describe('getStats', () => {
       certificates: [{ id: 'c', fingerprint: 'aa' }],
       codecs: [{ transport: 1, payloadType: 111, mimeType: 'audio/opus', clockRate: 48000 }],
       inbound: [{ ...stream, ssrc: 7, packetsReceived: 5 }],
+      playout: { samples: 960, durationS: 0.02 },
       outbound: [{ ...stream, packetsSent: 9, audioLevel: 0.5 }],
       remoteInbound: [{ ...stream, roundTripTime: 0.1, timestamp: 900 }],
       remoteOutbound: [],
@@ -283,6 +284,8 @@ describe('getStats', () => {
     expect(byType['local-candidate']).toMatchObject({ address: '192.0.2.1', ip: '192.0.2.1' });
     expect(byType['remote-candidate']).not.toHaveProperty('ip');
     expect(follow(byType['candidate-pair'], 'remoteCandidateId')).toBe('remote-candidate');
+    expect(follow(byType['inbound-rtp'], 'playoutId')).toBe('media-playout');
+    expect(byType['media-playout']).toMatchObject({ totalSamplesCount: 960, totalSamplesDuration: 0.02 });
     expect(byType['inbound-rtp'].trackIdentifier).toBe(near.pc.getReceivers()[0].track.id);
     expect(byType['media-source']).toMatchObject({ audioLevel: 0.5, trackIdentifier: near.sender.track.id });
     expect(report.size).toBe([...report].length);

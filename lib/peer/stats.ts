@@ -2,7 +2,7 @@
  * From the engine's counters to the dictionaries of webrtc-stats.
  * Invariants: an id names the same object in every report of a connection; what is not known is absent.
  */
-import type { OutboundStatsData, StatsData } from '../binding';
+import type { OutboundStatsData, PlayoutData, StatsData } from '../binding';
 import { channelSlots } from '../RTCDataChannel';
 import { senderSlots } from '../RTCRtpSender';
 import { negotiatedParameters, type RTCRtpTransceiver, transceiverSlots } from '../RTCRtpTransceiver';
@@ -98,19 +98,20 @@ const NOTHING_DECODED = {
   pliCount: 0,
 };
 
+function addPlayout(report: Report, { samples, durationS }: PlayoutData): void {
+  report.add('media-playout', PLAYOUT, {
+    kind: 'audio',
+    // What conceals a gap is counted with the stream; nothing is made up between a stream and its readers.
+    synthesizedSamplesDuration: 0,
+    synthesizedSamplesEvents: 0,
+    totalSamplesDuration: durationS,
+    totalPlayoutDelay: 0,
+    totalSamplesCount: samples,
+  });
+}
+
 function addInbound(report: Report, peer: Peer, data: StatsData): void {
-  const audio = data.inbound.filter(({ kind }) => kind === 'audio');
-  if (audio.length > 0) {
-    report.add('media-playout', PLAYOUT, {
-      kind: 'audio',
-      // What conceals a gap is counted with the stream; nothing is made up between a stream and its readers.
-      synthesizedSamplesDuration: 0,
-      synthesizedSamplesEvents: 0,
-      totalSamplesDuration: sum(audio.map(({ totalSamplesDuration }) => totalSamplesDuration)),
-      totalPlayoutDelay: 0,
-      totalSamplesCount: sum(audio.map(({ totalSamplesReceived }) => totalSamplesReceived)),
-    });
-  }
+  if (data.playout) addPlayout(report, data.playout);
   for (const stream of data.inbound) {
     const { kind, ssrc, jitter, packetsReceived, packetsLost, bytesReceived, headerBytesReceived } = stream;
     const { transceiver: id, transport, payloadType, rtpTimestamp: _, framesReceived, ...sound } = stream;
@@ -245,10 +246,6 @@ function addCodec(report: Report, peer: Peer, stream: Stream, use: 'encode' | 'd
   const sound = stream.kind === 'audio' ? { channels } : {};
   report.add('codec', id, { transportId: transportId(stream.transport), ...rest, ...sound });
   return id;
-}
-
-function sum(numbers: number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }
 
 function transportId(transport: number): string {

@@ -20,7 +20,8 @@ const VIDEO_CLOCK_HZ: u32 = 90_000;
 impl Session {
     /// Everything that is counted, as of `now`.
     pub fn stats(&self, now: Instant) -> Stats {
-        let mut stats = Stats { timestamp: self.clock.unix_ms(now), ..Stats::default() };
+        let timestamp = self.clock.unix_ms(now);
+        let mut stats = Stats { timestamp, playout: self.played(), ..Stats::default() };
         for (id, line) in &self.lines {
             self.count_line(now, *id, line, &mut stats);
         }

@@ -11,6 +11,7 @@ use super::outlet::Outlet;
 use super::report::Report;
 use super::reporting::Reporting;
 use super::route::{Routes, Section};
+use super::stats::Playout;
 use super::stream::{Inbound, Outbound};
 use super::video::{VideoInbound, VideoOutbound};
 use crate::error::Result;
@@ -25,6 +26,7 @@ use crate::transport::{
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::ops::Add as _;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -50,6 +52,8 @@ pub struct Session {
     pub(super) lines: BTreeMap<TransportId, Box<Line>>,
     pub(super) outbound: BTreeMap<TransceiverId, Box<Outbound>>,
     pub(super) inbound: BTreeMap<TransceiverId, Box<Inbound>>,
+    /// Of receivers that are no more.
+    played_before: Option<Playout>,
     /// Who is heard in each remote track, and where packets say how loud.
     sources: BTreeMap<TransceiverId, (Arc<Sources>, Option<u8>)>,
     pub(super) video_outbound: BTreeMap<TransceiverId, Box<VideoOutbound>>,
@@ -82,6 +86,7 @@ impl Session {
             lines: BTreeMap::new(),
             outbound: BTreeMap::new(),
             inbound: BTreeMap::new(),
+            played_before: None,
             sources: BTreeMap::new(),
             video_outbound: BTreeMap::new(),
             video_inbound: BTreeMap::new(),
@@ -179,9 +184,15 @@ impl Session {
             let known = plan.knows(*id);
             if !known {
                 inbound.end(now);
+                self.played_before = joined(self.played_before, inbound.played());
             }
             known
         });
+    }
+
+    /// What was ever played here.
+    pub(super) fn played(&self) -> Option<Playout> {
+        self.inbound.values().map(|inbound| inbound.played()).fold(self.played_before, joined)
     }
 }
 
@@ -603,6 +614,10 @@ impl Session {
             }
         }
     }
+}
+
+fn joined(played: Option<Playout>, more: Option<Playout>) -> Option<Playout> {
+    played.into_iter().chain(more).reduce(Playout::add)
 }
 
 fn note_sources(sources: &Sources, level: Option<u8>, packet: &RtpPacket, unix_ms: f64) {

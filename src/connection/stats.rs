@@ -28,6 +28,26 @@ pub struct Stats {
     pub remote_inbound: Vec<RemoteInboundStats>,
     /// What the far end says of its streams.
     pub remote_outbound: Vec<RemoteOutboundStats>,
+    /// Of all audio, of transceivers that are no more too; absent before there was any.
+    pub playout: Option<Playout>,
+}
+
+/// The totals of RTCAudioPlayoutStats.
+#[cfg_attr(feature = "bridge", napi_derive::napi(object, object_from_js = false))]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Playout {
+    /// Samples that were played, of whatever rate.
+    pub samples: f64,
+    /// Seconds.
+    pub duration_s: f64,
+}
+
+impl std::ops::Add for Playout {
+    type Output = Self;
+
+    fn add(self, more: Self) -> Self {
+        Self { samples: self.samples + more.samples, duration_s: self.duration_s + more.duration_s }
+    }
 }
 
 /// RTCTransportStats.

@@ -8,6 +8,7 @@ use super::detoured::Detoured;
 use super::outlet::Outlet;
 use super::report::Report;
 use super::reporting::Heard;
+use super::stats::Playout;
 use crate::media::{
     CodecSpec, Detour, FrameQueue, Receiver, ReceiverEvent, ReceiverStats, RecvSpec, RedSpec, Ring, SendSpec, Sender,
     SenderEvent, SenderStats,
@@ -369,6 +370,12 @@ impl Inbound {
     pub fn report_block(&mut self, now: Instant) -> Option<ReportBlock> {
         let report = self.receiver.as_mut()?.report()?;
         Some(self.heard.block(report, now))
+    }
+
+    /// What was played, once there was a stream.
+    pub fn played(&self) -> Option<Playout> {
+        let (samples, duration_s) = self.receiver.as_ref()?.played()?;
+        Some(Playout { samples: samples as f64, duration_s })
     }
 
     /// Counters of the stream, once a receiver exists: its own, header bytes, and the far end's reports with the time

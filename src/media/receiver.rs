@@ -407,6 +407,12 @@ impl Receiver {
         }
     }
 
+    /// Samples played of all streams, and how many seconds they were; `None` before any packet.
+    pub fn played(&self) -> Option<(u64, f64)> {
+        let ReceiverStats { total_samples, level, .. } = self.player.stats();
+        self.reception.as_ref().map(|_| (*total_samples, level.total_duration_s))
+    }
+
     /// Is this packet of the stream that plays, or of one that takes over now?
     fn admit(&mut self, now: Instant, packet: &RtpPacket) -> bool {
         match &self.reception {
