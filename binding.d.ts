@@ -487,6 +487,8 @@ export interface IceServerData {
 export interface InboundStats {
   transceiver: number
   ssrc: number
+  /** The how many-th of its transceiver. */
+  stream: number
   kind: string
   transport: number
   payloadType?: number

@@ -362,6 +362,8 @@ interface RtpStreamStatsData {
 }
 
 export interface InboundStatsData extends RtpStreamStatsData {
+  /** The how many-th of its transceiver. */
+  stream: number;
   packetsReceived: number;
   bytesReceived: number;
   headerBytesReceived: number;

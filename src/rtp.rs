@@ -124,6 +124,13 @@ impl RtpPacket {
             arrival,
         })
     }
+
+    /// Length of the header as it was on the wire, one-byte extension elements assumed.
+    pub fn header_bytes(&self) -> u64 {
+        let elements: usize = self.extensions.iter().map(|(_, value)| 1 + value.len()).sum();
+        let extension = if elements == 0 { 0 } else { 4 + elements.next_multiple_of(4) };
+        (FIXED_LEN + 4 * self.csrc.len() + extension) as u64
+    }
 }
 
 /// Length of the header of an RTP packet, or `None` where it is malformed. The header is never encrypted.

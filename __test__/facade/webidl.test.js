@@ -261,7 +261,7 @@ describe('getStats', () => {
       pairs: [{ id: 'p', transport: 1, local: 'l', remote: 'r' }],
       certificates: [{ id: 'c', fingerprint: 'aa' }],
       codecs: [{ transport: 1, payloadType: 111, mimeType: 'audio/opus', clockRate: 48000 }],
-      inbound: [{ ...stream, ssrc: 7, packetsReceived: 5 }],
+      inbound: [{ ...stream, ssrc: 7, stream: 1, packetsReceived: 5 }],
       playout: { samples: 960, durationS: 0.02 },
       outbound: [{ ...stream, packetsSent: 9, audioLevel: 0.5 }],
       remoteInbound: [{ ...stream, roundTripTime: 0.1, timestamp: 900 }],

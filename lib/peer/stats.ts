@@ -2,7 +2,7 @@
  * From the engine's counters to the dictionaries of webrtc-stats.
  * Invariants: an id names the same object in every report of a connection; what is not known is absent.
  */
-import type { OutboundStatsData, PlayoutData, StatsData } from '../binding';
+import type { OutboundStatsData, PlayoutData, RemoteOutboundStatsData, StatsData } from '../binding';
 import { channelSlots } from '../RTCDataChannel';
 import { senderSlots } from '../RTCRtpSender';
 import { negotiatedParameters, type RTCRtpTransceiver, transceiverSlots } from '../RTCRtpTransceiver';
@@ -113,12 +113,15 @@ function addPlayout(report: Report, { samples, durationS }: PlayoutData): void {
 function addInbound(report: Report, peer: Peer, data: StatsData): void {
   if (data.playout) addPlayout(report, data.playout);
   for (const stream of data.inbound) {
-    const { kind, ssrc, jitter, packetsReceived, packetsLost, bytesReceived, headerBytesReceived } = stream;
-    const { transceiver: id, transport, payloadType, rtpTimestamp: _, framesReceived, ...sound } = stream;
+    const { kind, jitter, packetsReceived, packetsLost, bytesReceived, headerBytesReceived } = stream;
+    const { transceiver: id, transport, payloadType, stream: nth, rtpTimestamp: _, framesReceived, ...sound } = stream;
+    // Not the SSRC alone: a stream that comes back is counted from zero.
+    const name = `${id}-${nth}`;
+    const heard = data.remoteOutbound.find((other) => other.transceiver === id);
     const transceiver = peer.transceiver(id);
     const received = { jitter, packetsReceived, packetsLost, bytesReceived, headerBytesReceived };
     const { lastPacketReceivedTimestamp } = stream;
-    report.add('inbound-rtp', `IT${ssrc}`, {
+    report.add('inbound-rtp', `IT${name}`, {
       ...streamMembers(report, peer, stream, 'decode'),
       ...(kind === 'audio'
         ? { ...sound, playoutId: PLAYOUT }
@@ -132,14 +135,17 @@ function addInbound(report: Report, peer: Peer, data: StatsData): void {
       nackCount: 0,
       mid: transceiver?.mid ?? undefined,
       trackIdentifier: transceiver?.receiver.track.id,
-      remoteId: data.remoteOutbound.some((other) => other.ssrc === ssrc) ? `RO${ssrc}` : undefined,
+      remoteId: heard && `RO${name}`,
     });
+    if (heard) addHeard(report, peer, heard, name);
   }
-  for (const stream of data.remoteOutbound) {
-    const { transceiver: _, transport, payloadType, timestamp, ...rest } = stream;
-    const members = streamMembers(report, peer, stream, 'decode');
-    report.add('remote-outbound-rtp', `RO${rest.ssrc}`, { ...rest, ...members, localId: `IT${rest.ssrc}` }, timestamp);
-  }
+}
+
+/** What the far end says of the stream that is called `name` here. */
+function addHeard(report: Report, peer: Peer, heard: RemoteOutboundStatsData, name: string): void {
+  const { transceiver: _, transport, payloadType, timestamp, ...rest } = heard;
+  const members = streamMembers(report, peer, heard, 'decode');
+  report.add('remote-outbound-rtp', `RO${name}`, { ...rest, ...members, localId: `IT${name}` }, timestamp);
 }
 
 function addOutbound(report: Report, peer: Peer, data: StatsData): void {

@@ -80,7 +80,7 @@ impl Session {
     }
 
     fn count_inbound(&self, now: Instant, id: TransceiverId, inbound: &Inbound, stats: &mut Stats) {
-        let Some((of, header_bytes, heard, heard_unix_ms)) = inbound.stats() else { return };
+        let Some((of, heard, heard_unix_ms)) = inbound.stats() else { return };
         let (Some(transport), Some(ssrc)) = (inbound.transport(), of.ssrc) else { return };
         let payload_type = of.codec.map(|(payload_type, _)| u32::from(payload_type));
         let clock_hz = of.codec.map(|(_, codec)| f64::from(codec.clock_hz()));
@@ -91,12 +91,13 @@ impl Session {
         stats.inbound.push(InboundStats {
             transceiver: id.0,
             ssrc,
+            stream: of.streams,
             kind: "audio",
             transport: transport.0,
             payload_type,
             packets_received: of.packets as f64,
             bytes_received: of.bytes as f64,
-            header_bytes_received: header_bytes as f64,
+            header_bytes_received: of.header_bytes as f64,
             packets_lost: of.lost as f64,
             packets_discarded: of.discarded as f64,
             jitter: of.jitter_s,
@@ -130,6 +131,7 @@ impl Session {
         stats.inbound.push(InboundStats {
             transceiver: id.0,
             ssrc,
+            stream: of.streams,
             kind: "video",
             transport: transport.0,
             payload_type,

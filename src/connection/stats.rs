@@ -156,6 +156,8 @@ pub struct CertificateStats {
 pub struct InboundStats {
     pub transceiver: u32,
     pub ssrc: u32,
+    /// The how many-th of its transceiver.
+    pub stream: u32,
     pub kind: &'static str,
     pub transport: u32,
     pub payload_type: Option<u32>,

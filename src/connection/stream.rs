@@ -243,7 +243,6 @@ pub struct Inbound {
     /// Sender reports of the stream that plays, and when the last came (milliseconds since 1970).
     heard: Heard,
     heard_unix_ms: f64,
-    header_bytes: u64,
 }
 
 impl Inbound {
@@ -326,7 +325,6 @@ impl Inbound {
     /// Takes a packet.
     pub fn receive(&mut self, now: Instant, packet: &RtpPacket) {
         if let Some(receiver) = &mut self.receiver {
-            self.header_bytes += header_bytes(packet);
             receiver.receive(now, packet);
         }
     }
@@ -378,19 +376,11 @@ impl Inbound {
         Some(Playout { samples: samples as f64, duration_s })
     }
 
-    /// Counters of the stream, once a receiver exists: its own, header bytes, and the far end's reports with the time
-    /// of the last.
-    pub fn stats(&self) -> Option<(ReceiverStats, u64, Heard, f64)> {
+    /// Counters of the stream, once a receiver exists, and the far end's reports with the time of the last.
+    pub fn stats(&self) -> Option<(ReceiverStats, Heard, f64)> {
         let receiver = self.receiver.as_ref()?;
-        Some((receiver.stats(), self.header_bytes, self.heard, self.heard_unix_ms))
+        Some((receiver.stats(), self.heard, self.heard_unix_ms))
     }
-}
-
-/// Length of the RTP header as it was on the wire, one-byte extension elements assumed.
-pub fn header_bytes(packet: &RtpPacket) -> u64 {
-    let elements: usize = packet.extensions.iter().map(|(_, value)| 1 + value.len()).sum();
-    let extension = if elements == 0 { 0 } else { 4 + elements.next_multiple_of(4) };
-    (12 + 4 * packet.csrc.len() + extension) as u64
 }
 
 fn send_spec(plan: &SendPlan, mid: &str) -> SendSpec {

@@ -6,7 +6,7 @@
 use super::detoured::Detoured;
 use super::report::Report;
 use super::reporting::Heard;
-use super::stream::{Feedback, first_sequence, first_timestamp, header_bytes};
+use super::stream::{Feedback, first_sequence, first_timestamp};
 use crate::media::{
     Detour, VideoFormat, VideoReceiver, VideoReceiverStats, VideoSendSpec, VideoSender, VideoSenderStats, Wish,
 };
@@ -200,7 +200,7 @@ impl VideoInbound {
     /// Takes a packet.
     pub fn receive(&mut self, now: Instant, packet: &RtpPacket) {
         let before = self.ssrc();
-        self.receiver.receive(now, packet, header_bytes(packet));
+        self.receiver.receive(now, packet, packet.header_bytes());
         if self.ssrc() != before {
             // What was heard is of another stream.
             self.heard = Heard::default();

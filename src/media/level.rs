@@ -33,6 +33,15 @@ impl Level {
         self.total_duration_s += duration_s;
     }
 
+    /// Without the energy and the duration that were counted `before`.
+    pub fn since(self, before: &Self) -> Self {
+        Self {
+            total_energy: self.total_energy - before.total_energy,
+            total_duration_s: self.total_duration_s - before.total_duration_s,
+            ..self
+        }
+    }
+
     /// RFC 6464 level of the last block: 0 (loudest) to 127 -dBov.
     pub fn dbov(&self) -> u8 {
         if self.rms <= 0.0 { 127 } else { (-20.0 * self.rms.log10()).round().clamp(0.0, 127.0) as u8 }

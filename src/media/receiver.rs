@@ -52,16 +52,21 @@ pub enum ReceiverEvent {
     SsrcChanged(u32),
 }
 
-/// Counters for RTCP and getStats. Samples are those of the decoder's rate.
+/// Counters for RTCP and getStats, of the stream that plays: they begin at zero with each. Samples are those of the decoder's
+/// rate.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReceiverStats {
     /// The stream that plays, if any.
     pub ssrc: Option<u32>,
-    /// Packets of it, duplicates and late ones included.
+    /// How many have played, this one included: a stream that comes back is counted again.
+    pub streams: u32,
+    /// Packets received, duplicates and late ones included.
     pub packets: u64,
-    /// Payload bytes, all streams.
+    /// Payload bytes.
     pub bytes: u64,
-    /// Packets of it that never came; negative when there were duplicates.
+    /// RTP header bytes.
+    pub header_bytes: u64,
+    /// Packets that never came; negative when there were duplicates.
     pub lost: i64,
     /// Highest sequence number, the count of its cycles above it.
     pub highest_sequence: u32,
@@ -111,6 +116,33 @@ pub struct ReceiverStats {
     pub level: Level,
 }
 
+impl ReceiverStats {
+    /// Without what was counted `before`; what is no sum stays.
+    fn since(self, before: &Self) -> Self {
+        Self {
+            bytes: self.bytes - before.bytes,
+            header_bytes: self.header_bytes - before.header_bytes,
+            decoded: self.decoded - before.decoded,
+            recovered: self.recovered - before.recovered,
+            garbage: self.garbage - before.garbage,
+            discarded: self.discarded - before.discarded,
+            duplicates: self.duplicates - before.duplicates,
+            total_samples: self.total_samples - before.total_samples,
+            concealed_samples: self.concealed_samples - before.concealed_samples,
+            silent_concealed_samples: self.silent_concealed_samples - before.silent_concealed_samples,
+            concealment_events: self.concealment_events - before.concealment_events,
+            removed_samples: self.removed_samples - before.removed_samples,
+            inserted_samples: self.inserted_samples - before.inserted_samples,
+            jitter_buffer_delay_s: self.jitter_buffer_delay_s - before.jitter_buffer_delay_s,
+            jitter_buffer_emitted: self.jitter_buffer_emitted - before.jitter_buffer_emitted,
+            jitter_buffer_target_delay_s: self.jitter_buffer_target_delay_s - before.jitter_buffer_target_delay_s,
+            jitter_buffer_minimum_delay_s: self.jitter_buffer_minimum_delay_s - before.jitter_buffer_minimum_delay_s,
+            level: self.level.since(&before.level),
+            ..self
+        }
+    }
+}
+
 /// One inbound stream; see the module. After [`configure`](Self::configure) and [`receive`](Self::receive) ask
 /// [`next_due`](Self::next_due) again.
 pub struct Receiver {
@@ -132,9 +164,13 @@ pub struct Receiver {
     last_packet: Option<Instant>,
     muted: bool,
     events: VecDeque<ReceiverEvent>,
+    begun: u32,
     bytes: u64,
+    header_bytes: u64,
     garbage: u64,
     emitted: Emitted,
+    /// What was counted before the stream that plays. Of the one before it some 100 ms may still be heard, which count for this one.
+    before: ReceiverStats,
 }
 
 /// What the jitter buffer has given, in samples of the rate that each packet was played at, and how long that had waited, summed
@@ -177,9 +213,12 @@ impl Receiver {
             last_packet: None,
             muted: true,
             events: VecDeque::new(),
+            begun: 0,
             bytes: 0,
+            header_bytes: 0,
             garbage: 0,
             emitted: Emitted::default(),
+            before: ReceiverStats::default(),
         }
     }
 
@@ -267,6 +306,7 @@ impl Receiver {
             }
         }
         self.bytes += packet.payload.len() as u64;
+        self.header_bytes += packet.header_bytes();
         self.last_packet = Some(now);
         if std::mem::replace(&mut self.muted, false) {
             tracing::info!(target: "webphone-rtc:media", "unmuted: packets come");
@@ -381,14 +421,21 @@ impl Receiver {
         self.reception.as_mut().map(Reception::report)
     }
 
-    /// Counters.
+    /// Counters of the stream that plays.
     pub fn stats(&self) -> ReceiverStats {
+        self.counted().since(&self.before)
+    }
+
+    /// Counters of all streams, but for what is [`Reception`]'s.
+    fn counted(&self) -> ReceiverStats {
         let jitter = self.streams.stats();
         let reception = self.reception.as_ref();
         ReceiverStats {
             ssrc: reception.map(|it| it.ssrc),
+            streams: self.begun,
             packets: reception.map_or(0, Reception::received),
             bytes: self.bytes,
+            header_bytes: self.header_bytes,
             lost: reception.map_or(0, Reception::lost),
             highest_sequence: reception.map_or(0, Reception::highest_sequence),
             jitter_ticks: reception.map_or(0.0, Reception::jitter),
@@ -447,6 +494,8 @@ impl Receiver {
             tracing::info!(target: "webphone-rtc:media", ssrc, payload_type, "the far end sends another stream");
         }
         self.rival = None;
+        self.begun += 1;
+        self.before = self.counted();
         self.reception = Some(Reception::new(first.ssrc, first.sequence, first.arrival));
         self.events.push_back(ReceiverEvent::SsrcChanged(first.ssrc));
     }

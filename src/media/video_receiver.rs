@@ -21,6 +21,8 @@ const CLOCK_HZ: u32 = 90_000;
 pub struct VideoReceiverStats {
     /// The stream, once there is one.
     pub ssrc: Option<u32>,
+    /// How many there have been, this one included: a stream that comes back is counted again.
+    pub streams: u32,
     /// Payload type of the last packet.
     pub payload_type: u8,
     /// Packets received, duplicates and late ones included.
@@ -144,7 +146,8 @@ impl VideoReceiver {
         if self.reception.as_ref().is_none_or(|reception| reception.ssrc != packet.ssrc) {
             self.reception = Some(Reception::new(packet.ssrc, packet.sequence, now));
             self.assembler = Assembler::default();
-            self.stats = VideoReceiverStats { ssrc: Some(packet.ssrc), ..VideoReceiverStats::default() };
+            let streams = self.stats.streams + 1;
+            self.stats = VideoReceiverStats { ssrc: Some(packet.ssrc), streams, ..VideoReceiverStats::default() };
         }
         if let Some(reception) = &mut self.reception {
             if reception.update(packet.sequence) {
@@ -248,6 +251,17 @@ mod tests {
         receiver.receive(start, &packet(2, 900, 97), 12);
         let stats = receiver.stats();
         assert_eq!((stats.ssrc, stats.packets, stats.lost, stats.frames, stats.bytes), (Some(1), 4, 1, 4, 40));
+    }
+
+    #[test]
+    fn a_stream_that_comes_back_is_counted_again_from_zero() {
+        let mut receiver = VideoReceiver::default();
+        receiver.configure(vec![96]);
+        for ssrc in [1, 2, 1] {
+            (1..=3).for_each(|sequence| receiver.receive(Instant::now(), &packet(ssrc, sequence, 96), 12));
+        }
+        let stats = receiver.stats();
+        assert_eq!((stats.ssrc, stats.streams, stats.packets, stats.bytes), (Some(1), 3, 3, 30));
     }
 
     fn with_payload(sequence: u16, payload_type: u8, payload: &[u8]) -> RtpPacket {

@@ -174,6 +174,35 @@ fn the_tone_survives_a_change_of_ssrc() {
 }
 
 #[test]
+fn the_counters_of_a_stream_begin_with_it() {
+    let mut call = Call::new(pcmu(), 16_000).tone(1000.0);
+    call.network = bad(7, 0.1, 40);
+    call.run(ms(10_000));
+    for (streams, ssrc) in [(2, 99), (3, SSRC)] {
+        call.network = Box::new(move |_, packet| {
+            packet.ssrc = ssrc;
+            packet.timestamp = packet.timestamp.wrapping_add(ssrc);
+            vec![ms(5)]
+        });
+        call.run(ms(1000));
+        let stats = call.receiver.stats();
+        assert_eq!((stats.ssrc, stats.streams), (Some(ssrc), streams));
+        assert!((40..=51).contains(&stats.packets), "{}", stats.packets);
+        // 20 ms of PCMU: 160 bytes behind a header of 12.
+        assert_eq!((stats.bytes, stats.header_bytes), (160 * stats.packets, 12 * stats.packets));
+        assert!(stats.decoded <= stats.packets + 10, "{}", stats.decoded);
+        assert!(stats.discarded <= 1 && stats.concealed_samples < 2000, "{stats:?}");
+        // A second at 8 kHz, and what of the stream before was still to be heard.
+        assert!((7_000..=9_600).contains(&stats.total_samples), "{}", stats.total_samples);
+        assert!(stats.jitter_buffer_emitted <= stats.total_samples);
+        assert!((0.0..=0.2).contains(&(stats.jitter_buffer_delay_s / stats.jitter_buffer_emitted as f64)));
+        let duration_s = stats.level.total_duration_s;
+        assert!((duration_s - stats.total_samples as f64 / 8000.0).abs() < 1e-6, "{duration_s}");
+        assert!((0.0..=duration_s).contains(&stats.level.total_energy));
+    }
+}
+
+#[test]
 fn the_tone_survives_jumps_of_the_timestamp() {
     for jump in [48_000 * 60, 48_000, 24_000, -24_000, -48_000, i32::MAX - 5, 100] {
         survives(move |_, packet| packet.timestamp = packet.timestamp.wrapping_add(jump as u32));
