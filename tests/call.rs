@@ -479,6 +479,16 @@ fn what_was_played_stays_counted_when_a_transceiver_is_stopped() {
 }
 
 #[test]
+fn the_time_of_a_packet_is_the_same_whenever_it_is_asked_for() {
+    let call = connected();
+    let at = |micros: u64| {
+        let stats = call.ends[0].session.stats(call.now + Duration::from_micros(micros));
+        (stats.inbound[0].last_packet_received_timestamp, stats.pairs[0].last_packet_sent_timestamp)
+    };
+    assert!((1..1000).all(|micros| at(micros) == at(0)));
+}
+
+#[test]
 fn a_close_is_seen_by_the_far_end_within_one_flight() {
     let mut call = connected();
     let now = call.now;

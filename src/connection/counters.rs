@@ -23,24 +23,24 @@ impl Session {
         let timestamp = self.clock.unix_ms(now);
         let mut stats = Stats { timestamp, playout: self.played(), ..Stats::default() };
         for (id, line) in &self.lines {
-            self.count_line(now, *id, line, &mut stats);
+            self.count_line(*id, line, &mut stats);
         }
         for (id, outbound) in &self.outbound {
             count_outbound(*id, outbound, &mut stats);
         }
         for (id, inbound) in &self.inbound {
-            self.count_inbound(now, *id, inbound, &mut stats);
+            self.count_inbound(*id, inbound, &mut stats);
         }
         for (id, video) in &self.video_outbound {
             count_video_outbound(*id, video, &mut stats);
         }
         for (id, video) in &self.video_inbound {
-            self.count_video_inbound(now, *id, video, &mut stats);
+            self.count_video_inbound(*id, video, &mut stats);
         }
         stats
     }
 
-    fn count_line(&self, now: Instant, id: TransportId, line: &Line, stats: &mut Stats) {
+    fn count_line(&self, id: TransportId, line: &Line, stats: &mut Stats) {
         let of = line.transport.stats();
         let local = certificate(self.certificate.der());
         let remote = line.transport.remote_certificate().map(certificate);
@@ -72,14 +72,10 @@ impl Session {
         for candidate in all.chain(of.remotes.iter().map(|it| candidate(id, it, &of, false))) {
             add_candidate(candidate, stats);
         }
-        self.count_pair(id, &of, now, stats);
+        self.count_pair(id, &of, stats);
     }
 
-    fn unix_ms_of(&self, now: Instant, at: Instant) -> f64 {
-        self.clock.unix_ms(now) - now.saturating_duration_since(at).as_secs_f64() * 1e3
-    }
-
-    fn count_inbound(&self, now: Instant, id: TransceiverId, inbound: &Inbound, stats: &mut Stats) {
+    fn count_inbound(&self, id: TransceiverId, inbound: &Inbound, stats: &mut Stats) {
         let Some((of, heard, heard_unix_ms)) = inbound.stats() else { return };
         let (Some(transport), Some(ssrc)) = (inbound.transport(), of.ssrc) else { return };
         let payload_type = of.codec.map(|(payload_type, _)| u32::from(payload_type));
@@ -101,7 +97,7 @@ impl Session {
             packets_lost: of.lost as f64,
             packets_discarded: of.discarded as f64,
             jitter: of.jitter_s,
-            last_packet_received_timestamp: of.last_packet.map(|at| self.unix_ms_of(now, at)),
+            last_packet_received_timestamp: of.last_packet.map(|at| self.clock.unix_ms(at)),
             jitter_buffer_delay: of.jitter_buffer_delay_s,
             jitter_buffer_target_delay: of.jitter_buffer_target_delay_s,
             jitter_buffer_minimum_delay: of.jitter_buffer_minimum_delay_s,
@@ -124,7 +120,7 @@ impl Session {
         count_heard(about, heard, heard_unix_ms, stats);
     }
 
-    fn count_video_inbound(&self, now: Instant, id: TransceiverId, video: &VideoInbound, stats: &mut Stats) {
+    fn count_video_inbound(&self, id: TransceiverId, video: &VideoInbound, stats: &mut Stats) {
         let (of, heard, heard_unix_ms) = video.stats();
         let (Some(transport), Some(ssrc)) = (video.transport(), of.ssrc) else { return };
         let payload_type = Some(u32::from(of.payload_type));
@@ -140,7 +136,7 @@ impl Session {
             header_bytes_received: of.header_bytes as f64,
             packets_lost: of.lost as f64,
             jitter: of.jitter_s,
-            last_packet_received_timestamp: of.last_packet.map(|at| self.unix_ms_of(now, at)),
+            last_packet_received_timestamp: of.last_packet.map(|at| self.clock.unix_ms(at)),
             frames_received: Some(of.frames as f64),
             rtp_timestamp: Some(of.rtp_timestamp),
             ..InboundStats::default()
@@ -158,7 +154,7 @@ impl Session {
         audio.chain(video).map(|(_, at)| at).max()
     }
 
-    fn count_pair(&self, id: TransportId, of: &transport::TransportStats, now: Instant, stats: &mut Stats) {
+    fn count_pair(&self, id: TransportId, of: &transport::TransportStats, stats: &mut Stats) {
         let Some(pair) = &of.pair else { return };
         let local = candidate(id, &pair.local, of, true);
         let remote = candidate(id, &pair.remote, of, false);
@@ -173,8 +169,8 @@ impl Session {
             packets_received: of.packets_received as f64,
             bytes_sent: of.bytes_sent as f64,
             bytes_received: of.bytes_received as f64,
-            last_packet_sent_timestamp: self.last_sent(id).map(|at| self.unix_ms_of(now, at)),
-            last_packet_received_timestamp: of.last_received.map(|at| self.unix_ms_of(now, at)),
+            last_packet_sent_timestamp: self.last_sent(id).map(|at| self.clock.unix_ms(at)),
+            last_packet_received_timestamp: of.last_received.map(|at| self.clock.unix_ms(at)),
             total_round_trip_time: of.total_round_trip.as_secs_f64(),
             current_round_trip_time: of.round_trip.map(|time| time.as_secs_f64()),
             requests_received: of.requests_received as f64,
