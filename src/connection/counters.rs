@@ -11,7 +11,7 @@ use super::stream::{Feedback, Inbound, Outbound, first_sequence};
 use super::video::{VideoInbound, VideoOutbound};
 use crate::media;
 use crate::negotiation::{Candidate, CandidateKind, DtlsRole, Protocol, TransceiverId, TransportId};
-use crate::transport::{self, CandidateSource, DtlsState, IceState, fingerprint_sha256};
+use crate::transport::{self, CandidateSource, DtlsState, IceState, Usage, fingerprint_sha256};
 use std::time::Instant;
 
 /// RFC 7741.
@@ -46,10 +46,10 @@ impl Session {
         let remote = line.transport.remote_certificate().map(certificate);
         stats.transports.push(TransportStats {
             transport: id.0,
-            packets_sent: of.packets_sent as f64,
-            packets_received: of.packets_received as f64,
-            bytes_sent: of.bytes_sent as f64,
-            bytes_received: of.bytes_received as f64,
+            packets_sent: of.traffic.packets_sent as f64,
+            packets_received: of.traffic.packets_received as f64,
+            bytes_sent: of.traffic.bytes_sent as f64,
+            bytes_received: of.traffic.bytes_received as f64,
             ice_role: if of.controlling { "controlling" } else { "controlled" },
             ice_state: ice_state(of.ice),
             ice_local_username_fragment: Some(of.local_ufrag.clone()),
@@ -63,7 +63,7 @@ impl Session {
             dtls_cipher: of.dtls_cipher.clone(),
             srtp_cipher: of.srtp_profile.map(str::to_owned),
             selected_candidate_pair_changes: of.pair_changes.into(),
-            selected_pair: of.pair.as_ref().map(|_| pair_id(id)),
+            selected_pair: of.pair.as_ref().map(|_| pair_id(id, &of.usage)),
             local_certificate: Some(local.id.clone()),
             remote_certificate: remote.as_ref().map(|certificate| certificate.id.clone()),
         });
@@ -156,30 +156,32 @@ impl Session {
 
     fn count_pair(&self, id: TransportId, of: &transport::TransportStats, stats: &mut Stats) {
         let Some(pair) = &of.pair else { return };
+        let Usage { traffic, .. } = of.usage;
+        let last_sent = self.last_sent(id).filter(|_| traffic.packets_sent > 0);
         let local = candidate(id, &pair.local, of, true);
         let remote = candidate(id, &pair.remote, of, false);
         stats.pairs.push(PairStats {
-            id: pair_id(id),
+            id: pair_id(id, &of.usage),
             transport: id.0,
             local: local.id.clone(),
             remote: remote.id.clone(),
             state: "succeeded",
             nominated: true,
-            packets_sent: of.packets_sent as f64,
-            packets_received: of.packets_received as f64,
-            bytes_sent: of.bytes_sent as f64,
-            bytes_received: of.bytes_received as f64,
-            last_packet_sent_timestamp: self.last_sent(id).map(|at| self.clock.unix_ms(at)),
-            last_packet_received_timestamp: of.last_received.map(|at| self.clock.unix_ms(at)),
-            total_round_trip_time: of.total_round_trip.as_secs_f64(),
-            current_round_trip_time: of.round_trip.map(|time| time.as_secs_f64()),
-            requests_received: of.requests_received as f64,
-            requests_sent: of.requests_sent as f64,
-            responses_received: of.responses_received as f64,
-            responses_sent: of.responses_sent as f64,
-            consent_requests_sent: of.consent_requests_sent as f64,
-            packets_discarded_on_send: of.packets_discarded as f64,
-            bytes_discarded_on_send: of.bytes_discarded as f64,
+            packets_sent: traffic.packets_sent as f64,
+            packets_received: traffic.packets_received as f64,
+            bytes_sent: traffic.bytes_sent as f64,
+            bytes_received: traffic.bytes_received as f64,
+            last_packet_sent_timestamp: last_sent.map(|at| self.clock.unix_ms(at)),
+            last_packet_received_timestamp: traffic.last_received.map(|at| self.clock.unix_ms(at)),
+            total_round_trip_time: of.usage.total_round_trip.as_secs_f64(),
+            current_round_trip_time: of.usage.round_trip.map(|time| time.as_secs_f64()),
+            requests_received: of.usage.requests_received as f64,
+            requests_sent: of.usage.requests_sent as f64,
+            responses_received: of.usage.responses_received as f64,
+            responses_sent: of.usage.responses_sent as f64,
+            consent_requests_sent: of.usage.consent_requests_sent as f64,
+            packets_discarded_on_send: traffic.packets_discarded as f64,
+            bytes_discarded_on_send: traffic.bytes_discarded as f64,
         });
         add_candidate(local, stats);
         add_candidate(remote, stats);
@@ -332,8 +334,8 @@ fn told_by(source: Option<&CandidateSource>, candidate: CandidateStats) -> Candi
     }
 }
 
-fn pair_id(id: TransportId) -> String {
-    format!("pair-{}", id.0)
+fn pair_id(id: TransportId, Usage { session, number, .. }: &Usage) -> String {
+    format!("pair-{}-{session}-{number}", id.0)
 }
 
 fn certificate(der: &[u8]) -> CertificateStats {

@@ -7,6 +7,7 @@
 
 use super::consent::{Consent, Freshness};
 use super::stun::find_range;
+use super::usage::{Usage, Usages};
 use super::{Transmit, failed, guard};
 use crate::error::Result;
 use crate::negotiation::{Candidate, CandidateKind, IceCredentials, MAX_REMOTE_CANDIDATES, Protocol};
@@ -68,23 +69,10 @@ const SUCCESS: [u8; 2] = [0x01, 0x01];
 const ERROR: [u8; 2] = [0x01, 0x11];
 
 /// Our base and the far end's address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Pair {
     pub local: SocketAddr,
     pub peer: SocketAddr,
-}
-
-/// Binding requests and responses, for statistics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Checks {
-    pub requests_sent: u64,
-    pub responses_received: u64,
-    pub requests_received: u64,
-    pub responses_sent: u64,
-    pub consent_requests_sent: u64,
-    pub round_trips: u32,
-    pub total_round_trip: Duration,
-    pub round_trip: Option<Duration>,
 }
 
 struct Transaction {
@@ -121,14 +109,18 @@ pub(super) struct Session {
     patient: bool,
     /// Too long without a pair.
     given_up: bool,
-    checks: Checks,
-    /// The last answer, from whatever pair.
-    answered: Option<(Pair, Duration)>,
+    usages: Usages,
     out: VecDeque<Transmit>,
 }
 
 impl Session {
-    pub(super) fn new(now: Instant, crypto: Arc<dyn RTCCryptoProvider>, local: IceCredentials) -> Result<Self> {
+    /// `number`: no other session of its transport has it.
+    pub(super) fn new(
+        now: Instant,
+        crypto: Arc<dyn RTCCryptoProvider>,
+        local: IceCredentials,
+        number: u32,
+    ) -> Result<Self> {
         let config = AgentConfig {
             local_ufrag: local.ufrag.clone(),
             local_pwd: local.pwd.clone(),
@@ -164,8 +156,7 @@ impl Session {
             nominated: false,
             patient: false,
             given_up: false,
-            checks: Checks::default(),
-            answered: None,
+            usages: Usages::new(number),
             out: VecDeque::new(),
         })
     }
@@ -225,8 +216,23 @@ impl Session {
         Some(freshness)
     }
 
-    pub(super) fn checks(&self) -> Checks {
-        self.checks
+    pub(super) fn requests_received(&self) -> u64 {
+        self.usages.requests_received()
+    }
+
+    /// What the selected pair was used for.
+    pub(super) fn usage(&self) -> Option<&Usage> {
+        self.usages.get(self.selected()?)
+    }
+
+    /// The same, to be counted on.
+    pub(super) fn usage_mut(&mut self) -> Option<&mut Usage> {
+        self.selected().map(|pair| self.usage_of(pair))
+    }
+
+    fn usage_of(&mut self, pair: Pair) -> &mut Usage {
+        let selected = self.selected();
+        self.usages.of(pair, selected)
     }
 
     /// Checks leave from this address.
@@ -348,7 +354,7 @@ impl Session {
     }
 
     fn receive_request(&mut self, now: Instant, pair: Pair, message: &Message) {
-        self.checks.requests_received += 1;
+        self.usage_of(pair).requests_received += 1;
         let known = self.agent.get_remote_candidates();
         let (news, count) = (!known.iter().any(|known| known.addr() == pair.peer), known.len());
         if news && count >= MAX_ADDRESSES {
@@ -405,17 +411,16 @@ impl Session {
             self.yield_role(now, &sent, message);
             return true;
         }
-        self.checks.responses_received += 1;
         let round_trip = now.saturating_duration_since(sent.at);
-        self.checks.round_trips += 1;
-        self.checks.total_round_trip += round_trip;
-        self.answered = Some((pair, round_trip));
+        let usage = self.usage_of(pair);
+        usage.responses_received += 1;
+        usage.total_round_trip += round_trip;
+        usage.round_trip = Some(round_trip);
         if let Some((selected, consent)) = &mut self.selected
             && *selected == pair
         {
             consent.answered(now);
             self.resort = None;
-            self.checks.round_trip = Some(round_trip);
         }
         if sent.consent && self.is_silent(now) {
             self.take(now, pair);
@@ -578,12 +583,12 @@ impl Session {
 
     fn send(&mut self, now: Instant, pair: Pair, payload: BytesMut, consent: bool) {
         if payload.starts_with(&REQUEST) {
-            self.checks.requests_sent += 1;
+            self.usage_of(pair).requests_sent += 1;
             self.tie_breaker = find_tie_breaker(&payload).unwrap_or(self.tie_breaker);
             let id = transaction_id(&payload).unwrap_or_default();
             self.remember(Transaction { id, pair, at: now, controlling: self.agent.role(), consent });
         } else if payload.starts_with(&SUCCESS) {
-            self.checks.responses_sent += 1;
+            self.usage_of(pair).responses_sent += 1;
         }
         self.out.push_back(Transmit { local: pair.local, peer: pair.peer, payload });
     }
@@ -623,7 +628,6 @@ impl Session {
         if self.selected() != Some(pair) {
             self.selected = Some((pair, Consent::granted(now)));
             self.resort = None;
-            self.checks.round_trip = self.answered.filter(|(answered, _)| *answered == pair).map(|(_, time)| time);
         }
     }
 
@@ -659,7 +663,7 @@ impl Session {
         {
             if let Some(request) = self.consent_request(false) {
                 consent.requested(now, request[19]);
-                self.checks.consent_requests_sent += 1;
+                self.usage_of(pair).consent_requests_sent += 1;
                 self.send(now, pair, request, true);
             }
             self.selected = Some((pair, consent));

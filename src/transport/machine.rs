@@ -13,6 +13,7 @@ use super::ice::{Pair, Session};
 use super::sctp::{ChannelId, ChannelInit, DataEvent, Message, Sctp};
 use super::srtp::Srtp;
 use super::stats::{PairInfo, TransportStats};
+use super::usage::Traffic;
 use super::{Transmit, crypto};
 use crate::census::{Kind, Live};
 use crate::error::Result;
@@ -99,18 +100,6 @@ pub struct TransportConfig {
     pub local: IceCredentials,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Traffic {
-    packets_sent: u64,
-    packets_received: u64,
-    bytes_sent: u64,
-    bytes_received: u64,
-    pair_changes: u32,
-    packets_discarded: u64,
-    bytes_discarded: u64,
-    last_received: Option<Instant>,
-}
-
 /// An address of ours.
 pub(super) struct Local {
     pub candidate: LocalCandidate,
@@ -153,7 +142,11 @@ pub struct Transport {
     unsent: BTreeMap<u32, u16>,
     ice_state: IceState,
     dtls_state: DtlsState,
+    /// On all pairs.
     traffic: Traffic,
+    pair_changes: u32,
+    /// ICE sessions so far.
+    sessions: u32,
     /// DTLS output that no pair can carry yet.
     stalled: VecDeque<BytesMut>,
     out: VecDeque<Transmit>,
@@ -166,7 +159,7 @@ impl Transport {
     pub fn new(now: Instant, config: TransportConfig) -> Result<Self> {
         let crypto = crypto()?;
         Ok(Self {
-            ice: Session::new(now, crypto.clone(), config.local)?,
+            ice: Session::new(now, crypto.clone(), config.local, 0)?,
             crypto,
             certificate: config.certificate,
             locals: Vec::new(),
@@ -188,6 +181,8 @@ impl Transport {
             ice_state: IceState::New,
             dtls_state: DtlsState::New,
             traffic: Traffic::default(),
+            pair_changes: 0,
+            sessions: 1,
             stalled: VecDeque::new(),
             out: VecDeque::new(),
             events: VecDeque::new(),
@@ -243,7 +238,8 @@ impl Transport {
 
     fn restart(&mut self, now: Instant, local: &IceCredentials) -> Result<()> {
         tracing::info!(target: "webphone-rtc:ice", "ICE restarts");
-        let mut session = Session::new(now, self.crypto.clone(), local.clone())?;
+        let mut session = Session::new(now, self.crypto.clone(), local.clone(), self.sessions)?;
+        self.sessions += 1;
         session.set_relay_only(self.relay_only);
         // A relayed address counts again when a gathering has told it again; where the far end alone has changed, none follows.
         let kept = *local == *self.ice.local();
@@ -382,8 +378,7 @@ impl Transport {
     fn receive_dtls(&mut self, now: Instant, datagram: &[u8]) {
         let event = self.dtls.as_mut().and_then(|association| association.receive(now, datagram));
         if self.dtls.as_ref().is_some_and(Association::has_data) {
-            self.traffic.packets_received += 1;
-            self.traffic.bytes_received += datagram.len() as u64;
+            self.count(|traffic| traffic.received(datagram.len()));
         }
         // Data that comes with the end comes before it.
         if matches!(event, Some(DtlsEvent::PeerClosed)) {
@@ -402,9 +397,10 @@ impl Transport {
             srtp.open_rtp(now, datagram).map(TransportEvent::Rtp)
         };
         if let Some(event) = event {
-            self.traffic.packets_received += 1;
-            self.traffic.bytes_received += datagram.len() as u64;
-            self.traffic.last_received = Some(now);
+            self.count(|traffic| {
+                traffic.received(datagram.len());
+                traffic.last_received = Some(now);
+            });
             self.events.push_back(event);
         }
     }
@@ -423,8 +419,7 @@ impl Transport {
         let sent = self.send_sealed(sealed);
         if !sent {
             self.unsent.insert(header.ssrc, unsent.wrapping_add(1));
-            self.traffic.packets_discarded += 1;
-            self.traffic.bytes_discarded += payload.len() as u64;
+            self.count(|traffic| traffic.discarded(payload.len()));
         }
         sent
     }
@@ -437,8 +432,7 @@ impl Transport {
 
     fn send_sealed(&mut self, sealed: Option<BytesMut>) -> bool {
         let (Some(payload), Some(path)) = (sealed, self.path) else { return false };
-        self.traffic.packets_sent += 1;
-        self.traffic.bytes_sent += payload.len() as u64;
+        self.count(|traffic| traffic.sent(payload.len()));
         self.out.push_back(Transmit { local: path.local, peer: path.peer, payload });
         true
     }
@@ -511,30 +505,36 @@ impl Transport {
     /// Counters and properties at this moment.
     pub fn stats(&self) -> TransportStats {
         let agreed = self.dtls.as_ref().and_then(Association::agreed);
-        let mut stats = TransportStats {
+        TransportStats {
             ice: self.ice_state,
             dtls: self.dtls_state,
             controlling: self.ice.is_controlling(),
             local_ufrag: self.ice.local().ufrag.clone(),
             remote_ufrag: self.ice.remote().map(|remote| remote.ufrag.clone()),
-            packets_sent: self.traffic.packets_sent,
-            packets_received: self.traffic.packets_received,
-            bytes_sent: self.traffic.bytes_sent,
-            bytes_received: self.traffic.bytes_received,
+            traffic: self.traffic,
             pair: self.selected_pair(),
-            pair_changes: self.traffic.pair_changes,
-            packets_discarded: self.traffic.packets_discarded,
-            bytes_discarded: self.traffic.bytes_discarded,
-            last_received: self.traffic.last_received,
+            usage: self.in_use().usage().copied().unwrap_or_default(),
+            requests_received: self.ice.requests_received(),
+            pair_changes: self.pair_changes,
             locals: self.locals.iter().map(|local| (local.candidate.clone(), local.source.clone())).collect(),
             remotes: self.remotes.clone(),
             dtls_role: self.dtls.as_ref().map(Association::role),
             dtls_cipher: agreed.map(|agreed| agreed.cipher.clone()),
             srtp_profile: agreed.map(|agreed| agreed.profile),
-            ..TransportStats::default()
-        };
-        stats.count_checks(self.ice.checks());
-        stats
+        }
+    }
+
+    /// The session whose pair media takes, once there is one.
+    fn in_use(&self) -> &Session {
+        self.ice_before.as_ref().unwrap_or(&self.ice)
+    }
+
+    /// Counts for the transport and for the pair that media takes.
+    fn count(&mut self, note: impl Fn(&mut Traffic)) {
+        note(&mut self.traffic);
+        if let Some(usage) = self.ice_before.as_mut().unwrap_or(&mut self.ice).usage_mut() {
+            note(&mut usage.traffic);
+        }
     }
 
     /// Says good-bye (in [`Self::poll_transmit`]) and ends.
@@ -562,8 +562,9 @@ impl Transport {
                 self.out.push_back(transmit);
             }
         }
-        if self.ice.selected().is_some() {
-            self.ice_before = None;
+        if self.ice.selected().is_some() && self.ice_before.take().is_some() && self.path == self.ice.selected() {
+            // Of the same addresses, but a pair of its own.
+            self.pair_changes += 1;
         }
         let path = self.ice.selected().or_else(|| self.ice_before.as_ref().and_then(Session::selected));
         self.follow(now, path.or(self.path));
@@ -586,7 +587,7 @@ impl Transport {
             return;
         }
         self.path = path;
-        self.traffic.pair_changes += 1;
+        self.pair_changes += 1;
         self.report_pair();
         self.start_dtls(now);
     }
@@ -683,8 +684,7 @@ impl Transport {
     fn drain_dtls(&mut self) {
         while let Some(record) = self.dtls.as_mut().and_then(Association::poll_transmit) {
             if record.first() == Some(&APPLICATION_DATA) {
-                self.traffic.packets_sent += 1;
-                self.traffic.bytes_sent += record.len() as u64;
+                self.count(|traffic| traffic.sent(record.len()));
             }
             self.stalled.push_back(record);
         }

@@ -26,6 +26,7 @@ mod streams;
 mod stun;
 mod turn;
 mod udp;
+mod usage;
 
 pub use certificate::{Certificate, fingerprint_sha256};
 pub use failure::DtlsFailure;
@@ -41,6 +42,7 @@ pub use stats::{PairInfo, TransportStats};
 pub use stock::{fresh_certificate, restock};
 pub use streams::{StreamEvent, Streams};
 pub use turn::{LinkId, LinkOrder, Trust, Unframed};
+pub use usage::{Traffic, Usage};
 
 use crate::error::{Error, ErrorKind, Result};
 use bytes::BytesMut;

@@ -3,11 +3,11 @@
 //! Invariant: plain values, copied out; nothing here changes a transport.
 
 use super::gather::CandidateSource;
-use super::ice::{Checks, Pair};
+use super::ice::Pair;
 use super::machine::{DtlsState, IceState, Local};
+use super::usage::{Traffic, Usage};
 use crate::negotiation::{Candidate, CandidateKind, DtlsRole, LocalCandidate, Protocol};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 
 /// A selected candidate pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,58 +70,24 @@ pub struct TransportStats {
     pub local_ufrag: String,
     /// The far end's.
     pub remote_ufrag: Option<String>,
-    /// RTP, RTCP and SCTP packets sent.
-    pub packets_sent: u64,
-    /// RTP, RTCP and SCTP packets received, authentic ones.
-    pub packets_received: u64,
-    /// As UDP payload.
-    pub bytes_sent: u64,
-    /// As UDP payload.
-    pub bytes_received: u64,
-    /// Media that no pair could carry.
-    pub packets_discarded: u64,
-    /// Payload of these.
-    pub bytes_discarded: u64,
-    /// When media was last received.
-    pub last_received: Option<Instant>,
+    /// On all pairs.
+    pub traffic: Traffic,
     /// Candidates of this end, and who told the reflexive and relayed ones.
     pub locals: Vec<(LocalCandidate, Option<CandidateSource>)>,
     /// Candidates that the far end has told.
     pub remotes: Vec<Candidate>,
     /// The pair in use.
     pub pair: Option<PairInfo>,
+    /// What it was used for.
+    pub usage: Usage,
+    /// Connectivity checks of the far end, on whatever pair, under the current credentials.
+    pub requests_received: u64,
     /// How often the pair changed.
     pub pair_changes: u32,
-    /// Of the last connectivity check on the pair.
-    pub round_trip: Option<Duration>,
-    /// Sum over all answered checks.
-    pub total_round_trip: Duration,
-    /// Connectivity checks sent, consent included.
-    pub requests_sent: u64,
-    /// Connectivity checks answered by the far end.
-    pub responses_received: u64,
-    /// Connectivity checks of the far end.
-    pub requests_received: u64,
-    /// Connectivity checks that we answered.
-    pub responses_sent: u64,
-    /// Checks for consent alone.
-    pub consent_requests_sent: u64,
     /// Our role in DTLS.
     pub dtls_role: Option<DtlsRole>,
     /// IANA name.
     pub dtls_cipher: Option<String>,
     /// IANA name.
     pub srtp_profile: Option<&'static str>,
-}
-
-impl TransportStats {
-    pub(super) fn count_checks(&mut self, checks: Checks) {
-        self.round_trip = checks.round_trip;
-        self.total_round_trip = checks.total_round_trip;
-        self.requests_sent = checks.requests_sent;
-        self.responses_received = checks.responses_received;
-        self.requests_received = checks.requests_received;
-        self.responses_sent = checks.responses_sent;
-        self.consent_requests_sent = checks.consent_requests_sent;
-    }
 }

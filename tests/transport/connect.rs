@@ -27,9 +27,10 @@ fn media_flows_both_ways_after_four_and_a_half_round_trips() {
     assert_eq!(wire.lost(), [0, 0]);
     assert_eq!(wire.sides[0].sent.len(), 100);
     let stats = wire.sides[0].transport.stats();
-    assert_eq!((stats.packets_sent, stats.packets_received), (100, 100));
+    assert_eq!((stats.traffic.packets_sent, stats.traffic.packets_received), (100, 100));
     assert_eq!(stats.srtp_profile, Some("SRTP_AEAD_AES_128_GCM"));
-    assert_eq!(stats.round_trip, Some(ms(10)));
+    assert_eq!(stats.usage.traffic, stats.traffic);
+    assert_eq!(stats.usage.round_trip, Some(ms(10)));
     assert_eq!(stats.pair.map(|pair| pair.remote), Some(host(address("10.0.0.2:5000"))));
     assert_eq!(wire.sides[0].transport.remote_certificate(), Some(wire.sides[1].certificate.der()));
 }

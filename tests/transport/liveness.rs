@@ -87,7 +87,7 @@ fn the_round_trip_time_is_measured() {
     let mut wire = Wire::connected();
     wire.latency = ms(40);
     wire.run(ms(10_000));
-    let stats = wire.sides[0].transport.stats();
+    let stats = wire.sides[0].transport.stats().usage;
     assert_eq!(stats.round_trip, Some(ms(80)));
     assert!(stats.consent_requests_sent >= 3 && stats.responses_received >= stats.consent_requests_sent);
 }

@@ -1,9 +1,10 @@
 //! ICE restarts: media goes on, on whatever pair still works.
 
 use crate::wire::{Wire, address, credentials, host, ms};
+use std::collections::BTreeMap;
 use webphone_rtc::negotiation::{Candidate, CandidateKind};
 use webphone_rtc::rtp::RtpHeader;
-use webphone_rtc::transport::{IceState, TransportEvent};
+use webphone_rtc::transport::{IceState, Traffic, TransportEvent, Usage};
 
 /// Side 0 offers a restart at once, side 1 answers 300 ms later, the answer takes 300 ms back. `remote_meanwhile`: does
 /// the offerer's plan still name the old remote credentials while it waits?
@@ -33,7 +34,9 @@ fn restart_by(wire: &mut Wire, offerer: usize, remote_meanwhile: bool) {
 fn is_restarted(wire: &Wire) -> bool {
     let renewed = |side: usize| {
         let stats = wire.sides[side].transport.stats();
-        stats.local_ufrag == wire.sides[side].local.ufrag && stats.responses_received > 0
+        stats.local_ufrag == wire.sides[side].local.ufrag
+            && stats.usage.session > 0
+            && stats.usage.responses_received > 0
     };
     wire.is_up() && renewed(0) && renewed(1)
 }
@@ -56,6 +59,55 @@ fn a_restart_loses_no_packet() {
             .collect();
         assert!(states.is_empty(), "the application sees no interruption: {states:?}");
     }
+}
+
+#[test]
+fn counters_of_a_pair_never_go_back_and_a_restart_has_a_pair_of_its_own() {
+    let mut wire = Wire::connected();
+    wire.media = true;
+    let mut last = [BTreeMap::new(), BTreeMap::new()];
+    let mut watch = |wire: &mut Wire, steps: u32| {
+        for _ in 0..steps {
+            wire.run(ms(10));
+            for (side, last) in wire.sides.iter().zip(&mut last) {
+                let Usage { session, number, .. } = side.transport.stats().usage;
+                let now = counters(&side.transport.stats().usage);
+                let before = last.insert((session, number), now).unwrap_or_default();
+                assert!(now.iter().zip(before).all(|(now, before)| *now >= before), "{before:?} -> {now:?}");
+            }
+        }
+    };
+    watch(&mut wire, 300);
+    let changes = wire.sides[0].transport.stats().pair_changes;
+    restart(&mut wire, false);
+    watch(&mut wire, 1000);
+    assert!(is_restarted(&wire));
+    assert_eq!(wire.sides[0].transport.stats().pair_changes, changes + 1, "although the addresses are the same");
+    for (side, last) in wire.sides.iter().zip(last) {
+        assert_eq!(last.len(), 2, "{last:?}");
+        let Traffic { packets_sent, packets_received, .. } = side.transport.stats().traffic;
+        let sum = |counter: usize| last.values().map(|usage| usage[counter]).sum::<u64>();
+        // Of what the pair from before carried in the 600 ms of signaling nobody has looked.
+        assert!((packets_sent.saturating_sub(40)..=packets_sent).contains(&sum(0)), "{packets_sent}, {last:?}");
+        assert!((packets_received.saturating_sub(40)..=packets_received).contains(&sum(1)));
+    }
+}
+
+/// All that a pair counts, what it sent and received first.
+fn counters(usage: &Usage) -> [u64; 10] {
+    let Traffic { packets_sent, packets_received, bytes_sent, bytes_received, .. } = usage.traffic;
+    [
+        packets_sent,
+        packets_received,
+        bytes_sent,
+        bytes_received,
+        usage.requests_sent,
+        usage.responses_received,
+        usage.requests_received,
+        usage.responses_sent,
+        usage.consent_requests_sent,
+        usage.total_round_trip.as_micros() as u64,
+    ]
 }
 
 #[test]
@@ -117,11 +169,13 @@ fn a_restart_taken_back_leaves_everything_as_it_was() {
     wire.apply(0, &offered);
     wire.run(ms(5_000));
     wire.apply(0, &before);
-    assert!(wire.sides[0].transport.stats().responses_received > 3, "the session from before goes on");
+    let usage = wire.sides[0].transport.stats().usage;
+    assert!(usage.session == 0 && usage.responses_received > 3, "the session from before goes on: {usage:?}");
     wire.run(ms(60_000));
     assert!(wire.is_up());
     assert_eq!(wire.lost(), [0, 0]);
-    assert_eq!(wire.sides[0].transport.stats().local_ufrag, before.ice.local.ufrag);
+    let stats = wire.sides[0].transport.stats();
+    assert_eq!((stats.local_ufrag, stats.usage.session), (before.ice.local.ufrag, 0));
 }
 
 #[test]

@@ -630,8 +630,12 @@ fn a_call_whose_relay_is_lost_is_disconnected_at_once_and_revived_by_an_ice_rest
     assert!(call.run(Duration::from_secs(600), |call| call.end.events.contains(&lost)));
     call.ours.lose_local_address(call.end.now, call.end.server.relayed);
     assert_ne!(call.ours.state().0, IceState::Connected);
+    let before = call.ours.stats().usage.session;
     call.restart();
-    let again = |call: &Call| call.ours.state().0 == IceState::Connected && call.ours.stats().responses_received > 0;
+    let again = |call: &Call| {
+        let usage = call.ours.stats().usage;
+        call.ours.state().0 == IceState::Connected && usage.session != before && usage.responses_received > 0
+    };
     assert!(call.run(Duration::from_secs(5), again), "{:?}", call.ours.state());
     assert_eq!(call.talk(1000), [50, 50]);
 }
