@@ -117,6 +117,8 @@ pub struct Transport {
     /// Sessions to come use no other addresses than relayed ones.
     relay_only: bool,
     remotes: Vec<Candidate>,
+    /// Those of the session before a restart.
+    remotes_before: Vec<Candidate>,
     remotes_complete: bool,
     /// The session of the current credentials.
     ice: Session,
@@ -165,6 +167,7 @@ impl Transport {
             locals: Vec::new(),
             relay_only: false,
             remotes: Vec::new(),
+            remotes_before: Vec::new(),
             remotes_complete: false,
             ice_before: None,
             peers: Peers::default(),
@@ -255,6 +258,7 @@ impl Transport {
         self.peers_before.join(std::mem::take(&mut self.peers));
         if before.selected().is_some() {
             self.ice_before = Some(before);
+            self.remotes_before.clone_from(&self.remotes);
         }
         if self.ice_before.is_some() {
             self.ice.await_nomination();
@@ -488,7 +492,9 @@ impl Transport {
 
     /// The pair that media takes.
     pub fn selected_pair(&self) -> Option<PairInfo> {
-        self.path.map(|path| PairInfo::new(path, &self.locals, &self.remotes))
+        // Of the pair from before a restart signaling tells nothing more.
+        let remotes = if self.ice_before.is_some() { &self.remotes_before } else { &self.remotes };
+        self.path.map(|path| PairInfo::new(path, &self.locals, remotes))
     }
 
     /// The far end's certificate as DER, once DTLS is up.

@@ -111,6 +111,19 @@ fn counters(usage: &Usage) -> [u64; 10] {
 }
 
 #[test]
+fn the_pair_in_use_stays_what_it_is_while_a_restart_is_open() {
+    let mut wire = Wire::connected();
+    let before = wire.sides[0].transport.selected_pair();
+    let mut offered = wire.plan(0);
+    offered.ice.local = credentials("0g1");
+    offered.ice.remote = None;
+    offered.ice.remote_candidates.clear();
+    wire.apply(0, &offered);
+    wire.run(ms(1000));
+    assert_eq!(wire.sides[0].transport.selected_pair(), before);
+}
+
+#[test]
 fn a_restart_comes_through_on_bad_networks() {
     for seed in 0..300 {
         let mut wire = Wire::connected();
