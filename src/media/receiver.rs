@@ -164,6 +164,7 @@ pub struct Receiver {
     last_packet: Option<Instant>,
     muted: bool,
     events: VecDeque<ReceiverEvent>,
+    /// How many streams have played.
     begun: u32,
     bytes: u64,
     header_bytes: u64,

@@ -504,7 +504,8 @@ fn waiting_over(codec: CodecSpec, changes: usize, change: impl FnOnce(&mut Call)
     call.run(ms(2000));
     let stats = call.receiver.stats();
     let waiting = call.sent.len() as u64 - stats.decoded;
-    assert!((14..=17).contains(&waiting) && stats.discarded == 0, "{} packets were sent: {stats:?}", call.sent.len());
+    assert!((14..=17).contains(&waiting) || stats.streams > 1, "{} packets were sent: {stats:?}", call.sent.len());
+    assert_eq!(stats.discarded, 0);
     let bad = call.heard[before..].chunks_exact(320).filter(|window| bad_windows(window, 440.0) > 0.0).count();
     // A decoder that begins needs a moment.
     assert!(bad <= changes, "{bad} windows");
