@@ -369,7 +369,11 @@ impl Association {
 
     fn receive_chunks(&mut self, now: Instant, packet: BytesMut) {
         let before = self.far_window;
+        let forwarded = packet::chunks(&packet).any(|chunk| chunk.kind == packet::FORWARD_TSN);
         self.receive_judged(now, packet);
+        if forwarded {
+            self.ask_again(now);
+        }
         // The machine would wait for its timer, which has backed off for as long as the window was closed.
         if before < PROBE && self.far_window >= PROBE {
             self.hurry(now);
@@ -451,15 +455,25 @@ impl Association {
         for outcome in outcomes {
             match outcome {
                 Outcome::Respond(chunk) => self.send(&chunk),
-                // A request for no stream at all: its answer tells whether the machine has got that far, and comes
-                // again when it has.
-                Outcome::Await { number, tsn } => {
-                    let question = reset::request(number, number, tsn, &[]);
-                    self.feed(now, &question);
-                    self.flush(now);
-                }
+                Outcome::Await { number, tsn } => self.ask(now, number, tsn),
                 Outcome::Outgoing(streams) => self.events.extend(streams.into_iter().map(Event::OutgoingEnd)),
             }
+        }
+    }
+
+    /// A request for no stream at all: its answer tells whether the machine has got that far, and comes again when DATA
+    /// has brought it there.
+    fn ask(&mut self, now: Instant, number: u32, tsn: u32) {
+        let question = reset::request(number, number, tsn, &[]);
+        self.feed(now, &question);
+        self.flush(now);
+    }
+
+    /// A FORWARD TSN has come, at which the machine does not look at what it was asked before.
+    fn ask_again(&mut self, now: Instant) {
+        let awaited = self.reset.as_ref().and_then(Reset::awaited).filter(|_| !self.over);
+        if let Some((number, tsn)) = awaited {
+            self.ask(now, number, tsn);
         }
     }
 

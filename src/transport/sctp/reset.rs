@@ -44,6 +44,8 @@ struct Outstanding {
 
 struct Heard {
     number: u32,
+    /// The last that was sent before it.
+    tsn: u32,
     /// To be reset as soon as all that was sent before has arrived.
     streams: Vec<u16>,
     /// What it was answered; `None` until that is known.
@@ -135,13 +137,18 @@ impl Reset {
         }
         self.expected = number.wrapping_add(1);
         if kind != OUTGOING_RESET_REQUEST {
-            self.theirs = Some(Heard { number, streams: Vec::new(), result: Some(DENIED) });
+            self.theirs = Some(Heard { number, tsn: 0, streams: Vec::new(), result: Some(DENIED) });
             return Some(Outcome::Respond(response(number, DENIED)));
         }
         let tsn = u32_at(value, 8)?;
         let streams = value.get(12..).unwrap_or_default().chunks_exact(2).filter_map(|id| u16_at(id, 0)).collect();
-        self.theirs = Some(Heard { number, streams, result: None });
+        self.theirs = Some(Heard { number, tsn, streams, result: None });
         Some(Outcome::Await { number, tsn })
+    }
+
+    /// Number and TSN of a request of the far end that is still in progress.
+    pub fn awaited(&self) -> Option<(u32, u32)> {
+        self.theirs.as_ref().filter(|theirs| theirs.is_open()).map(|theirs| (theirs.number, theirs.tsn))
     }
 
     /// Everything that the far end sent before its request `number` has arrived, or not yet: the response where there

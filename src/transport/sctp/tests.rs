@@ -289,6 +289,19 @@ fn a_reset_that_comes_before_what_was_sent_earlier_waits_for_it() {
 }
 
 #[test]
+fn a_reset_waits_for_what_is_given_up_too() {
+    let (mut pair, ids) = Pair::with_channel();
+    let tsn = pair.first_tsn(0);
+    let last = tsn.wrapping_add(1);
+    pair.forge(1, &reset::request(tsn, 0, last, &[0]));
+    pair.run(Duration::from_millis(20));
+    assert!(!pair.events[1].contains(&DataEvent::Closing(ids[1])));
+    pair.forge(1, &packet::chunk(packet::FORWARD_TSN, 0, &last.to_be_bytes()));
+    pair.run(Duration::from_millis(20));
+    assert!(pair.events[1].contains(&DataEvent::Closing(ids[1])));
+}
+
+#[test]
 fn the_far_end_is_held_back_while_nothing_is_read_and_goes_on_at_once_afterwards() {
     let (mut pair, ids) = Pair::with_channel();
     pair.ends[1].set_reading(pair.now, false);
