@@ -105,6 +105,8 @@ pub(super) struct Association {
     far_first_tsn: u32,
     /// The last TSN that we have used.
     last_tsn: u32,
+    /// The far end has everything up to this TSN of ours, or knows that it was given up.
+    acknowledged: u32,
     guard: Guard,
     /// What the far end's last SACK left us to send.
     far_window: u32,
@@ -145,6 +147,7 @@ impl Association {
             own_first_tsn: 0,
             far_first_tsn: 0,
             last_tsn: 0,
+            acknowledged: 0,
             guard: Guard::new(0, WINDOW, MAX_CHANNELS, MAX_MESSAGE_BYTES),
             far_window: u32::MAX,
             reset: None,
@@ -249,6 +252,18 @@ impl Association {
         self.ledgers.get(&stream).is_none_or(|ledger| ledger.unsent() == 0)
     }
 
+    /// Of all that has left on `stream` the far end has it, or knows that it was given up.
+    pub fn is_acknowledged(&self, stream: u16) -> bool {
+        let last = self.ledgers.get(&stream).and_then(Ledger::last_tsn);
+        last.is_none_or(|tsn| packet::is_at_or_before(tsn, self.acknowledged))
+    }
+
+    /// Has the far end acknowledge what has left: it may take 0.2 s for that, but none for what it has had before (RFC
+    /// 9260 section 6.2).
+    pub fn hasten(&mut self) {
+        self.send(&packet::stale_data(self.acknowledged));
+    }
+
     /// Application bytes of `stream` that have left since the last call.
     pub fn take_transmitted(&mut self, stream: u16) -> usize {
         self.ledgers.get_mut(&stream).map_or(0, Ledger::take_transmitted)
@@ -289,7 +304,7 @@ impl Association {
         }
     }
 
-    /// Ends our direction of `stream`. Everything on it has left; the far end waits for what has not arrived.
+    /// Ends our direction of `stream`.
     pub fn end_outgoing(&mut self, stream: u16) {
         if let Some(reset) = &mut self.reset {
             reset.request(stream);
@@ -421,6 +436,9 @@ impl Association {
             }
             packet::SACK => chunk.sack().map(|sack| {
                 self.far_window = sack.window;
+                if packet::is_at_or_before(self.acknowledged, sack.cumulative) {
+                    self.acknowledged = sack.cumulative;
+                }
                 Verdict::Keep
             }),
             packet::HEARTBEAT
@@ -541,6 +559,7 @@ impl Association {
                     if let Some(init) = chunk.init() {
                         (self.own_tag, self.own_first_tsn) = (init.tag, init.tsn);
                         self.last_tsn = init.tsn.wrapping_sub(1);
+                        self.acknowledged = self.last_tsn;
                     }
                 }
                 // Alone in its packet.
@@ -555,7 +574,7 @@ impl Association {
     fn note_sent(&mut self, data: packet::Data) {
         if !packet::is_at_or_before(data.tsn, self.last_tsn) {
             self.last_tsn = data.tsn;
-            self.account(data.stream, |ledger| ledger.send(data.len, is_overhead(data.protocol)));
+            self.account(data.stream, |ledger| ledger.send(data.tsn, data.len, is_overhead(data.protocol)));
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: messages leave in the order in which they were given, and none after its lifetime.
 
-use super::association::Write;
+use super::association::{Association, Write};
 use super::{ChannelInit, Message, Reliability};
 use bytes::Bytes;
 use rtc_sctp::{PayloadProtocolIdentifier as Protocol, ReliabilityType};
@@ -31,6 +31,8 @@ pub(super) struct Channel {
     pub credit: usize,
     /// The far end has ended its direction of the stream.
     pub far_end_ended: bool,
+    /// The far end was urged to acknowledge the last of ours.
+    pub hastened: bool,
     /// The end of ours was asked for, and has been taken note of.
     pub end_requested: bool,
     pub we_ended: bool,
@@ -89,6 +91,7 @@ impl Channel {
             scheduled: false,
             credit: 0,
             far_end_ended: false,
+            hastened: false,
             end_requested: false,
             we_ended: false,
             reported: false,
@@ -119,6 +122,19 @@ impl Channel {
                 payload: next.payload,
             });
         }
+    }
+
+    /// Nothing of it is on its way any more. The far end has nothing to wait for then: some lose for good what they are
+    /// sent again after the end of its stream (RFC 6525 section 5.2.2 would have them wait).
+    pub fn may_end(&mut self, association: &mut Association) -> bool {
+        if !self.queue.is_empty() || !association.has_left(self.stream) {
+            return false;
+        }
+        let acknowledged = association.is_acknowledged(self.stream);
+        if !acknowledged && !std::mem::replace(&mut self.hastened, true) {
+            association.hasten();
+        }
+        acknowledged
     }
 
     /// Of a lifetime, what is left after the time in the queue.

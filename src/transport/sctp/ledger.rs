@@ -10,6 +10,8 @@ pub(super) struct Ledger {
     sent: Bytes,
     /// Acknowledged, or given up before or after they were sent.
     released: u64,
+    /// The last TSN that has left.
+    last_tsn: Option<u32>,
     /// Application bytes that [`Self::take_transmitted`] has told.
     told: u64,
 }
@@ -34,8 +36,9 @@ impl Ledger {
     }
 
     /// For the first time.
-    pub fn send(&mut self, len: usize, overhead: bool) {
+    pub fn send(&mut self, tsn: u32, len: usize, overhead: bool) {
         self.sent.add(len, overhead);
+        self.last_tsn = Some(tsn);
     }
 
     pub fn release(&mut self, len: usize) {
@@ -45,6 +48,10 @@ impl Ledger {
     /// Bytes that wait in the machine for the congestion window.
     pub fn unsent(&self) -> usize {
         self.written.all.saturating_sub(self.sent.all.max(self.released)) as usize
+    }
+
+    pub fn last_tsn(&self) -> Option<u32> {
+        self.last_tsn
     }
 
     /// Bytes that have left and are neither acknowledged nor given up.
@@ -72,12 +79,12 @@ mod tests {
         ledger.write(12, true);
         ledger.write(1000, false);
         assert_eq!((ledger.unsent(), ledger.take_transmitted()), (1012, 0));
-        ledger.send(12, true);
-        ledger.send(600, false);
+        ledger.send(1, 12, true);
+        ledger.send(1, 600, false);
         assert_eq!((ledger.unsent(), ledger.take_transmitted(), ledger.in_flight()), (400, 600, 612));
         ledger.release(612);
         assert_eq!((ledger.unsent(), ledger.take_transmitted(), ledger.in_flight()), (400, 0, 0));
-        ledger.send(400, false);
+        ledger.send(1, 400, false);
         ledger.release(400);
         assert_eq!((ledger.unsent(), ledger.take_transmitted(), ledger.in_flight()), (0, 400, 0));
     }

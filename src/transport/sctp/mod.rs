@@ -210,10 +210,23 @@ impl Sctp {
 
     /// Says good-bye and ends.
     pub fn close(&mut self, now: Instant) {
+        self.end_closing(now);
         if let Some(association) = &mut self.association {
             association.close();
             self.work(now);
         }
+    }
+
+    /// Channels that close have no more time to wait for an acknowledgement.
+    fn end_closing(&mut self, now: Instant) {
+        let Some(association) = &mut self.association else { return };
+        for channel in self.channels.values_mut().filter(|channel| channel.phase == Phase::Closing) {
+            if channel.queue.is_empty() && association.has_left(channel.stream) && !channel.end_requested {
+                channel.end_requested = true;
+                association.end_outgoing(channel.stream);
+            }
+        }
+        association.flush(now);
     }
 
     /// What carried the association is gone.
@@ -479,8 +492,8 @@ impl Sctp {
         if channel.phase != Phase::Closing {
             return;
         }
-        if !channel.end_requested && channel.queue.is_empty() {
-            if !association.has_left(stream) {
+        if !channel.end_requested {
+            if !channel.may_end(association) {
                 return self.ending.push(stream);
             }
             channel.end_requested = true;

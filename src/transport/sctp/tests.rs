@@ -302,6 +302,49 @@ fn a_reset_waits_for_what_is_given_up_too() {
 }
 
 #[test]
+fn the_end_of_a_stream_is_asked_for_when_all_that_was_sent_on_it_has_arrived() {
+    let (mut pair, ids) = Pair::with_channel();
+    pair.send(0, ids[0], 3000);
+    pair.ends[0].close_channel(pair.now, ids[0]);
+    pair.run_with(Duration::from_millis(300), |_, from, packet| from == 1 || !holds(packet, packet::DATA));
+    assert!(!pair.sent.iter().any(|(from, packet)| *from == 0 && holds(packet, packet::RECONFIG)));
+    pair.run(Duration::from_secs(3));
+    assert_eq!(pair.received(1), [3000]);
+    for (end, id) in ids.into_iter().enumerate() {
+        assert!(pair.events[end].contains(&DataEvent::Closed(id, None)), "end {end}");
+    }
+}
+
+#[test]
+fn a_channel_that_is_closed_after_a_message_does_not_wait_for_a_late_acknowledgement() {
+    let (mut pair, ids) = Pair::with_channel();
+    pair.send(0, ids[0], 10);
+    pair.ends[0].close_channel(pair.now, ids[0]);
+    pair.run(LATENCY * 8);
+    assert_eq!(pair.received(1), [10]);
+    for (end, id) in ids.into_iter().enumerate() {
+        assert!(pair.events[end].contains(&DataEvent::Closed(id, None)), "end {end}");
+    }
+}
+
+#[test]
+fn a_channel_whose_last_message_was_given_up_closes_and_holds_up_no_other() {
+    for reliability in [Reliability::Retransmits(0), Reliability::LifetimeMs(50)] {
+        let mut pair = Pair::up();
+        pair.open(0, 0, 0, ChannelInit { reliability, ..ChannelInit::default() });
+        pair.open(0, 1, 2, ChannelInit::default());
+        pair.run(Duration::from_millis(500));
+        pair.send(0, ChannelId(0), 1000);
+        pair.run_with(Duration::from_millis(20), |_, _, _| false);
+        for id in [0, 1].map(ChannelId) {
+            pair.ends[0].close_channel(pair.now, id);
+        }
+        pair.run(Duration::from_secs(5));
+        assert!(pair.ends.iter().all(|end| end.channels.is_empty()), "{reliability:?}");
+    }
+}
+
+#[test]
 fn the_far_end_is_held_back_while_nothing_is_read_and_goes_on_at_once_afterwards() {
     let (mut pair, ids) = Pair::with_channel();
     pair.ends[1].set_reading(pair.now, false);
@@ -431,6 +474,7 @@ fn a_channel_that_was_closed_just_before_its_connection_has_not_failed_and_anoth
     pair.run(Duration::from_millis(50));
     let other = pair.announced(1);
     let now = pair.now;
+    pair.send(0, ids[0], 10);
     pair.ends[0].close_channel(now, ids[0]);
     pair.ends[0].close(now);
     pair.run(Duration::from_millis(20));
