@@ -9,7 +9,7 @@
 
 use super::guard::{Guard, PROTOCOL_VIOLATION, USER_INITIATED, Verdict};
 use super::ledger::Ledger;
-use super::packet::{self, Chunk, Header};
+use super::packet::{self, Chunk, Header, Sack};
 use super::reset::{self, Outcome, Reset};
 use super::{MAX_CHANNELS, MAX_MESSAGE_BYTES};
 use crate::error::Result;
@@ -118,6 +118,11 @@ pub(super) struct Association {
     /// What awaits its acknowledgement is sent again at this time, and then after twice as long.
     retry_at: Option<Instant>,
     retry: Duration,
+    /// Our last TSN when that was last done. What is acknowledged up to it may have been sent twice and says nothing of the
+    /// round trip (RFC 9260 section 6.3.1, C5).
+    sent_again: u32,
+    /// The far end was heard first; a round trip later the association stands.
+    heard_at: Option<Instant>,
     /// Streams of which something has left since it was asked last.
     touched: BTreeSet<u16>,
     /// Streams with messages to be read.
@@ -156,6 +161,8 @@ impl Association {
             in_flight: 0,
             retry_at: None,
             retry: RETRY,
+            sent_again: 0,
+            heard_at: None,
             touched: BTreeSet::new(),
             readable: BTreeSet::new(),
             unanswered: Vec::new(),
@@ -196,6 +203,8 @@ impl Association {
     /// There is new room at the far end.
     fn hurry(&mut self, now: Instant) {
         if self.in_flight > 0 {
+            // It was the window and not the way that took so long.
+            self.retry = retry_after(self.machine.rtt());
             self.begin_retry(now);
             self.retransmit();
         }
@@ -203,6 +212,7 @@ impl Association {
 
     /// Brings the machine's timer for retransmission, and those before it, to their end.
     fn retransmit(&mut self) {
+        self.sent_again = self.last_tsn;
         if self.machine.is_handshaking() {
             // That of INIT or COOKIE ECHO is the only one.
             if let Some(due) = self.machine.poll_timeout() {
@@ -221,7 +231,6 @@ impl Association {
     }
 
     fn begin_retry(&mut self, now: Instant) {
-        self.retry = (self.machine.rtt() * RETRY_ROUND_TRIPS).clamp(RETRY, LONGEST_RETRY);
         self.retry_at = Some(now + self.retry);
     }
 }
@@ -370,6 +379,7 @@ impl Association {
 
     fn hand_over_init(&mut self, now: Instant, init: packet::Init, packet: BytesMut) {
         let Some(mut packet) = packet::plain_init(&packet) else { return };
+        self.heard_at.get_or_insert(now);
         self.note_far_end(init);
         packet::limit_window(&mut packet, SLOW_START);
         packet::set_ports(&mut packet, PORT, PORT);
@@ -435,10 +445,7 @@ impl Association {
                 Some(Verdict::Keep)
             }
             packet::SACK => chunk.sack().map(|sack| {
-                self.far_window = sack.window;
-                if packet::is_at_or_before(self.acknowledged, sack.cumulative) {
-                    self.acknowledged = sack.cumulative;
-                }
+                self.take_sack(sack);
                 Verdict::Keep
             }),
             packet::HEARTBEAT
@@ -459,6 +466,13 @@ impl Association {
                 self.abort(cause, "the far end breaks the rules of SCTP");
                 Fate::Stop
             }
+        }
+    }
+
+    fn take_sack(&mut self, sack: Sack) {
+        self.far_window = sack.window;
+        if packet::is_at_or_before(self.acknowledged, sack.cumulative) {
+            self.acknowledged = sack.cumulative;
         }
     }
 
@@ -559,7 +573,7 @@ impl Association {
                     if let Some(init) = chunk.init() {
                         (self.own_tag, self.own_first_tsn) = (init.tag, init.tsn);
                         self.last_tsn = init.tsn.wrapping_sub(1);
-                        self.acknowledged = self.last_tsn;
+                        (self.acknowledged, self.sent_again) = (self.last_tsn, self.last_tsn);
                     }
                 }
                 // Alone in its packet.
@@ -626,6 +640,7 @@ impl Association {
             match event {
                 MachineEvent::Connected => {
                     self.retry_at = None;
+                    self.retry = retry_after(self.heard_at.map_or(RETRY, |at| now - at));
                     self.reset = Some(Reset::new(self.own_first_tsn, self.far_first_tsn));
                     let streams = self.machine.negotiated_max_streams().unwrap_or_default();
                     self.events.push_back(Event::Up(streams));
@@ -635,6 +650,10 @@ impl Association {
                 }
                 MachineEvent::Stream(StreamEvent::BufferedAmountReleased { id, n_bytes }) => {
                     self.account(id, |ledger| ledger.release(n_bytes));
+                    // Until then a retry that was doubled stays so (RFC 9260 section 6.3.3, E2).
+                    if !packet::is_at_or_before(self.acknowledged, self.sent_again) {
+                        self.retry = retry_after(self.machine.rtt());
+                    }
                     self.begin_retry(now);
                 }
                 _ => {}
@@ -687,6 +706,11 @@ impl Association {
             self.events.push_back(Event::Over(reason));
         }
     }
+}
+
+/// At such a round trip.
+fn retry_after(rtt: Duration) -> Duration {
+    (rtt * RETRY_ROUND_TRIPS).clamp(RETRY, LONGEST_RETRY)
 }
 
 /// Counts in no application's `bufferedAmount`: DCEP, and the byte that stands for an empty message (RFC 8831 section

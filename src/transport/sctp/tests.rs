@@ -9,6 +9,7 @@ const LATENCY: Duration = Duration::from_millis(5);
 
 struct Pair {
     now: Instant,
+    latency: Duration,
     ends: [Sctp; 2],
     flight: VecDeque<(Instant, usize, Bytes)>,
     events: [Vec<DataEvent>; 2],
@@ -21,6 +22,7 @@ impl Pair {
     fn new() -> Self {
         Self {
             now: Instant::now(),
+            latency: LATENCY,
             ends: [Sctp::new(), Sctp::new()],
             flight: VecDeque::new(),
             events: [Vec::new(), Vec::new()],
@@ -30,10 +32,14 @@ impl Pair {
     }
 
     fn up() -> Self {
-        let mut pair = Self::new();
+        Self::up_over(LATENCY)
+    }
+
+    fn up_over(latency: Duration) -> Self {
+        let mut pair = Self { latency, ..Self::new() };
         pair.connect(0, 5000);
         pair.connect(1, 5000);
-        pair.run(Duration::from_millis(100));
+        pair.run(latency * 20);
         assert!(pair.ends.iter().all(|end| end.up));
         pair
     }
@@ -76,6 +82,15 @@ impl Pair {
         self.events[end].iter().filter_map(len).collect()
     }
 
+    /// How often an end has sent a DATA chunk that it had sent before.
+    fn repetitions(&self, end: usize) -> usize {
+        let packets = self.sent.iter().filter(|(from, _)| *from == end);
+        let tsns = packets.flat_map(|(_, packet)| packet::chunks(packet).filter_map(|chunk| tsn(&chunk)));
+        let (mut seen, mut count) = (BTreeSet::new(), 0);
+        tsns.for_each(|tsn| count += usize::from(!seen.insert(tsn)));
+        count
+    }
+
     fn run(&mut self, time: Duration) {
         self.run_with(time, |_, _, _| true);
     }
@@ -88,7 +103,7 @@ impl Pair {
                 while let Some(packet) = self.ends[index].poll_packet() {
                     self.sent.push((index, packet.clone()));
                     if passes(&mut self.seed, index, &packet) {
-                        self.flight.push_back((self.now + LATENCY, 1 - index, packet));
+                        self.flight.push_back((self.now + self.latency, 1 - index, packet));
                     }
                 }
                 while let Some(event) = self.ends[index].poll_event() {
@@ -132,6 +147,10 @@ fn is_init(packet: &[u8]) -> bool {
 
 fn holds(packet: &[u8], kind: u8) -> bool {
     packet::chunks(packet).any(|chunk| chunk.kind == kind)
+}
+
+fn tsn(chunk: &packet::Chunk<'_>) -> Option<u32> {
+    chunk.data().filter(|_| chunk.kind == packet::DATA).map(|data| data.tsn)
 }
 
 fn random(seed: &mut u64) -> u64 {
@@ -395,6 +414,47 @@ fn what_comes_for_a_closed_channel_does_not_fill_the_window() {
     pair.send(0, ChannelId(1), 7);
     pair.run(Duration::from_millis(500));
     assert_eq!(pair.received(1).last(), Some(&7));
+}
+
+#[test]
+fn nothing_is_sent_twice_where_the_round_trip_is_long_and_nothing_lost() {
+    for latency in [200, 300, 400].map(Duration::from_millis) {
+        let mut pair = Pair::up_over(latency);
+        pair.open(0, 0, 0, ChannelInit::default());
+        for _ in 0..60 {
+            pair.send(0, ChannelId(0), 16_384);
+        }
+        pair.run(latency * 2 * 15);
+        assert_eq!(pair.repetitions(0), 0, "{latency:?}");
+        assert_eq!(pair.received(1).len(), 60, "{latency:?}");
+    }
+}
+
+#[test]
+fn a_round_trip_that_has_become_long_is_learnt() {
+    let (mut pair, ids) = Pair::with_channel();
+    pair.latency = Duration::from_millis(500);
+    for _ in 0..10 {
+        pair.send(0, ids[0], 1000);
+        pair.run(Duration::from_secs(3));
+    }
+    let before = pair.repetitions(0);
+    for _ in 0..10 {
+        pair.send(0, ids[0], 1000);
+        pair.run(Duration::from_secs(3));
+    }
+    assert_eq!(pair.repetitions(0), before);
+    assert_eq!(pair.received(1).len(), 20);
+}
+
+#[test]
+fn the_first_message_that_is_lost_on_a_short_way_is_sent_again_soon() {
+    let mut pair = Pair::up();
+    pair.open(0, 0, 0, ChannelInit::default());
+    pair.send(0, ChannelId(0), 100);
+    pair.run_with(Duration::from_millis(5), |_, _, _| false);
+    pair.run(Duration::from_millis(450));
+    assert_eq!(pair.received(1), [100]);
 }
 
 #[test]
