@@ -9,7 +9,8 @@
 
 use super::guard::{Guard, PROTOCOL_VIOLATION, USER_INITIATED, Verdict};
 use super::ledger::Ledger;
-use super::packet::{self, Chunk, Header, Sack};
+use super::packet::{self, Acknowledged, Chunk, Header, Sack};
+use super::repair::Repairs;
 use super::reset::{self, Outcome, Reset};
 use super::{MAX_CHANNELS, MAX_MESSAGE_BYTES};
 use crate::error::Result;
@@ -121,8 +122,11 @@ pub(super) struct Association {
     /// Our last TSN when that was last done. What is acknowledged up to it may have been sent twice and says nothing of the
     /// round trip (RFC 9260 section 6.3.1, C5).
     sent_again: u32,
+    /// Something that left after that was acknowledged.
+    measured: bool,
     /// The far end was heard first; a round trip later the association stands.
     heard_at: Option<Instant>,
+    repairs: Repairs,
     /// Streams of which something has left since it was asked last.
     touched: BTreeSet<u16>,
     /// Streams with messages to be read.
@@ -162,7 +166,9 @@ impl Association {
             retry_at: None,
             retry: RETRY,
             sent_again: 0,
+            measured: false,
             heard_at: None,
+            repairs: Repairs::default(),
             touched: BTreeSet::new(),
             readable: BTreeSet::new(),
             unanswered: Vec::new(),
@@ -185,7 +191,8 @@ impl Association {
 
     pub fn timeout(&self) -> Option<Instant> {
         let reset = self.reset.as_ref().and_then(Reset::timeout);
-        [self.machine.poll_timeout(), self.retry_at, reset].into_iter().flatten().min().filter(|_| !self.over)
+        let repair = self.repairs.timeout(self.machine.rtt());
+        [self.machine.poll_timeout(), self.retry_at, reset, repair].into_iter().flatten().min().filter(|_| !self.over)
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {
@@ -198,6 +205,9 @@ impl Association {
             self.retransmit();
         }
         self.machine.handle_timeout(now);
+        for chunk in self.repairs.take_due(now, self.machine.rtt()) {
+            self.send(&chunk);
+        }
     }
 
     /// There is new room at the far end.
@@ -212,7 +222,7 @@ impl Association {
 
     /// Brings the machine's timer for retransmission, and those before it, to their end.
     fn retransmit(&mut self) {
-        self.sent_again = self.last_tsn;
+        (self.sent_again, self.measured) = (self.last_tsn, false);
         if self.machine.is_handshaking() {
             // That of INIT or COOKIE ECHO is the only one.
             if let Some(due) = self.machine.poll_timeout() {
@@ -247,6 +257,9 @@ impl Association {
         if wrote.is_ok() {
             let overhead = is_overhead(write.protocol as u32);
             self.account(write.stream, |ledger| ledger.write(write.payload.len(), overhead));
+            if kind != ReliabilityType::Reliable {
+                self.account(write.stream, Ledger::note_partial);
+            }
         }
         wrote.is_ok()
     }
@@ -444,8 +457,8 @@ impl Association {
                 self.report_over(None);
                 Some(Verdict::Keep)
             }
-            packet::SACK => chunk.sack().map(|sack| {
-                self.take_sack(sack);
+            packet::SACK => chunk.sack().zip(chunk.acknowledged()).map(|(sack, acknowledged)| {
+                self.take_sack(sack, &acknowledged);
                 Verdict::Keep
             }),
             packet::HEARTBEAT
@@ -469,11 +482,13 @@ impl Association {
         }
     }
 
-    fn take_sack(&mut self, sack: Sack) {
+    fn take_sack(&mut self, sack: Sack, acknowledged: &Acknowledged) {
         self.far_window = sack.window;
         if packet::is_at_or_before(self.acknowledged, sack.cumulative) {
             self.acknowledged = sack.cumulative;
         }
+        self.measured |= !packet::is_at_or_before(acknowledged.highest, self.sent_again);
+        self.repairs.acknowledge(acknowledged);
     }
 
     fn take_abort(&mut self, chunk: &Chunk<'_>) {
@@ -529,7 +544,7 @@ impl Association {
         loop {
             while let Some(transmit) = self.machine.poll_transmit(now) {
                 if let Payload::RawEncode(packets) = transmit.message {
-                    packets.into_iter().for_each(|packet| self.transmit(packet));
+                    packets.into_iter().for_each(|packet| self.transmit(now, packet));
                 }
             }
             if self.unanswered.is_empty() {
@@ -551,12 +566,12 @@ impl Association {
         }
     }
 
-    fn transmit(&mut self, packet: Bytes) {
+    fn transmit(&mut self, now: Instant, packet: Bytes) {
         for chunk in packet::chunks(&packet) {
             match chunk.kind {
                 packet::DATA => {
                     if let Some(data) = chunk.data() {
-                        self.note_sent(data);
+                        self.note_sent(now, data, packet.slice_ref(chunk.raw));
                     }
                 }
                 packet::SACK => {
@@ -584,11 +599,13 @@ impl Association {
         self.address(packet);
     }
 
-    /// Repetitions are not counted.
-    fn note_sent(&mut self, data: packet::Data) {
+    /// Repetitions are not counted. One of a message that may be given up is the machine's affair alone, which counts them.
+    fn note_sent(&mut self, now: Instant, data: packet::Data, chunk: Bytes) {
         if !packet::is_at_or_before(data.tsn, self.last_tsn) {
             self.last_tsn = data.tsn;
             self.account(data.stream, |ledger| ledger.send(data.tsn, data.len, is_overhead(data.protocol)));
+        } else if self.ledgers.get(&data.stream).is_some_and(|ledger| !ledger.is_partial()) {
+            self.repairs.note(now, data.tsn, chunk);
         }
     }
 
@@ -651,7 +668,7 @@ impl Association {
                 MachineEvent::Stream(StreamEvent::BufferedAmountReleased { id, n_bytes }) => {
                     self.account(id, |ledger| ledger.release(n_bytes));
                     // Until then a retry that was doubled stays so (RFC 9260 section 6.3.3, E2).
-                    if !packet::is_at_or_before(self.acknowledged, self.sent_again) {
+                    if self.measured {
                         self.retry = retry_after(self.machine.rtt());
                     }
                     self.begin_retry(now);

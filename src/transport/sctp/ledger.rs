@@ -14,6 +14,8 @@ pub(super) struct Ledger {
     last_tsn: Option<u32>,
     /// Application bytes that [`Self::take_transmitted`] has told.
     told: u64,
+    /// Messages among what was written may be given up.
+    partial: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,6 +35,14 @@ impl Bytes {
 impl Ledger {
     pub fn write(&mut self, len: usize, overhead: bool) {
         self.written.add(len, overhead);
+    }
+
+    pub fn note_partial(&mut self) {
+        self.partial = true;
+    }
+
+    pub fn is_partial(&self) -> bool {
+        self.partial
     }
 
     /// For the first time.

@@ -9,6 +9,7 @@ mod dcep;
 mod guard;
 mod ledger;
 mod packet;
+mod repair;
 mod reset;
 #[cfg(test)]
 mod tests;

@@ -78,6 +78,23 @@ pub(super) struct Sack {
     pub window: u32,
 }
 
+/// The TSNs that a SACK chunk names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Acknowledged {
+    cumulative: u32,
+    /// Offsets from there, both inclusive.
+    gaps: Vec<(u16, u16)>,
+    pub highest: u32,
+}
+
+impl Acknowledged {
+    pub fn holds(&self, tsn: u32) -> bool {
+        let offset = tsn.wrapping_sub(self.cumulative);
+        let named = |(first, last): &(u16, u16)| (u32::from(*first)..=u32::from(*last)).contains(&offset);
+        is_at_or_before(tsn, self.cumulative) || self.gaps.iter().any(named)
+    }
+}
+
 pub(super) fn header(packet: &[u8]) -> Option<Header> {
     let checked = packet.get(..HEADER_LEN)?;
     Some(Header { source: u16_at(checked, 0)?, destination: u16_at(checked, 2)?, tag: u32_at(checked, 4)? })
@@ -107,6 +124,14 @@ impl Chunk<'_> {
 
     pub fn sack(&self) -> Option<Sack> {
         Some(Sack { cumulative: u32_at(self.value, 0)?, window: u32_at(self.value, 4)? })
+    }
+
+    pub fn acknowledged(&self) -> Option<Acknowledged> {
+        let (cumulative, count) = (u32_at(self.value, 0)?, usize::from(u16_at(self.value, 8)?));
+        let blocks = self.value.get(12..12 + 4 * count)?.chunks_exact(4);
+        let gaps: Vec<_> = blocks.filter_map(|block| Some((u16_at(block, 0)?, u16_at(block, 2)?))).collect();
+        let farthest = gaps.iter().map(|(_, last)| *last).max().unwrap_or_default();
+        Some(Acknowledged { cumulative, gaps, highest: cumulative.wrapping_add(farthest.into()) })
     }
 
     /// Its fields fill it: the machine goes on reading where the fields end, wherever the chunk does.
@@ -271,6 +296,16 @@ mod tests {
         }
         assert_eq!(chunks(&[1, 2, 3]).count(), 0);
         assert_eq!(header(&[0; 11]), None);
+    }
+
+    #[test]
+    fn an_acknowledgement_names_what_came_in_sequence_and_what_came_beyond_it() {
+        let value = [u32::MAX.to_be_bytes(), [0; 4], [0, 2, 0, 0], [0, 2, 0, 3], [0, 6, 0, 6]].concat();
+        let packet = write(HEAD, [chunk(SACK, 0, &value).as_slice()]);
+        let acknowledged = chunks(&packet).next().unwrap().acknowledged().unwrap();
+        let missing = (0..10).filter(|tsn| !acknowledged.holds(*tsn)).collect::<Vec<_>>();
+        assert_eq!((missing, acknowledged.highest), (vec![0, 3, 4, 6, 7, 8, 9], 5));
+        assert!(acknowledged.holds(u32::MAX));
     }
 
     #[test]

@@ -458,6 +458,58 @@ fn the_first_message_that_is_lost_on_a_short_way_is_sent_again_soon() {
 }
 
 #[test]
+fn a_message_whose_repetitions_are_lost_too_waits_for_no_timer_while_others_arrive() {
+    let (mut pair, ids) = Pair::with_channel();
+    for _ in 0..200 {
+        pair.send(0, ids[0], 1000);
+    }
+    let (mut lost, mut copies) = (None, 0);
+    pair.run_with(Duration::from_millis(300), |_, _, packet| {
+        let of_it = packet::chunks(packet).filter_map(|chunk| tsn(&chunk)).any(|tsn| tsn == *lost.get_or_insert(tsn));
+        copies += usize::from(of_it);
+        !of_it || copies > 4
+    });
+    assert_eq!(copies, 5);
+    assert_eq!(pair.received(1), [1000; 200]);
+}
+
+#[test]
+fn a_repetition_is_given_time_to_be_acknowledged() {
+    for latency in [1, 5, 50, 150].map(Duration::from_millis) {
+        let mut pair = Pair::up_over(latency);
+        pair.open(0, 0, 0, ChannelInit::default());
+        pair.run(latency * 4 + Duration::from_millis(300));
+        for _ in 0..200 {
+            pair.send(0, ChannelId(0), 1000);
+        }
+        let mut data = 0;
+        pair.run_with(latency * 40, |_, _, packet| {
+            data += usize::from(holds(packet, packet::DATA));
+            data != 1
+        });
+        assert_eq!((pair.received(1).len(), pair.repetitions(0)), (200, 1), "{latency:?}");
+    }
+}
+
+#[test]
+fn a_message_that_may_be_sent_twice_is_not_sent_more_often() {
+    let mut pair = Pair::up();
+    let reliability = Reliability::Retransmits(1);
+    pair.open(0, 0, 0, ChannelInit { reliability, ..ChannelInit::default() });
+    pair.run(Duration::from_millis(500));
+    for _ in 0..200 {
+        pair.send(0, ChannelId(0), 1000);
+    }
+    let (mut lost, mut copies) = (None, 0);
+    pair.run_with(Duration::from_secs(5), |_, _, packet| {
+        let of_it = packet::chunks(packet).filter_map(|chunk| tsn(&chunk)).any(|tsn| tsn == *lost.get_or_insert(tsn));
+        copies += usize::from(of_it);
+        !of_it
+    });
+    assert_eq!((copies, pair.received(1).len()), (2, 199));
+}
+
+#[test]
 fn channels_take_turns() {
     let (mut pair, ids) = Pair::with_channel();
     pair.open(0, 1, 2, ChannelInit::default());
