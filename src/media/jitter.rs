@@ -199,8 +199,9 @@ impl JitterBuffer {
         buffer.set_least_ms(least_ms);
         buffer.timeline.cursor -= buffer.ticks(buffer.least_ms);
         buffer.seen.insert(first.sequence);
-        buffer.observe(now, at);
-        buffer.queue(now, at, first);
+        let transit_ms = buffer.transit_ms(now, at);
+        buffer.delay.observe(now, transit_ms);
+        buffer.queue(now, at, transit_ms, first);
         buffer
     }
 
@@ -211,10 +212,11 @@ impl JitterBuffer {
             self.stats.duplicates += 1;
             return Inserted::Duplicate;
         }
-        if self.has_jumped(now, at, &packet) {
+        let transit_ms = self.transit_ms(now, at);
+        if self.has_jumped(at, transit_ms, &packet) {
             return self.jump(now, at, packet);
         }
-        self.observe(now, at);
+        self.delay.observe(now, transit_ms);
         if at < self.timeline.played {
             self.late_run += 1;
             self.stats.late += 1;
@@ -223,7 +225,7 @@ impl JitterBuffer {
         self.late_run = 0;
         // Late, but nothing newer was played: it plays now, and the delay has grown.
         self.timeline.cursor = self.timeline.cursor.min(at);
-        self.queue(now, at, packet);
+        self.queue(now, at, transit_ms, packet);
         Inserted::Queued
     }
 
@@ -300,7 +302,7 @@ impl JitterBuffer {
 
     /// How much longer packets wait at `due` than they should, in milliseconds; negative when they should wait longer.
     pub fn surplus_ms(&self, due: Instant) -> f64 {
-        let transit_ms = self.timeline.transit_ms(due, self.timeline.cursor, self.clock_hz);
+        let transit_ms = self.transit_ms(due, self.timeline.cursor);
         self.transit_aim_ms().map_or(0.0, |aim_ms| transit_ms - aim_ms)
     }
 
@@ -342,11 +344,11 @@ impl JitterBuffer {
         (ms * f64::from(self.clock_hz) / 1000.0) as i64
     }
 
-    fn observe(&mut self, now: Instant, at: i64) {
-        self.delay.observe(now, self.timeline.transit_ms(now, at, self.clock_hz));
+    fn transit_ms(&self, now: Instant, at: i64) -> f64 {
+        self.timeline.transit_ms(now, at, self.clock_hz)
     }
 
-    fn has_jumped(&self, now: Instant, at: i64, packet: &Packet) -> bool {
+    fn has_jumped(&self, at: i64, transit_ms: f64, packet: &Packet) -> bool {
         let timeline = &self.timeline;
         let newest = &timeline.newest;
         let step = packet.sequence.wrapping_sub(newest.sequence) as i16;
@@ -356,7 +358,6 @@ impl JitterBuffer {
         if (ahead && strange_ms.abs() > STEP_MS) || (step > 0 && at < newest.at) {
             return true;
         }
-        let transit_ms = timeline.transit_ms(now, at, self.clock_hz);
         let follows = at == newest.at + i64::from(newest.ticks);
         // What packets are known to take lately is no step, and neither is what the last one took.
         let fastest_ms = self.delay.fastest_ms().unwrap_or(newest.transit_ms).min(newest.transit_ms);
@@ -394,14 +395,13 @@ impl JitterBuffer {
         self.drop_surplus();
         // What was known of transit times was known of another clock, or of a network that stood still.
         self.delay = DelayEstimator::default();
-        self.observe(now, place);
+        self.delay.observe(now, transit_ms);
         self.drop_backlog(now);
         inserted
     }
 
-    fn queue(&mut self, now: Instant, at: i64, packet: Packet) {
+    fn queue(&mut self, now: Instant, at: i64, transit_ms: f64, packet: Packet) {
         if packet.sequence.wrapping_sub(self.timeline.newest.sequence) as i16 >= 0 {
-            let transit_ms = self.timeline.transit_ms(now, at, self.clock_hz);
             self.timeline.newest = Newest { at, sequence: packet.sequence, ticks: packet.ticks, transit_ms };
         }
         self.put(at, packet);

@@ -69,7 +69,7 @@ const SUCCESS: [u8; 2] = [0x01, 0x01];
 const ERROR: [u8; 2] = [0x01, 0x11];
 
 /// Our base and the far end's address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pair {
     pub local: SocketAddr,
     pub peer: SocketAddr,

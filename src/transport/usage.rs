@@ -4,7 +4,6 @@
 //! counters began anew.
 
 use super::ice::Pair;
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// Of more pairs than this, only those that come last are remembered.
@@ -74,33 +73,39 @@ impl Traffic {
 /// The pairs of one session.
 pub(super) struct Usages {
     session: u32,
-    pairs: HashMap<Pair, Usage>,
+    /// A handful as a rule: to look through them takes less than a hash, for each packet of media.
+    pairs: Vec<(Pair, Usage)>,
     numbered: u32,
 }
 
 impl Usages {
     pub(super) fn new(session: u32) -> Self {
-        Self { session, pairs: HashMap::new(), numbered: 0 }
+        Self { session, pairs: Vec::new(), numbered: 0 }
     }
 
     pub(super) fn get(&self, pair: Pair) -> Option<&Usage> {
-        self.pairs.get(&pair)
+        self.pairs.iter().find(|(known, _)| *known == pair).map(|(_, usage)| usage)
     }
 
     pub(super) fn requests_received(&self) -> u64 {
-        self.pairs.values().map(|usage| usage.requests_received).sum()
+        self.pairs.iter().map(|(_, usage)| usage.requests_received).sum()
     }
 
     /// Of `pair`, to be counted on. Where there are too many the others are forgotten, but for the one that is `selected`.
     pub(super) fn of(&mut self, pair: Pair, selected: Option<Pair>) -> &mut Usage {
-        if self.pairs.len() >= MAX_PAIRS && !self.pairs.contains_key(&pair) {
-            self.pairs.retain(|known, _| Some(*known) == selected);
+        let index = self.pairs.iter().position(|(known, _)| *known == pair).unwrap_or_else(|| self.add(pair, selected));
+        &mut self.pairs[index].1
+    }
+
+    /// Where `pair` is then.
+    fn add(&mut self, pair: Pair, selected: Option<Pair>) -> usize {
+        if self.pairs.len() >= MAX_PAIRS {
+            self.pairs.retain(|(known, _)| Some(*known) == selected);
         }
-        let (session, numbered) = (self.session, &mut self.numbered);
-        self.pairs.entry(pair).or_insert_with(|| {
-            *numbered += 1;
-            Usage { session, number: *numbered, ..Usage::default() }
-        })
+        self.numbered += 1;
+        let usage = Usage { session: self.session, number: self.numbered, ..Usage::default() };
+        self.pairs.push((pair, usage));
+        self.pairs.len() - 1
     }
 }
 
