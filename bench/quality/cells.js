@@ -19,32 +19,35 @@ function grid() {
   return cells.filter(sensible);
 }
 
+const cellsOf = (codec, talker, networks) =>
+  networks.map(([lossPct, jitterMs, kind]) => ({ lossPct, jitterMs, kind, codec, talker }));
+
 const pcmu = () =>
-  [
+  cellsOf('pcmu', 'roamhq', [
     [0, 0, 'random'],
     [1, 0, 'random'],
     [5, 40, 'random'],
     [10, 40, 'bursty'],
     [20, 80, 'random'],
-  ].map(([lossPct, jitterMs, kind]) => ({ lossPct, jitterMs, kind, codec: 'pcmu', talker: 'roamhq' }));
+  ]);
 
 /** Each implementation hears itself. */
 const endToEnd = () =>
-  [
+  cellsOf('opus', 'same', [
     [0, 0, 'random'],
     [5, 40, 'random'],
     [10, 80, 'random'],
-  ].map(([lossPct, jitterMs, kind]) => ({ lossPct, jitterMs, kind, codec: 'opus', talker: 'same' }));
+  ]);
 
 /** Redundant packets (RFC 2198) are made by the sender, as it sees fit. */
 const redundant = () =>
-  [
+  cellsOf('red', 'same', [
     [0, 0, 'random'],
     [5, 40, 'random'],
     [10, 80, 'random'],
     [10, 40, 'bursty'],
     [20, 40, 'random'],
-  ].map(([lossPct, jitterMs, kind]) => ({ lossPct, jitterMs, kind, codec: 'red', talker: 'same' }));
+  ]);
 
 const allCells = () => [...grid(), ...pcmu(), ...endToEnd(), ...redundant()];
 

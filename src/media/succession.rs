@@ -151,7 +151,9 @@ impl Succession {
 
     fn begin(&mut self, now: Instant, id: StreamId, first: Packet) {
         if self.streams.len() == MAX_STREAMS {
-            self.streams.iter_mut().take(1).for_each(|stream| stream.buffer.abandon());
+            if let Some(stream) = self.streams.front_mut() {
+                stream.buffer.abandon();
+            }
             self.retire();
         }
         let (sequence, buffer) = (first.sequence, JitterBuffer::new(id.clock_hz, self.least_ms, now, first));

@@ -124,10 +124,21 @@ impl Channel {
         }
     }
 
+    /// All that it was given has left.
+    pub fn has_left(&self, association: &Association) -> bool {
+        self.queue.is_empty() && association.has_left(self.stream)
+    }
+
+    /// Asks for the end of our direction.
+    pub fn end(&mut self, association: &mut Association) {
+        self.end_requested = true;
+        association.end_outgoing(self.stream);
+    }
+
     /// Nothing of it is on its way any more. The far end has nothing to wait for then: some lose for good what they are
     /// sent again after the end of its stream (RFC 6525 section 5.2.2 would have them wait).
     pub fn may_end(&mut self, association: &mut Association) -> bool {
-        if !self.queue.is_empty() || !association.has_left(self.stream) {
+        if !self.has_left(association) {
             return false;
         }
         let acknowledged = association.is_acknowledged(self.stream);

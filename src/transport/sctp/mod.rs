@@ -222,9 +222,8 @@ impl Sctp {
     fn end_closing(&mut self, now: Instant) {
         let Some(association) = &mut self.association else { return };
         for channel in self.channels.values_mut().filter(|channel| channel.phase == Phase::Closing) {
-            if channel.queue.is_empty() && association.has_left(channel.stream) && !channel.end_requested {
-                channel.end_requested = true;
-                association.end_outgoing(channel.stream);
+            if !channel.end_requested && channel.has_left(association) {
+                channel.end(association);
             }
         }
         association.flush(now);
@@ -497,8 +496,7 @@ impl Sctp {
             if !channel.may_end(association) {
                 return self.ending.push(stream);
             }
-            channel.end_requested = true;
-            association.end_outgoing(stream);
+            channel.end(association);
             association.flush(now);
         }
         if channel.we_ended && channel.far_end_ended && drained {
