@@ -7,6 +7,7 @@ const shell = require('./shell');
 const { NewUser } = require('./new-user');
 const { blocks, patched } = require('./readme');
 const { Ear, writeTone } = require('../bridge/support/ear');
+const { registrationAt } = require('../bridge/support/processes');
 const { freePort, pythonTest } = require('../bridge/support/python');
 const { ScriptedAi } = require('../bridge/support/scripted-ai');
 const { parseWav } = require('../../examples/bridge/wav');
@@ -122,17 +123,11 @@ describe('with an AI that does what it likes, after all steps', () => {
     follow();
     sw = await startSwitch();
     ai = await ScriptedAi.start({ subprotocol: false });
-    const { sipInfo } = sw;
     bridge = user.starts(`node --require ./${WITHOUT_TLS} bridge.js`, {
       env: {
         ...ai.env,
         PORT: '0',
-        SIP_INFO_AUTHORIZATION_ID: sipInfo.authorizationId,
-        SIP_INFO_USERNAME: sipInfo.username,
-        SIP_INFO_PASSWORD: sipInfo.password,
-        SIP_INFO_DOMAIN: sipInfo.domain,
-        SIP_INFO_OUTBOUND_PROXY: sipInfo.outboundProxy,
-        SIP_INFO_STUN_SERVERS: sipInfo.stunServers.join(','),
+        ...registrationAt(sw),
         WEBPHONE_RTC_LOOPBACK: '1',
       },
     });

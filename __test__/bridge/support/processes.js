@@ -65,19 +65,23 @@ class Process extends EventEmitter {
   }
 }
 
+/** A bridge's settings for a registration at the switch. */
+const registrationAt = ({ sipInfo }) => ({
+  SIP_INFO_AUTHORIZATION_ID: sipInfo.authorizationId,
+  SIP_INFO_USERNAME: sipInfo.username,
+  SIP_INFO_PASSWORD: sipInfo.password,
+  SIP_INFO_DOMAIN: sipInfo.domain,
+  SIP_INFO_OUTBOUND_PROXY: sipInfo.outboundProxy,
+  SIP_INFO_STUN_SERVERS: sipInfo.stunServers.join(','),
+});
+
 /** The example's index.js, registered at a local switch. */
 class BridgeProcess extends Process {
   static file = path.join(EXAMPLE, 'index.js');
 
   constructor(sw, env = {}) {
-    const { sipInfo } = sw;
     super(process.execPath, [new.target.file], {
-      SIP_INFO_AUTHORIZATION_ID: sipInfo.authorizationId,
-      SIP_INFO_USERNAME: sipInfo.username,
-      SIP_INFO_PASSWORD: sipInfo.password,
-      SIP_INFO_DOMAIN: sipInfo.domain,
-      SIP_INFO_OUTBOUND_PROXY: sipInfo.outboundProxy,
-      SIP_INFO_STUN_SERVERS: sipInfo.stunServers.join(','),
+      ...registrationAt(sw),
       SIP_TRANSPORT: 'ws',
       WEBPHONE_RTC_LOOPBACK: '1',
       PORT: '0',
@@ -109,4 +113,4 @@ class BridgeProcess extends Process {
   }
 }
 
-module.exports = { Process, BridgeProcess, EXAMPLE };
+module.exports = { Process, BridgeProcess, EXAMPLE, registrationAt };
